@@ -1,0 +1,171 @@
+// Package amqpbus is Belfry's way to a message broker, behind a few verbs:
+// declare, publish, consume in order, settle, close. It speaks of queues and
+// exchanges as AMQP 0-9-1 does, but no type of an AMQP library passes through.
+//
+// Implementations: rabbit (RabbitMQ) and membus (a twin in memory with the same
+// semantics, for tests, simulation and the embedded mode). bustest is the
+// contract that both pass; brokertest starts private brokers for tests.
+//
+// A Bus keeps two links to the broker, one that publishes and one that consumes
+// and acks, because a broker under a memory or disk alarm stops reading from a
+// connection that has published. It reconnects by itself, for ever, with
+// jitter. Consumers and publishers do not outlive the link they were opened on:
+// they fail with ErrLinkLost, and their owner opens new ones, because only the
+// owner knows what continuity it has to announce. A nil error from a verb means
+// that the broker has agreed.
+package amqpbus
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Outcomes of a publish, and what ends consumers and publishers. Test with
+// errors.Is.
+var (
+	// ErrRefused: the broker nacked the message (the queue is full). It is not stored.
+	ErrRefused = errors.New("the broker refused the message (queue full)")
+	// ErrUnroutable: a mandatory message was returned: no queue takes it.
+	ErrUnroutable = errors.New("the broker has no queue for the message")
+	// ErrLinkLost: the link ended. For a publish: it may or may not have arrived.
+	ErrLinkLost = errors.New("the link to the broker was lost")
+	// ErrCancelled: the broker cancelled the consumer (its queue was deleted).
+	ErrCancelled = errors.New("the broker cancelled the consumer")
+	// ErrClosed: Close was called.
+	ErrClosed = errors.New("closed")
+	// ErrNoQueue: consuming from a queue that does not exist and may not be declared.
+	ErrNoQueue = errors.New("the queue does not exist")
+	// ErrInUse: another consumer holds the queue exclusively.
+	ErrInUse = errors.New("the queue is held by another consumer")
+	// ErrMessage: the message breaks a bound (a short string over 255 bytes).
+	// Nothing was sent.
+	ErrMessage = errors.New("the message is out of bounds")
+)
+
+// Message is what is published. Exchange "" is the default exchange.
+type Message struct {
+	Exchange   string
+	Key        string            // routing key, at most 255 bytes
+	Type       string            // what the body is, at most 255 bytes
+	ID         string            // message id, at most 255 bytes
+	ReplyTo    string            // identity to answer to, at most 255 bytes
+	Headers    map[string]string // at most 255 bytes a key; foreign non-string headers are not shown
+	Expiration time.Duration     // 0: does not expire; else at least 1 ms, whole milliseconds
+	Persistent bool
+	Mandatory  bool
+	Body       []byte // not changed and not kept by the bus after done was called
+}
+
+// Delivery is a message as a consumer gets it.
+type Delivery struct {
+	Message
+	// UserID is the publisher's user as the broker validated it, or empty.
+	UserID string
+	// Redelivered says that the broker may have delivered it before.
+	Redelivered bool
+	// Dead is set on a message that was dead-lettered: where it first died.
+	Dead *Death
+	// Tag orders the deliveries of one consumer: 1, 2, 3 ... It is for Ack and
+	// AckThrough of the same consumer only.
+	Tag uint64
+}
+
+// Death is the first entry of a dead-lettered message's history.
+type Death struct {
+	Reason   string // "expired", "rejected", "maxlen"
+	Queue    string
+	Exchange string // where it was published
+	Key      string // its routing key
+}
+
+// Health is the state of both links.
+type Health struct {
+	Connected bool   // both links are up
+	Blocked   string // the broker's reason, while it blocks the publishing link
+	Err       error  // why not Connected; says what to do
+}
+
+// Bus is a process's access to the broker. All methods may be called
+// concurrently.
+type Bus interface {
+	// User is the broker user that this process publishes as. The bus sets it
+	// as the validated user id of every message it publishes.
+	User() string
+
+	// Health is the state now; Changed is closed at the next change of it.
+	Health() Health
+	Changed() <-chan struct{}
+
+	// Declare creates what is missing and fails when something exists with
+	// other arguments, naming it. It waits for a link until ctx ends.
+	Declare(ctx context.Context, t Topology) error
+
+	// Delete removes a queue and what is in it; a missing one is no error.
+	Delete(ctx context.Context, queue string) error
+
+	// OpenPublisher opens a channel for publishing; window bounds the
+	// unconfirmed messages (1 to 1,000). It waits for a link until ctx ends.
+	OpenPublisher(ctx context.Context, window int) (Publisher, error)
+
+	// OpenConsumer starts consuming. It waits for a link until ctx ends.
+	OpenConsumer(ctx context.Context, o ConsumerOptions) (Consumer, error)
+
+	// Close ends both links, within ctx. Open consumers and publishers end with
+	// ErrClosed; deliveries that were not acked go back to their queues.
+	Close(ctx context.Context) error
+}
+
+// Publisher publishes on one channel: what one goroutine sends through it
+// reaches each queue in the order sent, direct and fanout alike.
+type Publisher interface {
+	// Publish sends m. It blocks while the window is full or the broker blocks
+	// the link, until ctx ends. done is called exactly once for each Publish
+	// that returned nil, from one goroutine, in the order of publishing: with
+	// nil when the broker confirmed, or an error that is ErrRefused,
+	// ErrUnroutable or ErrLinkLost. done must not block and may be nil.
+	// When Publish returns an error nothing was sent and done is not called.
+	Publish(ctx context.Context, m Message, done func(error)) error
+
+	// Done is closed when the publisher has ended and every done was called.
+	Done() <-chan struct{}
+
+	// Close ends the publisher. Messages not confirmed by then are ErrLinkLost.
+	Close() error
+}
+
+// ConsumerOptions says what to consume and how.
+type ConsumerOptions struct {
+	// Queue is the queue's name.
+	Queue string
+	// Declare, when set, makes OpenConsumer look first whether the queue is
+	// there (Consumer.Resumed tells) and declare it when it is not.
+	Declare *Topology
+	// Exclusive asks to be the only consumer: ErrInUse when there is another.
+	Exclusive bool
+	// Prefetch bounds the unacked deliveries, 1 to 65,535.
+	Prefetch int
+}
+
+// Consumer receives from one queue, in order. Its methods may be called
+// concurrently, but Receive by one goroutine at a time.
+type Consumer interface {
+	// Receive waits for a delivery and returns all that are waiting, at most
+	// max, oldest first. Its errors are ErrLinkLost, ErrCancelled, ErrClosed
+	// and ctx's; after one of the first three the consumer has ended.
+	Receive(ctx context.Context, max int) ([]Delivery, error)
+
+	// Resumed reports that the queue was there before (see Declare).
+	Resumed() bool
+
+	// Ack settles one delivery, AckThrough it and every one before it. An
+	// error means that the consumer has ended and the broker will deliver
+	// again what it did not see acked.
+	Ack(d Delivery) error
+	AckThrough(d Delivery) error
+
+	// Close finishes the acks that were called, then closes the channel. What
+	// was not acked goes back to the queue, in order, for the next consumer.
+	// It is never a basic.cancel.
+	Close() error
+}

@@ -1,0 +1,7 @@
+module belfry/pkg/amqpbus
+
+go 1.26
+
+require belfry/pkg/protocol v0.0.0
+
+replace belfry/pkg/protocol => ../protocol

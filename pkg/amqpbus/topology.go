@@ -1,0 +1,150 @@
+package amqpbus
+
+import (
+	"strconv"
+	"time"
+
+	"belfry/pkg/protocol"
+)
+
+// The fixed names. The version is in the names of what Belfry alone uses, so
+// that two versions never share a queue with different arguments.
+const (
+	ExchangeEmit     = "belfry.emit"      // topic; any backend publishes here, key = group
+	ExchangeSession  = "belfry.session"   // direct; questions of gateways, key = QueueSession
+	ExchangeReply    = "belfry.reply"     // direct; key = identity
+	ExchangeReplyAll = "belfry.reply.all" // fanout; every reply queue
+	ExchangeEvents   = "belfry.events"    // topic; connection life, for any service
+	QueueSession     = "belfry.session"
+	QueueExpired     = "belfry.expired"
+	QueueDead        = "belfry.dead"
+	QueueEmitIn      = "belfry.emit.in.v1" // only with more than one shard
+)
+
+// HeaderGroup carries the group of an emit published to a shard exchange, whose
+// routing key is the shard. HeaderTrace carries a W3C traceparent.
+const (
+	HeaderGroup = "group"
+	HeaderTrace = "traceparent"
+)
+
+// EmitShards is the direct exchange for our own emitters with n shards; its
+// routing key is the shard.
+func EmitShards(n int) string { return "belfry.emit.v1.n" + strconv.Itoa(n) }
+
+// InterestExchange is the direct exchange on which gateways, and workers for
+// their marks, speak to the shards.
+func InterestExchange(n int) string { return "belfry.interest.v1.n" + strconv.Itoa(n) }
+
+// ShardQueue is the queue of one of n shards.
+func ShardQueue(n, shard int) string {
+	return "belfry.shard.v1.n" + strconv.Itoa(n) + "." + strconv.Itoa(shard)
+}
+
+// ShardKey is a shard's routing key on EmitShards and InterestExchange.
+func ShardKey(shard int) string { return strconv.Itoa(shard) }
+
+// ReplyQueue is the reply queue of a gateway or worker.
+func ReplyQueue(identity string) string { return "belfry.reply." + identity }
+
+// Topology is what is to exist.
+type Topology struct {
+	Exchanges []Exchange
+	Queues    []Queue
+	Bindings  []Binding
+}
+
+// Exchange is a durable exchange; Kind is "direct", "topic" or "fanout".
+type Exchange struct{ Name, Kind string }
+
+// Queue is a durable queue.
+type Queue struct {
+	Name                 string
+	Quorum               bool          // else classic
+	SingleActiveConsumer bool          // one consumer at a time, in order
+	MaxLength            int           // ready messages; 0: no bound
+	MaxBytes             int64         // ready bytes; 0: no bound
+	DropHead             bool          // over the bound the oldest goes; else publishes are refused
+	Expires              time.Duration // the queue goes when unused for so long; 0: never
+	DeadLetterTo         string        // queue that gets expired messages; "": they are discarded
+}
+
+// Binding binds a queue to an exchange.
+type Binding struct{ Exchange, Queue, Key string }
+
+// Bounds of the queues. They are arguments of a declare, so every process of an
+// installation must use the same.
+const (
+	maxShardMessages = 200_000
+	maxShardBytes    = 256 << 20
+	maxReplyMessages = 20_000
+	maxReplyBytes    = 64 << 20
+	maxSession       = 50_000
+	maxExpired       = 100_000
+	maxDead          = 10_000
+	maxDeadBytes     = 64 << 20
+
+	// replyExpires is how long a reply queue outlives its consumer.
+	replyExpires = 60 * time.Second
+)
+
+// Layout is what an installation's processes must agree on.
+type Layout struct {
+	Shards int  // 1 to protocol.MaxShards
+	Quorum bool // shard queues are quorum queues, for a cluster
+}
+
+// SharedTopology is everything but the reply queues. Every role declares all of
+// it, idempotently.
+func SharedTopology(l Layout) Topology {
+	t := Topology{
+		Exchanges: []Exchange{
+			{ExchangeEmit, "topic"},
+			{EmitShards(l.Shards), "direct"},
+			{InterestExchange(l.Shards), "direct"},
+			{ExchangeSession, "direct"},
+			{ExchangeReply, "direct"},
+			{ExchangeReplyAll, "fanout"},
+			{ExchangeEvents, "topic"},
+		},
+		Queues: []Queue{
+			{Name: QueueSession, MaxLength: maxSession},
+			{Name: QueueExpired, MaxLength: maxExpired, DropHead: true},
+			{Name: QueueDead, MaxLength: maxDead, MaxBytes: maxDeadBytes, DropHead: true},
+		},
+		Bindings: []Binding{{ExchangeSession, QueueSession, QueueSession}},
+	}
+	for shard := range l.Shards {
+		q := shardQueue(l, ShardQueue(l.Shards, shard))
+		t.Queues = append(t.Queues, q)
+		t.Bindings = append(t.Bindings,
+			Binding{EmitShards(l.Shards), q.Name, ShardKey(shard)},
+			Binding{InterestExchange(l.Shards), q.Name, ShardKey(shard)})
+	}
+	if l.Shards == 1 {
+		t.Bindings = append(t.Bindings, Binding{ExchangeEmit, ShardQueue(1, 0), "#"})
+	} else {
+		t.Queues = append(t.Queues, shardQueue(l, QueueEmitIn))
+		t.Bindings = append(t.Bindings, Binding{ExchangeEmit, QueueEmitIn, "#"})
+	}
+	return t
+}
+
+func shardQueue(l Layout, name string) Queue {
+	return Queue{
+		Name: name, Quorum: l.Quorum, SingleActiveConsumer: true,
+		MaxLength: maxShardMessages, MaxBytes: maxShardBytes, DeadLetterTo: QueueExpired,
+	}
+}
+
+// ReplyTopology is the reply queue of one process, bound to both reply exchanges.
+func ReplyTopology[ID protocol.GatewayID | protocol.WorkerID](id ID) Topology {
+	name := ReplyQueue(string(id))
+	return Topology{
+		Queues: []Queue{{Name: name, MaxLength: maxReplyMessages, MaxBytes: maxReplyBytes, Expires: replyExpires}},
+		Bindings: []Binding{
+			{ExchangeReply, name, string(id)},
+			{ExchangeReplyAll, name, ""},
+		},
+	}
+}

@@ -1,0 +1,142 @@
+package protocol
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// MaxPayload bounds an emit's payload in bytes.
+const MaxPayload = 1 << 20
+
+// Event is one emit on its way to a gateway. Payload is delivered byte for
+// byte. Trace is a W3C traceparent or empty.
+type Event struct {
+	Group   Group
+	ID      string // the emitter's message id, or empty
+	Trace   string
+	Payload []byte
+}
+
+// Mode says which of the two sequences of a reign a batch is numbered in.
+type Mode byte
+
+// The modes: ModeDirect batches go to one gateway and are numbered for it,
+// ModeFlood batches go once to all.
+const (
+	ModeDirect Mode = 1
+	ModeFlood  Mode = 2
+)
+
+// Batch carries events of one shard to a gateway, or to all. Sequence counts
+// the batches of a reign and mode from 1, without a hole.
+type Batch struct {
+	Reign
+	Mode     Mode
+	Sequence uint64
+	Events   []Event
+}
+
+const batchVersion = 1
+
+// ErrBatch is wrapped by every error of DecodeBatch.
+var ErrBatch = errors.New("not an event batch")
+
+// Encode gives the body of a TypeBatch message: a version byte, the mode, then
+// unsigned varints and length-prefixed strings.
+func (b Batch) Encode() []byte {
+	size := 2 + 5*binary.MaxVarintLen64 + len(b.Worker)
+	for i := range b.Events {
+		e := &b.Events[i]
+		size += 4*binary.MaxVarintLen32 + len(e.Group) + len(e.ID) + len(e.Trace) + len(e.Payload)
+	}
+	out := make([]byte, 0, size)
+	out = append(out, batchVersion, byte(b.Mode))
+	out = binary.AppendUvarint(out, uint64(b.Shard))
+	out = binary.AppendUvarint(out, b.Epoch)
+	out = appendBytes(out, string(b.Worker))
+	out = binary.AppendUvarint(out, b.Sequence)
+	out = binary.AppendUvarint(out, uint64(len(b.Events)))
+	for i := range b.Events {
+		e := &b.Events[i]
+		out = appendBytes(out, string(e.Group))
+		out = appendBytes(out, e.ID)
+		out = appendBytes(out, e.Trace)
+		out = binary.AppendUvarint(out, uint64(len(e.Payload)))
+		out = append(out, e.Payload...)
+	}
+	return out
+}
+
+// DecodeBatch reads a TypeBatch body. The payloads share the body's memory.
+func DecodeBatch(body []byte) (Batch, error) {
+	if len(body) < 2 || body[0] != batchVersion {
+		return Batch{}, fmt.Errorf("%w: version or length", ErrBatch)
+	}
+	b := Batch{Mode: Mode(body[1])}
+	if b.Mode != ModeDirect && b.Mode != ModeFlood {
+		return Batch{}, fmt.Errorf("%w: mode %d", ErrBatch, body[1])
+	}
+	r := batchReader{rest: body[2:]}
+	b.Shard = int(r.bounded(MaxShards - 1))
+	b.Epoch = r.uvarint()
+	b.Worker = WorkerID(r.bytes())
+	b.Sequence = r.uvarint()
+	count := r.bounded(uint64(len(body)))
+	if r.bad {
+		return Batch{}, fmt.Errorf("%w: header", ErrBatch)
+	}
+	b.Events = make([]Event, 0, min(count, uint64(len(r.rest)/4+1)))
+	for range count {
+		e := Event{Group: Group(r.bytes()), ID: string(r.bytes()), Trace: string(r.bytes()), Payload: r.bytes()}
+		if r.bad {
+			return Batch{}, fmt.Errorf("%w: event %d of %d", ErrBatch, len(b.Events), count)
+		}
+		b.Events = append(b.Events, e)
+	}
+	if len(r.rest) != 0 {
+		return Batch{}, fmt.Errorf("%w: %d bytes too many", ErrBatch, len(r.rest))
+	}
+	return b, nil
+}
+
+func appendBytes(out []byte, s string) []byte {
+	out = binary.AppendUvarint(out, uint64(len(s)))
+	return append(out, s...)
+}
+
+// batchReader reads fields from the front; bad stays set after the first error.
+type batchReader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *batchReader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 || r.bad {
+		r.bad = true
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *batchReader) bounded(most uint64) uint64 {
+	v := r.uvarint()
+	if v > most {
+		r.bad = true
+		return 0
+	}
+	return v
+}
+
+func (r *batchReader) bytes() []byte {
+	n := r.bounded(uint64(len(r.rest)))
+	if r.bad || n > uint64(len(r.rest)) {
+		r.bad = true
+		return nil
+	}
+	out := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return out
+}

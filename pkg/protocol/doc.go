@@ -1,0 +1,18 @@
+// Package protocol holds the words that Belfry's processes and clients speak:
+// groups, the client's messages and their answers, close codes, and the
+// messages that gateways and workers exchange through the broker.
+//
+// Vocabulary:
+//
+//   - A group is what is emitted to and subscribed to: `<name>-<item>`.
+//   - A gateway owns sockets; its identity is `<name>.<incarnation>`.
+//   - A worker owns decisions and routes; its identity has the same form.
+//   - A shard is one part of the emit queue; a group belongs to exactly one.
+//   - An epoch numbers the reigns of the workers over a shard.
+//   - A link numbers a gateway's connections to the broker, a revision the
+//     changes of its interest in a shard.
+//
+// The package uses the standard library only, does no I/O, starts no
+// goroutine, and every function in it may be called concurrently. A nil error
+// from a decoder means that the whole input was understood and is in bounds.
+package protocol

@@ -1,0 +1,3 @@
+module belfry/pkg/protocol
+
+go 1.26

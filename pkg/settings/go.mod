@@ -1,0 +1,11 @@
+module belfry/pkg/settings
+
+go 1.26
+
+require (
+	belfry/pkg/protocol v0.0.0
+)
+
+replace (
+	belfry/pkg/protocol => ../../pkg/protocol
+)

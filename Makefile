@@ -1,0 +1,63 @@
+# Belfry's commands. `make help` lists them. Two need nothing but Go, git and
+# make: `make dev` and `make test-short`. `make test` installs what it needs
+# through apt, and says what.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Pinned where it is used. Built from source by `go run`, so it always speaks
+# the Go version that builds Belfry.
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X belfry/pkg/daemon.Version=$(VERSION)
+FUZZTIME ?= 20s
+
+.PHONY: help dev up down build test test-short check fmt lint bench fuzz docs clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+dev: ## gateway and worker in one process, nothing to install; prints a URL with a token
+	@go run ./cmd/belfry dev
+
+up: ## the same as separate processes beside a RabbitMQ, in containers
+	docker compose up --build
+
+down: ## stop what `make up` started
+	docker compose down
+
+build: ## bin/gateway, bin/worker, bin/belfry: static
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gateway ./services/gateway
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/worker ./services/worker
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry
+
+test: ## all tests, with a private RabbitMQ; installs what is missing through apt
+	@scripts/test.sh
+
+test-short: ## the tests that need Go alone
+	@scripts/test.sh -short
+
+check: ## formatting, vet, go.mod files; no tests
+	@scripts/check.sh
+
+fmt: ## format every Go file
+	@scripts/modules.sh | while read -r m; do gofmt -w "$$m"; done
+
+lint: ## golangci-lint, pinned; the reasons are in .golangci.yml
+	@scripts/modules.sh | while read -r m; do echo "== lint $$m"; (cd "$$m" && go run $(GOLANGCI) run --config "$(CURDIR)/.golangci.yml" ./...); done
+
+bench: ## memory, CPU and throughput beside bare baselines; a few minutes
+	@scripts/needs.sh
+	@cd bench && go run .
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+docs: ## write the generated documentation again
+	@scripts/docs.sh
+
+clean: ## remove bin/ and tmp/
+	@rm -rf bin tmp

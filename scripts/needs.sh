@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Installs through apt what `make test` needs beside Go, git and make, where it
+# is missing. The tests start a RabbitMQ node of their own (own name, ports and
+# data folder); the system's node, if there is one, is neither used nor touched.
+set -euo pipefail
+
+packages=()
+reasons=()
+need() { # package, reason
+	packages+=("$1")
+	reasons+=("$(printf '  %-16s %s' "$1" "$2")")
+}
+
+compiles() {
+	local dir
+	dir=$(mktemp -d)
+	printf 'int main(void){return 0;}\n' >"$dir/a.c"
+	gcc -o "$dir/a" -lpthread "$dir/a.c" >/dev/null 2>&1
+	local status=$?
+	rm -rf "$dir"
+	return "$status"
+}
+
+broker() { compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server' >/dev/null || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
+pika() { /usr/bin/python3 -c 'import pika' >/dev/null 2>&1; }
+
+broker || need rabbitmq-server 'a private broker for the tests'
+pika || need python3-pika 'the foreign AMQP client that emits in a test'
+if ! command -v gcc >/dev/null || ! compiles; then
+	need gcc 'the race detector is linked with it'
+	need libc6-dev 'its headers'
+fi
+
+[ ${#packages[@]} -gt 0 ] || exit 0
+
+install="apt-get install -y --no-install-recommends ${packages[*]}"
+echo "Missing for the tests, to be installed through apt:"
+printf '%s\n' "${reasons[@]}"
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+	if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+		as_root=(sudo -n)
+	else
+		echo "This user is not root and has no sudo without a password. Run this once, then make test again:" >&2
+		echo "  sudo sh -c 'apt-get update && $install'" >&2
+		exit 1
+	fi
+fi
+if ! command -v apt-get >/dev/null; then
+	echo "There is no apt-get here. Install with the system's own tools: ${packages[*]}" >&2
+	exit 1
+fi
+
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install
+
+broker && pika && compiles || {
+	echo "apt installed the packages, but something of them is still not found." >&2
+	exit 1
+}

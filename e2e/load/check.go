@@ -1,0 +1,256 @@
+package load
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// inFlight is how long before a close by the server a confirmed emit must have
+// been published for the connection to be owed it: younger ones were on their
+// way, and the close itself tells the client to reload.
+const inFlight = time.Second
+
+// Report is the checker's verdict over one connection, or the sum of many.
+type Report struct {
+	Attempted      int // emits published while the connection was subscribed to their group
+	Confirmed      int // of those, confirmed to the publisher before the connection changed or left
+	Delivered      int // events that came, each once
+	LostWithoutGap int // owed, and neither delivered nor in a gap
+	LostWithGap    int // owed, and named by a gap
+	LostAtClose    int // on their way when the server closed the connection
+	Duplicated     int // events that came again
+	Reordered      int // events that came after a later one of their publisher and group
+	Ghost          int // events of a group that the connection was not subscribed to
+	Unauthorised   int // events that the connection's user may not see
+	Unexpected     int // frames that are none of the above, events that nobody emitted
+
+	// Examples describes the first findings.
+	Examples []string
+}
+
+// Clean reports that nothing is there that must never be there.
+func (r Report) Clean() bool { return r.CleanButDuplicates() && r.Duplicated == 0 }
+
+// CleanButDuplicates is Clean for emits without a message id.
+func (r Report) CleanButDuplicates() bool {
+	return r.LostWithoutGap+r.Reordered+r.Ghost+r.Unauthorised+r.Unexpected == 0
+}
+
+func (r Report) String() string {
+	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, duplicated %d, reordered %d, ghost %d, unauthorised %d, unexpected %d",
+		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.Duplicated, r.Reordered, r.Ghost, r.Unauthorised, r.Unexpected)
+	if len(r.Examples) > 0 {
+		text += "\n  " + strings.Join(r.Examples, "\n  ")
+	}
+	return text
+}
+
+func (r *Report) add(o Report) {
+	r.Attempted += o.Attempted
+	r.Confirmed += o.Confirmed
+	r.Delivered += o.Delivered
+	r.LostWithoutGap += o.LostWithoutGap
+	r.LostWithGap += o.LostWithGap
+	r.LostAtClose += o.LostAtClose
+	r.Duplicated += o.Duplicated
+	r.Reordered += o.Reordered
+	r.Ghost += o.Ghost
+	r.Unauthorised += o.Unauthorised
+	r.Unexpected += o.Unexpected
+	for _, example := range o.Examples {
+		r.example("%s", example)
+	}
+}
+
+func (r *Report) example(format string, args ...any) {
+	if len(r.Examples) < 12 {
+		r.Examples = append(r.Examples, fmt.Sprintf(format, args...))
+	}
+}
+
+// Check holds every record against the ledger.
+func Check(ledger *Ledger, records []*Record) Report {
+	emits := ledger.all()
+	index := map[payload]int{}
+	byGroup := map[string][]Emit{}
+	for i, e := range emits {
+		index[keyOf(e)] = i
+		byGroup[e.Group] = append(byGroup[e.Group], e)
+	}
+	var sum Report
+	for _, r := range records {
+		c := check{record: r, emits: emits, index: index, byGroup: byGroup, seen: map[payload]int{}}
+		c.frames()
+		c.owed()
+		sum.add(c.report)
+	}
+	return sum
+}
+
+// keyOf is what identifies an emit in a payload.
+func keyOf(e Emit) payload { return payload{Publisher: e.Publisher, Group: e.Group, N: e.N} }
+
+type check struct {
+	record  *Record
+	emits   []Emit
+	index   map[payload]int
+	byGroup map[string][]Emit
+	seen    map[payload]int
+	report  Report
+}
+
+type stream struct {
+	publisher int
+	group     string
+}
+
+// frames looks at what came, in the order in which it came.
+func (c *check) frames() {
+	current := map[string]bool{}
+	last := map[stream]int{}
+	for i := range c.record.entries {
+		switch e := &c.record.entries[i]; e.kind {
+		case sawGroups:
+			current = map[string]bool{}
+			for _, g := range e.groups {
+				current[g] = true
+			}
+		case sawEvent:
+			c.event(e, current, last)
+		case sawOther:
+			c.report.Unexpected++
+			c.report.example("%s: unexpected frame %.120q", c.record.Name, e.text)
+		case sawGap, sentChange:
+		}
+	}
+}
+
+func (c *check) event(e *entry, current map[string]bool, last map[stream]int) {
+	key := e.event
+	key.GroupName = ""
+	at := stream{key.Publisher, key.Group}
+	if _, known := c.index[key]; !known {
+		c.report.Unexpected++
+		c.report.example("%s: event %v that nobody emitted", c.record.Name, e.event)
+		return
+	}
+	if c.record.Allowed != nil && !c.record.Allowed(key.Group) {
+		c.report.Unauthorised++
+		c.report.example("%s: event %v is not for this user", c.record.Name, e.event)
+	}
+	if !current[key.Group] {
+		c.report.Ghost++
+		c.report.example("%s: event %v while not subscribed", c.record.Name, e.event)
+	}
+	c.seen[key]++
+	if c.seen[key] > 1 {
+		c.report.Duplicated++
+		c.report.example("%s: event %v came %d times, now after %d", c.record.Name, e.event, c.seen[key], last[at])
+		return
+	}
+	c.report.Delivered++
+	if key.N < last[at] {
+		c.report.Reordered++
+		c.report.example("%s: event %v came after %d", c.record.Name, e.event, last[at])
+	}
+	last[at] = max(last[at], key.N)
+}
+
+// membership is a time in which a connection was owed a group's events.
+type membership struct {
+	group       string
+	from, until time.Time
+	closed      bool // until is a close by the server
+}
+
+// memberships follows the replies and the changes: a group that stays in the
+// set over a change is owed without an interruption.
+func (c *check) memberships() []membership {
+	var out []membership
+	since := map[string]time.Time{}
+	end := func(group string, at time.Time, closed bool) {
+		if from, open := since[group]; open {
+			out = append(out, membership{group, from, at, closed})
+			delete(since, group)
+		}
+	}
+	for i := range c.record.entries {
+		e := &c.record.entries[i]
+		switch e.kind {
+		case sentChange: // what leaves is no longer owed from here
+			for group := range since {
+				if !contains(e.groups, group) {
+					end(group, e.at, false)
+				}
+			}
+		case sawGroups:
+			for _, group := range e.groups {
+				if _, open := since[group]; !open {
+					since[group] = e.at
+				}
+			}
+		}
+	}
+	until, closed := c.record.Closed, true
+	if !c.record.Left.IsZero() {
+		until, closed = c.record.Left, false
+	}
+	for group := range since {
+		end(group, until, closed)
+	}
+	return out
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+// owed looks for what should have come.
+func (c *check) owed() {
+	for _, m := range c.memberships() {
+		for _, e := range c.byGroup[m.group] {
+			if e.Start.Before(m.from) || !e.Start.Before(m.until) {
+				continue
+			}
+			c.report.Attempted++
+			if e.Confirmed.IsZero() || !e.Confirmed.Before(m.until) {
+				continue
+			}
+			c.report.Confirmed++
+			if c.seen[keyOf(e)] > 0 {
+				continue
+			}
+			c.lost(e, m)
+		}
+	}
+}
+
+func (c *check) lost(e Emit, m membership) {
+	switch {
+	case c.gapCovers(e):
+		c.report.LostWithGap++
+	case m.closed && e.Start.After(m.until.Add(-inFlight)):
+		c.report.LostAtClose++
+	default:
+		c.report.LostWithoutGap++
+		c.report.example("%s: %v lost; published %v, confirmed %v after the subscribe reply, left %v after it, close code %d",
+			c.record.Name, keyOf(e), e.Start.Sub(m.from), e.Confirmed.Sub(m.from), m.until.Sub(m.from), c.record.Code)
+	}
+}
+
+// gapCovers reports that a gap notice after the emit's start names its group.
+func (c *check) gapCovers(e Emit) bool {
+	for i := range c.record.entries {
+		g := &c.record.entries[i]
+		if g.kind == sawGap && g.at.After(e.Start) && contains(g.groups, e.Group) {
+			return true
+		}
+	}
+	return false
+}

@@ -3,15 +3,17 @@ module belfry/services/worker
 go 1.26
 
 require (
-	belfry/pkg/protocol v0.0.0
 	belfry/pkg/amqpbus v0.0.0
 	belfry/pkg/daemon v0.0.0
+	belfry/pkg/protocol v0.0.0
 	belfry/pkg/settings v0.0.0
 )
 
+require github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+
 replace (
-	belfry/pkg/protocol => ../../pkg/protocol
 	belfry/pkg/amqpbus => ../../pkg/amqpbus
 	belfry/pkg/daemon => ../../pkg/daemon
+	belfry/pkg/protocol => ../../pkg/protocol
 	belfry/pkg/settings => ../../pkg/settings
 )

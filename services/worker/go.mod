@@ -1,6 +1,6 @@
 module belfry/services/worker
 
-go 1.26
+go 1.26.0
 
 require (
 	belfry/pkg/amqpbus v0.0.0
@@ -9,7 +9,13 @@ require (
 	belfry/pkg/settings v0.0.0
 )
 
-require github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+require (
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/prometheus/client_golang v1.25.0 // indirect
+	go.uber.org/goleak v1.3.0 // indirect
+	go.uber.org/multierr v1.10.0 // indirect
+	go.uber.org/zap v1.28.0 // indirect
+)
 
 replace (
 	belfry/pkg/amqpbus => ../../pkg/amqpbus

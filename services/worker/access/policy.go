@@ -1,0 +1,191 @@
+package access
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"belfry/pkg/protocol"
+)
+
+// maxPolicyFile bounds the policy file in bytes.
+const maxPolicyFile = 1 << 20
+
+// The ways in which a rule allows, as the policy file spells them.
+const (
+	allowAll         = "all"
+	allowClaim       = "claim"
+	allowApplication = "application"
+)
+
+// rule is one template of a rule of the file.
+type rule struct {
+	template                template
+	all, claim, application bool
+}
+
+// Policy is a parsed policy file. It never changes.
+type Policy struct {
+	byName map[string][]rule
+	others []rule // of the template "*"
+	asks   bool
+}
+
+type policyFile struct {
+	Comment json.RawMessage `json:"comment"`
+	Rules   []struct {
+		Comment json.RawMessage `json:"comment"`
+		Groups  []string        `json:"groups"`
+		Allow   []string        `json:"allow"`
+	} `json:"rules"`
+}
+
+// LoadPolicy reads a policy file.
+func LoadPolicy(path string) (*Policy, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator's own configuration names the path
+	if err != nil {
+		return nil, fmt.Errorf("read policy: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxPolicyFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read policy %s: %w", path, err)
+	}
+	if len(text) > maxPolicyFile {
+		return nil, fmt.Errorf("read policy %s: it is larger than %d bytes", path, maxPolicyFile)
+	}
+	p, err := ParsePolicy(text)
+	if err != nil {
+		return nil, fmt.Errorf("read policy %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// ParsePolicy parses the text of a policy file, whole: one bad rule is an error.
+func ParsePolicy(text []byte) (*Policy, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	var file policyFile
+	if err := dec.Decode(&file); err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is text after the JSON object")
+	}
+	p := &Policy{byName: map[string][]rule{}}
+	for i, r := range file.Rules {
+		if err := p.add(r.Groups, r.Allow); err != nil {
+			return nil, fmt.Errorf("rule %d: %w", i+1, err)
+		}
+	}
+	if len(file.Rules) == 0 {
+		return nil, errors.New("it has no rules, so nobody could see anything")
+	}
+	return p, nil
+}
+
+func (p *Policy) add(groups, allow []string) error {
+	if len(groups) == 0 || len(allow) == 0 {
+		return errors.New(`it needs "groups" and "allow", neither of them empty`)
+	}
+	var r rule
+	for _, way := range allow {
+		switch way {
+		case allowAll:
+			r.all = true
+		case allowClaim:
+			r.claim = true
+		case allowApplication:
+			r.application, p.asks = true, true
+		default:
+			return fmt.Errorf("allow %q is not one of all, claim, application", way)
+		}
+	}
+	for _, text := range groups {
+		t, err := parseTemplate(text)
+		if err != nil {
+			return err
+		}
+		r.template = t
+		if t.name == "" {
+			p.others = append(p.others, r)
+		} else {
+			p.byName[t.name] = append(p.byName[t.name], r)
+		}
+	}
+	return nil
+}
+
+// BuiltIn is the policy of a worker without a policy file: a token sees what
+// its own claim names, and its user's own control-limit_reached_<id>.
+func BuiltIn() *Policy {
+	p := &Policy{byName: map[string][]rule{}}
+	for template, way := range map[string]string{"control-limit_reached_{user}": allowAll, "*": allowClaim} {
+		if err := p.add([]string{template}, []string{way}); err != nil {
+			panic(fmt.Sprintf("access: the built-in policy: %v", err))
+		}
+	}
+	return p
+}
+
+// AsksApplication reports that a rule needs an Application.
+func (p *Policy) AsksApplication() bool { return p.asks }
+
+// opinion is what the policy alone says about one group.
+type opinion int
+
+const (
+	denied opinion = iota
+	allowed
+	ask // the application decides
+)
+
+func (p *Policy) judge(g protocol.Group, user string, claims claimSet) opinion {
+	rules, named := p.byName[g.Name()]
+	if !named {
+		rules = p.others
+	}
+	item, out := g.Item(), denied
+	for _, r := range rules {
+		if !r.template.matches(item, user) {
+			continue
+		}
+		if r.all || (r.claim && claims.has(g)) {
+			return allowed
+		}
+		if r.application {
+			out = ask
+		}
+	}
+	return out
+}
+
+// claimSet is a token's group patterns, parsed.
+type claimSet struct {
+	every bool
+	names map[string]bool         // of `name-*`
+	exact map[protocol.Group]bool // as written; what is no pattern matches nothing else
+}
+
+func parseClaims(patterns []string) claimSet {
+	c := claimSet{names: map[string]bool{}, exact: map[protocol.Group]bool{}}
+	for _, text := range patterns {
+		g := protocol.Group(text)
+		switch {
+		case text == "*":
+			c.every = true
+		case g.Item() == "*" && g.Name() != "":
+			c.names[g.Name()] = true
+		default:
+			c.exact[g] = true
+		}
+	}
+	return c
+}
+
+func (c claimSet) has(g protocol.Group) bool {
+	return c.every || c.names[g.Name()] || c.exact[g]
+}

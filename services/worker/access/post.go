@@ -1,0 +1,102 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"belfry/pkg/protocol"
+)
+
+// maxApplicationAnswer bounds the application's answer in bytes: twice what
+// 1,000 groups of 200 bytes can need.
+const maxApplicationAnswer = 512 << 10
+
+type question struct {
+	User   json.RawMessage  `json:"user"`
+	Groups []protocol.Group `json:"groups"`
+}
+
+type answer struct {
+	// Allowed is a pointer so that an answer without the key is an error and
+	// not a denial of everything.
+	Allowed *[]protocol.Group `json:"allowed"`
+}
+
+// newClient follows no redirect: a POST would become a GET, elsewhere.
+func newClient(timeout time.Duration, parallel int) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			MaxIdleConnsPerHost:    parallel,
+			MaxConnsPerHost:        parallel,
+			IdleConnTimeout:        30 * time.Second,
+			TLSHandshakeTimeout:    timeout,
+			ResponseHeaderTimeout:  timeout,
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// post asks once. What the application allows without having been asked is
+// counted and passed over.
+func (a *Application) post(ctx context.Context, user json.RawMessage, groups []protocol.Group) (map[protocol.Group]bool, error) {
+	body, err := json.Marshal(question{user, groups})
+	if err != nil {
+		return nil, fmt.Errorf("encode the question: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.options.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("build the question: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	if a.options.Secret != "" {
+		req.Header.Set("Authorization", "Bearer "+a.options.Secret)
+	}
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("post the question: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the application answered with status %d", resp.StatusCode)
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxApplicationAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the application's answer: %w", err)
+	}
+	if len(text) > maxApplicationAnswer {
+		return nil, fmt.Errorf("the application's answer is larger than %d bytes", maxApplicationAnswer)
+	}
+	return a.read(text, groups)
+}
+
+func (a *Application) read(text []byte, groups []protocol.Group) (map[protocol.Group]bool, error) {
+	var said answer
+	if err := json.Unmarshal(text, &said); err != nil {
+		return nil, errors.New("the application's answer is not the expected JSON")
+	}
+	if said.Allowed == nil {
+		return nil, errors.New(`the application's answer has no list "allowed"`)
+	}
+	asked := make(map[protocol.Group]bool, len(groups))
+	for _, g := range groups {
+		asked[g] = true
+	}
+	out := make(map[protocol.Group]bool, len(*said.Allowed))
+	for _, g := range *said.Allowed {
+		if asked[g] {
+			out[g] = true
+		} else {
+			a.options.Metrics.unasked.Inc()
+		}
+	}
+	return out, nil
+}

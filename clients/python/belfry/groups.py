@@ -1,0 +1,27 @@
+"""Groups, and the shard that a group belongs to."""
+
+import unicodedata
+
+MAX_GROUP_BYTES = 200
+MAX_PAYLOAD_BYTES = 1 << 20
+
+
+def check_group(group):
+    """Raises ValueError unless group is ``<name>-<item>`` in bounds."""
+    name, dash, item = group.partition("-")
+    if not (name and dash and item):
+        raise ValueError(f"the group {group!r} needs a name, a dash and an item")
+    if len((name + item).encode("utf-8")) > MAX_GROUP_BYTES:
+        raise ValueError(f"the group is longer than {MAX_GROUP_BYTES} bytes")
+    if any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in group):
+        raise ValueError("the group has control characters")
+
+
+def shard_of(group, shards):
+    """FNV-1a, 32 bit, of the group's UTF-8 bytes, modulo the number of shards."""
+    if shards < 2:
+        return 0
+    h = 2166136261
+    for byte in group.encode("utf-8"):
+        h = ((h ^ byte) * 16777619) & 0xFFFFFFFF
+    return h % shards

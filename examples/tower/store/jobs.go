@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Job is one run of a template.
+type Job struct {
+	ID       int64  `json:"id"`
+	Owner    int64  `json:"owner"`
+	By       string `json:"by"`
+	Template string `json:"template"`
+	Status   string `json:"status"`             // pending, running, successful, failed, canceled, error
+	Created  int64  `json:"created"`            // unix milliseconds
+	Finished int64  `json:"finished,omitempty"` // unix milliseconds
+}
+
+// Event is one line of a job's output. Counters start at 1 and have no hole.
+type Event struct {
+	Job     int64  `json:"job"`
+	Counter int    `json:"counter"`
+	Stdout  string `json:"stdout"`
+	Created int64  `json:"created"` // unix milliseconds
+}
+
+// CreateJob adds a pending job.
+func (s *Store) CreateJob(ctx context.Context, owner int64, template string) (Job, error) {
+	done, err := s.db.ExecContext(ctx, "INSERT INTO jobs(owner, template, status, created) VALUES(?,?,'pending',?)", owner, template, now())
+	if err != nil {
+		return Job{}, fmt.Errorf("create job: %w", err)
+	}
+	id, err := done.LastInsertId()
+	if err != nil {
+		return Job{}, fmt.Errorf("create job: %w", err)
+	}
+	return s.job(ctx, id)
+}
+
+// SetStatus moves a job on; a final status sets the time of its end.
+func (s *Store) SetStatus(ctx context.Context, id int64, status string) error {
+	finished := int64(0)
+	if status != "pending" && status != "running" {
+		finished = now()
+	}
+	if _, err := s.db.ExecContext(ctx, "UPDATE jobs SET status=?, finished=? WHERE id=?", status, finished, id); err != nil {
+		return fmt.Errorf("set status of job %d: %w", id, err)
+	}
+	return nil
+}
+
+const jobColumns = `SELECT j.id, j.owner, u.name, j.template, j.status, j.created, j.finished
+	FROM jobs j JOIN users u ON u.id=j.owner `
+
+func (s *Store) job(ctx context.Context, id int64) (Job, error) {
+	var j Job
+	err := s.db.QueryRowContext(ctx, jobColumns+"WHERE j.id=?", id).
+		Scan(&j.ID, &j.Owner, &j.By, &j.Template, &j.Status, &j.Created, &j.Finished)
+	return j, notFound(err, "look up job")
+}
+
+// JobFor returns a job that the user may see.
+func (s *Store) JobFor(ctx context.Context, u User, id int64) (Job, error) {
+	j, err := s.job(ctx, id)
+	if err == nil && !u.Admin && j.Owner != u.ID {
+		return Job{}, ErrNotFound
+	}
+	return j, err
+}
+
+// JobsFor lists the newest jobs that the user may see, at most 50.
+func (s *Store) JobsFor(ctx context.Context, u User) (jobs []Job, err error) {
+	rows, err := s.db.QueryContext(ctx, jobColumns+"WHERE ? OR j.owner=? ORDER BY j.id DESC LIMIT 50", u.Admin, u.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	jobs = []Job{}
+	for rows.Next() {
+		var j Job
+		if err := rows.Scan(&j.ID, &j.Owner, &j.By, &j.Template, &j.Status, &j.Created, &j.Finished); err != nil {
+			return nil, fmt.Errorf("list jobs: %w", err)
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, rows.Err()
+}
+
+// AddEvent stores a line of output.
+func (s *Store) AddEvent(ctx context.Context, job int64, counter int, stdout string) (Event, error) {
+	e := Event{Job: job, Counter: counter, Stdout: stdout, Created: now()}
+	if _, err := s.db.ExecContext(ctx, "INSERT INTO events(job, counter, stdout, created) VALUES(?,?,?,?)",
+		e.Job, e.Counter, e.Stdout, e.Created); err != nil {
+		return Event{}, fmt.Errorf("store event %d of job %d: %w", counter, job, err)
+	}
+	return e, nil
+}
+
+// Events lists a job's events with a counter above after, at most 1,000.
+func (s *Store) Events(ctx context.Context, job int64, after int) (events []Event, err error) {
+	rows, err := s.db.QueryContext(ctx,
+		"SELECT job, counter, stdout, created FROM events WHERE job=? AND counter>? ORDER BY counter LIMIT 1000", job, after)
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	events = []Event{}
+	for rows.Next() {
+		var e Event
+		if err := rows.Scan(&e.Job, &e.Counter, &e.Stdout, &e.Created); err != nil {
+			return nil, fmt.Errorf("list events: %w", err)
+		}
+		events = append(events, e)
+	}
+	return events, rows.Err()
+}

@@ -1,0 +1,83 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"belfry/pkg/protocol"
+)
+
+// closing is connections that are to be closed one after the other.
+type closing struct {
+	conns  []*Conn
+	code   protocol.CloseCode
+	reason string
+	start  time.Time
+	spread time.Duration
+	done   int
+}
+
+// CloseAll closes the connections of now, in random order, spread evenly over
+// the given time (0: at once). It returns at once; Run does the closing.
+func (h *Hub) CloseAll(code protocol.CloseCode, spread time.Duration) {
+	h.closeSpread(code, "", spread)
+}
+
+func (h *Hub) closeSpread(code protocol.CloseCode, reason string, spread time.Duration) {
+	c := closing{conns: h.all(), code: code, reason: reason, start: time.Now(), spread: spread}
+	rand.Shuffle(len(c.conns), func(i, j int) { c.conns[i], c.conns[j] = c.conns[j], c.conns[i] })
+	if spread <= 0 {
+		c.upTo(len(c.conns))
+		return
+	}
+	h.closing <- c
+}
+
+// upTo closes until n are closed.
+func (c *closing) upTo(n int) {
+	for ; c.done < n; c.done++ {
+		c.conns[c.done].owner.Close(c.code, c.reason)
+		c.conns[c.done] = nil
+	}
+}
+
+// closeSome does what is due of each piece of work and returns what is left.
+func closeSome(work []closing, now time.Time) []closing {
+	left := work[:0]
+	for _, c := range work {
+		part := min(1, float64(now.Sub(c.start))/float64(c.spread))
+		c.upTo(int(part * float64(len(c.conns))))
+		if c.done < len(c.conns) {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// Drain takes no more connections and asks those that are here to leave, spread
+// over the period, with 1001 and `retry_after_ms=<retry>` as the reason. It
+// returns when all are gone, or ctx ends: then it drops the rest and says so.
+func (h *Hub) Drain(ctx context.Context, period, retry time.Duration) error {
+	h.mu.Lock()
+	first := !h.draining
+	h.draining = true
+	if first && len(h.conns) == 0 {
+		close(h.empty)
+	}
+	h.mu.Unlock()
+	if first {
+		h.closeSpread(protocol.CloseGoingAway, fmt.Sprintf("retry_after_ms=%d", retry.Milliseconds()), period)
+	}
+	select {
+	case <-h.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	rest := h.all()
+	for _, c := range rest {
+		c.out.CloseNow()
+	}
+	return fmt.Errorf("drain: %d connections had to be dropped: %w", len(rest), ctx.Err())
+}

@@ -1,0 +1,201 @@
+package wsconn
+
+import (
+	"time"
+
+	"belfry/pkg/protocol"
+)
+
+// scanner watches the bytes that a client sends and says where they break the
+// protocol (RFC 6455 5 and 7.4), before the library sees them. It keeps no
+// payload. It is owned by the reading goroutine.
+type scanner struct {
+	step     step
+	op       byte
+	final    bool
+	need     uint8  // bytes still missing in this step (extended length, mask)
+	code     uint8  // of a close frame: payload bytes of the code seen so far
+	size     uint64 // length announced, then payload bytes still to come
+	mask     [4]byte
+	status   uint16 // of a close frame, being put together
+	inside   bool   // a fragmented message is not finished
+	message  uint64 // bytes of the message so far
+	count    int    // control frames and empty fragments since window
+	window   time.Time
+	ended    bool               // a whole close frame was seen: what follows is not looked at
+	extended bool               // the length has 8 bytes
+	broken   protocol.CloseCode // what the next read answers with
+}
+
+// step is the part of a frame that comes next.
+type step uint8
+
+const (
+	stepFirst step = iota
+	stepLength
+	stepExtended
+	stepMask
+	stepPayload
+)
+
+// floodWindow is the time over which control frames are counted.
+const floodWindow = 10 * time.Second
+
+// scan looks at p. It returns how many bytes may be given to the library, and
+// the close code when the byte after them breaks the protocol, else 0.
+func (s *scanner) scan(p []byte, o *Options) (good int, bad protocol.CloseCode) {
+	for i := 0; i < len(p) && !s.ended; {
+		if s.step == stepPayload {
+			n := int(min(s.size, uint64(len(p)-i)))
+			if bad := s.payload(p[i : i+n]); bad != 0 {
+				return i, bad
+			}
+			i += n
+			continue
+		}
+		if bad := s.header(p[i], o); bad != 0 {
+			return i, bad
+		}
+		i++
+	}
+	return len(p), 0
+}
+
+// unfinished reports that a message was begun and is not complete.
+func (s *scanner) unfinished() bool {
+	return !s.ended && (s.inside || s.step != stepFirst)
+}
+
+func (s *scanner) header(b byte, o *Options) protocol.CloseCode {
+	switch s.step {
+	case stepFirst:
+		return s.first(b)
+	case stepLength:
+		return s.length(b, o)
+	case stepExtended:
+		if s.need == 8 && b&0x80 != 0 {
+			return protocol.CloseProtocol // the top bit must be 0 (5.2)
+		}
+		s.size = s.size<<8 | uint64(b)
+		if s.need--; s.need == 0 {
+			return s.sized(o)
+		}
+	case stepMask:
+		s.mask[4-s.need] = b
+		if s.need--; s.need == 0 {
+			s.step = stepPayload
+			if s.size == 0 {
+				s.finished()
+			}
+		}
+	}
+	return 0
+}
+
+func (s *scanner) first(b byte) protocol.CloseCode {
+	s.op, s.final = b&0x0f, b&fin != 0
+	switch {
+	case b&0x70 != 0: // reserved bits: no extension was negotiated
+		return protocol.CloseProtocol
+	case s.op > 2 && s.op < opClose, s.op > opPong: // reserved opcodes
+		return protocol.CloseProtocol
+	case s.op >= opClose && !s.final: // a fragmented control frame
+		return protocol.CloseProtocol
+	case s.op == 0 && !s.inside, (s.op == 1 || s.op == 2) && s.inside:
+		return protocol.CloseProtocol
+	case s.op == 2:
+		return protocol.CloseBinary
+	}
+	s.step, s.size, s.code, s.status, s.extended = stepLength, 0, 0, 0, false
+	return 0
+}
+
+func (s *scanner) length(b byte, o *Options) protocol.CloseCode {
+	if b&0x80 == 0 { // clients must mask (5.1)
+		return protocol.CloseProtocol
+	}
+	s.size = uint64(b & 0x7f)
+	if s.op >= opClose && (s.size > 125 || s.op == opClose && s.size == 1) {
+		return protocol.CloseProtocol
+	}
+	if s.size < 126 {
+		return s.sized(o)
+	}
+	s.step, s.need, s.extended = stepExtended, 2, s.size == 127
+	if s.extended {
+		s.need = 8
+	}
+	s.size = 0
+	return 0
+}
+
+// sized is called when a frame's length is known.
+func (s *scanner) sized(o *Options) protocol.CloseCode {
+	if s.step == stepExtended && (s.size < 126 || s.extended && s.size < 1<<16) {
+		return protocol.CloseProtocol // not the shortest form (5.2)
+	}
+	s.step, s.need = stepMask, 4
+	if s.op < opClose {
+		if s.op != 0 {
+			s.message = 0
+		}
+		if s.size > uint64(o.MaxMessage) || s.message+s.size > uint64(o.MaxMessage) {
+			return protocol.CloseTooBig
+		}
+		s.message += s.size
+	}
+	if s.op >= opClose || s.size == 0 && (s.op == 0 || !s.final) {
+		return s.counted(o)
+	}
+	return 0
+}
+
+// counted stops floods of frames that carry nothing.
+func (s *scanner) counted(o *Options) protocol.CloseCode {
+	if now := time.Now(); now.Sub(s.window) > floodWindow {
+		s.window, s.count = now, 0
+	}
+	if s.count++; s.count > o.ControlFrames {
+		return protocol.CloseRate
+	}
+	return 0
+}
+
+// payload takes masked bytes of the frame; of a close frame it reads the code.
+func (s *scanner) payload(p []byte) protocol.CloseCode {
+	if s.op == opClose {
+		for i := 0; i < len(p) && s.code < 2; i++ {
+			s.status = s.status<<8 | uint16(p[i]^s.mask[s.code])
+			if s.code++; s.code == 2 && !validStatus(s.status) {
+				return protocol.CloseProtocol
+			}
+		}
+	}
+	if s.size -= uint64(len(p)); s.size == 0 {
+		s.finished()
+	}
+	return 0
+}
+
+func (s *scanner) finished() {
+	s.step = stepFirst
+	switch {
+	case s.op == opClose:
+		s.ended = true
+	case s.op < opClose:
+		s.inside = !s.final
+	}
+}
+
+// statusNone stands for a close frame without a code (RFC 6455 7.1.5).
+const statusNone protocol.CloseCode = 1005
+
+// validStatus says which codes a client may send (RFC 6455 7.4, and the codes
+// registered since: 1012 to 1014).
+func validStatus(code uint16) bool {
+	switch {
+	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014, code >= 3000 && code <= 4999:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,44 @@
+package life
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Label values.
+const (
+	reportPublished = "published"
+	reportRefused   = "refused" // by a full queue of some service
+	reportUnknown   = "unknown" // of a kind that is not documented, or an id out of bounds
+
+	batchPublished = "published"
+	batchRepeated  = "repeated" // noted before
+	batchFailed    = "failed"   // will come again
+)
+
+// Metrics counts reports and batches.
+type Metrics struct {
+	reports, batches *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics; reg may be nil.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	factory := promauto.With(reg)
+	m := &Metrics{
+		reports: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "belfry_worker_life_reports_total",
+			Help: "Reports of connection life by what became of them on belfry.events.",
+		}, []string{"outcome"}),
+		batches: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "belfry_worker_life_batches_total",
+			Help: "Batches of life reports by outcome.",
+		}, []string{"outcome"}),
+	}
+	for _, outcome := range []string{reportPublished, reportRefused, reportUnknown} {
+		m.reports.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{batchPublished, batchRepeated, batchFailed} {
+		m.batches.WithLabelValues(outcome)
+	}
+	return m
+}

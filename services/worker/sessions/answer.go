@@ -1,0 +1,129 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+// Reasons for parking a message, the values of the label `reason`.
+const (
+	parkedUser    = "user"    // its publisher is not a gateway
+	parkedDecode  = "decode"  // it cannot be understood
+	parkedUnknown = "unknown" // its type is not one of the session queue
+)
+
+// answer settles one delivery: decide, send, ack.
+func (s *Sessions) answer(deadline time.Time, consumer amqpbus.Consumer, d amqpbus.Delivery) {
+	ctx, cancel := context.WithDeadline(s.handle, deadline)
+	defer cancel()
+	if !s.settle(ctx, d) {
+		return // abandoned: another worker gets it
+	}
+	if err := consumer.Ack(d); err != nil {
+		s.logger.Debug("ack of a question not possible, it will come again", zap.Error(err))
+	}
+}
+
+// settle reports whether the delivery is done with.
+func (s *Sessions) settle(ctx context.Context, d amqpbus.Delivery) (done bool) {
+	defer func() {
+		// The decisions recover for themselves; this is for what is around them.
+		if cause := recover(); cause != nil {
+			s.metrics.panics.Inc()
+			s.logPanic(cause)
+			done = true
+		}
+	}()
+	if !s.gateways[d.UserID] {
+		return s.park(ctx, d, parkedUser)
+	}
+	switch d.Type {
+	case protocol.TypeConnect:
+		q, err := protocol.DecodeConnect(d.Body)
+		if err != nil {
+			return s.park(ctx, d, parkedDecode)
+		}
+		return s.reply(ctx, q.Gateway, kindConnect, func() protocol.Decision { return s.decideConnect(ctx, q) })
+	case protocol.TypeSubscribe:
+		q, err := protocol.Decode[protocol.Subscribe](d.Body)
+		if err != nil || q.Gateway == "" || q.Question == 0 {
+			return s.park(ctx, d, parkedDecode)
+		}
+		return s.reply(ctx, q.Gateway, kindSubscribe, func() protocol.Decision { return s.decideSubscribe(ctx, q) })
+	case protocol.TypeLife:
+		batch, err := protocol.Decode[protocol.Life](d.Body)
+		if err != nil || batch.Gateway == "" {
+			return s.park(ctx, d, parkedDecode)
+		}
+		return s.keep(ctx, batch)
+	}
+	return s.park(ctx, d, parkedUnknown)
+}
+
+// reply decides and sends the decision. Only what was given up because the
+// worker stops is not done with.
+func (s *Sessions) reply(ctx context.Context, gateway protocol.GatewayID, kind string, decide func() protocol.Decision) bool {
+	begin := time.Now()
+	decision := decide()
+	if s.handle.Err() != nil {
+		return false
+	}
+	s.metrics.decided(kind, decision.Verdict, time.Since(begin))
+	err := s.send(ctx, amqpbus.Message{
+		Exchange:  amqpbus.ExchangeReply,
+		Key:       string(gateway),
+		Type:      protocol.TypeDecision,
+		ReplyTo:   string(s.options.Worker),
+		Mandatory: true,
+		Body:      protocol.Encode(decision),
+	})
+	s.metrics.answers.WithLabelValues(answerOutcome(err)).Inc()
+	if err != nil {
+		s.logger.Debug("answer not delivered", zap.String("gateway", string(gateway)), zap.Error(err))
+	}
+	return s.handle.Err() == nil || err == nil
+}
+
+// send tries again after a lost link until ctx ends: a decision that comes
+// twice is dropped by its number.
+func (s *Sessions) send(ctx context.Context, m amqpbus.Message) error {
+	for {
+		err := s.options.Courier.Send(ctx, m)
+		if !errors.Is(err, amqpbus.ErrLinkLost) || ctx.Err() != nil {
+			return err
+		}
+		wait(ctx, minBackoff)
+	}
+}
+
+// keep hands the batch on. A batch that could not be published is not noted,
+// so its gateway sends it again: acking loses nothing.
+func (s *Sessions) keep(ctx context.Context, batch protocol.Life) bool {
+	if err := s.options.Life.Keep(ctx, batch); err != nil {
+		s.logger.Warn("life reports not published, the gateway will repeat them",
+			zap.String("gateway", string(batch.Gateway)), zap.Error(err))
+		return s.handle.Err() == nil
+	}
+	return true
+}
+
+// park leaves a note in belfry.dead: why and from where, never the body.
+func (s *Sessions) park(ctx context.Context, d amqpbus.Delivery, reason string) bool {
+	s.metrics.parked.WithLabelValues(reason).Inc()
+	err := s.send(ctx, amqpbus.Message{
+		Key:       amqpbus.QueueDead,
+		Type:      d.Type,
+		Headers:   map[string]string{"reason": "session: " + reason, "origin": amqpbus.QueueSession},
+		Mandatory: true,
+	})
+	if err != nil {
+		s.logger.Warn("message not parked", zap.String("reason", reason), zap.Error(err))
+	}
+	return s.handle.Err() == nil || err == nil
+}

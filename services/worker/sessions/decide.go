@@ -1,0 +1,115 @@
+package sessions
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/protocol"
+	"belfry/services/worker/auth"
+)
+
+// decideConnect finds out whose token it is.
+func (s *Sessions) decideConnect(ctx context.Context, q protocol.Connect) (d protocol.Decision) {
+	d = protocol.Decision{Conn: q.Conn, Question: q.Question, Worker: s.options.Worker}
+	defer s.recoverInto(&d)
+	if q.Token.Empty() {
+		return refuse(d, "there is no token")
+	}
+	id, err := s.options.Authenticator.Authenticate(ctx, q.Token)
+	switch {
+	case errors.Is(err, auth.ErrRefused):
+		return refuse(d, err.Error())
+	case err != nil:
+		return s.unavailable(d, "authentication is unavailable", err)
+	case s.expired(id):
+		return refuse(d, "the token has expired")
+	}
+	// The authenticators check ids themselves; one that forgot must not be the
+	// way in for a pattern.
+	if _, err := auth.CheckUser(id.User); err != nil {
+		return refuse(d, err.Error())
+	}
+	session, err := json.Marshal(id)
+	if err != nil {
+		return s.unavailable(d, "the session could not be encoded", err)
+	}
+	d.Verdict, d.User, d.Session = protocol.VerdictAccept, id.User, session
+	if !id.Expires.IsZero() {
+		d.Expires = id.Expires.UnixMilli()
+	}
+	return d
+}
+
+// decideSubscribe divides the groups into allowed and denied. The session
+// context is the worker's own word, which came back through a gateway; clients
+// never see it.
+func (s *Sessions) decideSubscribe(ctx context.Context, q protocol.Subscribe) (d protocol.Decision) {
+	d = protocol.Decision{Conn: q.Conn, Question: q.Question, Worker: s.options.Worker}
+	defer s.recoverInto(&d)
+	var id auth.Identity
+	if err := json.Unmarshal(q.Session, &id); err != nil || len(id.User) == 0 {
+		return refuse(d, "the session context cannot be read")
+	}
+	if s.expired(id) {
+		return refuse(d, "the token has expired")
+	}
+	for _, g := range q.Groups {
+		if _, err := protocol.ParseGroup(string(g)); err != nil {
+			return refuse(d, "a group is out of bounds")
+		}
+	}
+	result, err := s.options.Authorizer.Authorize(ctx, id, q.Groups)
+	if err != nil {
+		return s.unavailable(d, "authorization is unavailable", err)
+	}
+	d.Verdict, d.Allowed, d.Denied = protocol.VerdictAccept, result.Allowed, result.Denied
+	return d
+}
+
+func (s *Sessions) expired(id auth.Identity) bool {
+	return !id.Expires.IsZero() && !s.options.Now().Before(id.Expires)
+}
+
+func refuse(d protocol.Decision, why string) protocol.Decision {
+	d.Verdict, d.Reason = protocol.VerdictRefuse, why
+	return d
+}
+
+func (s *Sessions) unavailable(d protocol.Decision, why string, err error) protocol.Decision {
+	s.logger.Warn("question not decided", zap.String("what", why), zap.Error(err))
+	d.Verdict, d.Reason = protocol.VerdictUnavailable, why
+	return d
+}
+
+// recoverInto turns a panic into an answer. Its value is logged only when the
+// runtime made it: another one could hold a token.
+func (s *Sessions) recoverInto(d *protocol.Decision) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	s.metrics.panics.Inc()
+	s.logPanic(cause)
+	*d = protocol.Decision{
+		Conn: d.Conn, Question: d.Question, Worker: d.Worker,
+		Verdict: protocol.VerdictUnavailable, Reason: "internal error",
+	}
+}
+
+func (s *Sessions) logPanic(cause any) {
+	what := fmt.Sprintf("%T", cause)
+	if err, own := cause.(runtime.Error); own {
+		what = err.Error()
+	}
+	s.logger.Error("panic while deciding a question", zap.String("panic", what), zap.Stack("stack"))
+}
+
+// questionTime is how long a question may take from its receipt; the gateway
+// waits no longer either.
+const questionTime = 5 * time.Second

@@ -1,0 +1,24 @@
+// Package sessions answers the gateways' questions: may this token open a
+// connection, and which of these groups may it see? It also hands the reports
+// of connection life to package life, because they arrive in the same queue.
+//
+// Vocabulary: a question is a Connect or a Subscribe; its answer is a Decision
+// on the reply queue of the gateway that asked. The session context is what a
+// Decision gives the gateway to send along with every later question, so that
+// any worker may answer it: the identity, never the token.
+//
+// Concurrency: one goroutine receives; up to Options.Handlers goroutines decide
+// at the same time, in no order, because a connection has one question
+// outstanding. A question has 5 s from its receipt. It is acked when its answer
+// is confirmed, or when it cannot be answered any more: the gateway's own
+// deadline has passed by then. What is received and not answered when the link
+// ends is delivered again, to this worker or to another.
+//
+// A panic while deciding is recovered: the answer is that the worker is
+// unavailable. Messages of users that are not gateways, and messages that
+// cannot be understood, are parked in belfry.dead without their bodies, which
+// may hold a token.
+//
+// Sessions opens its consumer again for ever, with back-off; Ready says when
+// there is none.
+package sessions

@@ -23,7 +23,7 @@ func (e *exchange) bind(q *queue, key string) {
 			return
 		}
 	}
-	e.bindings = append(e.bindings, binding{q, key, strings.Split(key, ".")})
+	e.bindings = append(e.bindings, binding{q, key, split(key)})
 }
 
 func (e *exchange) unbind(q *queue) {
@@ -34,7 +34,7 @@ func (e *exchange) unbind(q *queue) {
 func (e *exchange) route(key string) []*queue {
 	var words []string
 	if e.kind == "topic" {
-		words = strings.Split(key, ".")
+		words = split(key)
 	}
 	var out []*queue
 	for _, b := range e.bindings {
@@ -54,6 +54,14 @@ func (e *exchange) matches(b binding, key string, words []string) bool {
 	default:
 		return b.key == key
 	}
+}
+
+// split gives a key's words; the empty key has none.
+func split(key string) []string {
+	if key == "" {
+		return nil
+	}
+	return strings.Split(key, ".")
 }
 
 // matchWords is the topic rule: "*" stands for one word, "#" for any number.

@@ -71,7 +71,13 @@ func (c *Core) apply(tag uint64, d *amqpbus.Delivery) bool {
 	return true
 }
 
-func stamped(s protocol.Stamp) bool { return s.Gateway != "" && s.Link > 0 }
+// maxIdentity bounds an identity in bytes: it becomes a routing key and part of
+// a queue's name.
+const maxIdentity = 200
+
+func stamped(s protocol.Stamp) bool {
+	return s.Gateway != "" && len(s.Gateway) <= maxIdentity && s.Link > 0
+}
 
 // met acts on what the table made of a gateway's message.
 func (c *Core) met(v directory.Verdict[*peer]) {

@@ -67,7 +67,7 @@ func (c *Core) raise() {
 // Snapshot takes a part of a gateway's interest. One that answers this reign
 // accepts it, which opens the fence; others are ignored.
 func (c *Core) Snapshot(m protocol.Snapshot) {
-	if !c.reigning || m.Reign != c.reign || m.Gateway == "" {
+	if !c.reigning || m.Reign != c.reign || !stamped(m.Stamp) {
 		c.stats.Ignored++
 		return
 	}

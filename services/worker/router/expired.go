@@ -1,0 +1,115 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+const expiredPrefetch = 1000
+
+// readExpired turns emits that expired in a queue into gaps for their groups
+// (R10). They are acked when every gateway's queue has taken the gap.
+func (r *Router) readExpired(ctx context.Context) error {
+	pub, err := r.o.Bus.OpenPublisher(ctx, 64)
+	if err != nil {
+		return fmt.Errorf("open the publisher: %w", err)
+	}
+	defer func() { _ = pub.Close() }()
+	topology := r.topology()
+	con, err := r.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
+		Queue: amqpbus.QueueExpired, Declare: &topology, Prefetch: expiredPrefetch,
+	})
+	if err != nil {
+		return fmt.Errorf("open the queue: %w", err)
+	}
+	defer func() { _ = con.Close() }()
+	for {
+		pack, err := con.Receive(ctx, expiredPrefetch)
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		for _, gap := range expiredGaps(pack, r.o.Shards) {
+			if err := r.publishGap(ctx, pub, gap); err != nil {
+				return err
+			}
+		}
+		r.metrics.expired.Add(float64(len(pack)))
+		if err := con.AckThrough(pack[len(pack)-1]); err != nil {
+			return fmt.Errorf("ack: %w", err)
+		}
+	}
+}
+
+// publishGap repeats a gap until no gateway's queue refuses it: a group that is
+// told twice costs a reload, one that is not told breaks the promise.
+func (r *Router) publishGap(ctx context.Context, pub amqpbus.Publisher, gap protocol.Gap) error {
+	for {
+		err := publishWait(ctx, pub, amqpbus.Message{
+			Exchange: amqpbus.ExchangeReplyAll, Type: protocol.TypeGap,
+			ReplyTo: string(r.o.Worker), Body: protocol.Encode(gap),
+		})
+		if !errors.Is(err, amqpbus.ErrRefused) {
+			return err
+		}
+		t := time.NewTimer(time.Second)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// publishWait publishes and waits for the broker's answer.
+func publishWait(ctx context.Context, pub amqpbus.Publisher, m amqpbus.Message) error {
+	done := make(chan error, 1)
+	if err := pub.Publish(ctx, m, func(err error) { done <- err }); err != nil {
+		return fmt.Errorf("publish %s: %w", m.Type, err)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// expiredGaps lists the groups of expired emits, by shard and then in the order
+// met. What is not an emit, or has no group in bounds, is nobody's loss.
+func expiredGaps(pack []amqpbus.Delivery, shards int) []protocol.Gap {
+	byShard := make([][]protocol.Group, shards)
+	seen := make(map[protocol.Group]bool)
+	for i := range pack {
+		d := &pack[i]
+		exchange, name := d.Exchange, d.Key
+		if d.Dead != nil {
+			exchange, name = d.Dead.Exchange, d.Dead.Key
+		}
+		if exchange == amqpbus.InterestExchange(shards) {
+			continue
+		}
+		if exchange == amqpbus.EmitShards(shards) {
+			name = d.Headers[amqpbus.HeaderGroup]
+		}
+		group, err := protocol.ParseGroup(name)
+		if err != nil || seen[group] {
+			continue
+		}
+		seen[group] = true
+		shard := protocol.ShardOf(group, shards)
+		byShard[shard] = append(byShard[shard], group)
+	}
+	var gaps []protocol.Gap
+	for shard, groups := range byShard {
+		if len(groups) > 0 {
+			gaps = append(gaps, protocol.Gap{Shard: shard, Groups: groups})
+		}
+	}
+	return gaps
+}

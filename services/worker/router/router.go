@@ -1,0 +1,185 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+// Options configures a Router. Bus, Worker and Shards are required.
+type Options struct {
+	Bus    amqpbus.Bus
+	Worker protocol.WorkerID
+	Shards int
+	Quorum bool
+	// Users says whose control messages are believed; an empty list is the
+	// bus's own user.
+	Users      Users
+	Timing     Timing
+	Logger     *zap.Logger           // may be nil
+	Registerer prometheus.Registerer // may be nil
+}
+
+// Router routes the emits of all shards that the broker makes this worker the
+// active consumer of. Its methods may be called concurrently.
+type Router struct {
+	o       Options
+	log     *zap.Logger
+	metrics *metrics
+	shards  []*shard
+	colony  *colony
+
+	stop    chan struct{} // closed by Stop: finish and go
+	hard    context.Context
+	kill    context.CancelFunc // ends what Stop did not see finished
+	running sync.WaitGroup     // shards
+	around  sync.WaitGroup     // everything that serves the shards
+	quit    context.CancelFunc
+	mail    gate
+
+	once sync.Once
+}
+
+// New checks the options. Nothing is started.
+func New(o Options) (*Router, error) {
+	switch {
+	case o.Bus == nil:
+		return nil, errors.New("router: a bus is required")
+	case o.Worker == "" || len(o.Worker) > maxIdentity:
+		return nil, fmt.Errorf("router: the worker's identity must have 1 to %d bytes", maxIdentity)
+	case o.Shards < 1 || o.Shards > protocol.MaxShards:
+		return nil, fmt.Errorf("router: shards must be 1 to %d, not %d", protocol.MaxShards, o.Shards)
+	}
+	if len(o.Users.Gateways) == 0 {
+		o.Users.Gateways = []string{o.Bus.User()}
+	}
+	if len(o.Users.Workers) == 0 {
+		o.Users.Workers = []string{o.Bus.User()}
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	o.Timing = o.Timing.withDefaults()
+	r := &Router{o: o, log: o.Logger.Named("router"), stop: make(chan struct{})}
+	r.metrics = newMetrics(o.Registerer, o.Shards)
+	r.colony = newColony(o.Worker, o.Shards)
+	for i := range o.Shards {
+		r.shards = append(r.shards, newShard(r, i))
+	}
+	return r, nil
+}
+
+// Start declares the topology, within ctx, and starts routing. The router does
+// not end with ctx: call Stop, also after an error.
+func (r *Router) Start(ctx context.Context) error {
+	if err := r.o.Bus.Declare(ctx, r.topology()); err != nil {
+		return fmt.Errorf("router: declare the topology: %w", err)
+	}
+	r.hard, r.kill = context.WithCancel(context.Background())
+	around, quit := context.WithCancel(r.hard)
+	r.quit = quit
+	r.serve(around, "replies", r.readReplies)
+	r.serve(around, "presence", r.tellPresence)
+	r.serve(around, "expired", r.readExpired)
+	if r.o.Shards > 1 {
+		r.serve(around, "forwarding", r.forward)
+	}
+	for _, s := range r.shards {
+		r.running.Add(1)
+		go func() {
+			defer r.running.Done()
+			s.run(r.hard)
+		}()
+	}
+	return nil
+}
+
+// Stop gives every shard back: it finishes and acks what the worker has, then
+// closes the shard's channel (R8). What is not finished when ctx ends is left
+// to the next worker, which is safe but may deliver it twice. The error is
+// ctx's. Further calls return nil.
+func (r *Router) Stop(ctx context.Context) (err error) {
+	r.once.Do(func() {
+		close(r.stop)
+		if r.kill == nil {
+			return
+		}
+		defer r.kill()
+		err = r.wait(ctx, &r.running)
+		r.quit()
+		err = errors.Join(err, r.wait(ctx, &r.around))
+	})
+	if err != nil {
+		return fmt.Errorf("router: stop: %w", err)
+	}
+	return nil
+}
+
+// Run is Start, then Stop when ctx ends, with 10 s to finish.
+func (r *Router) Run(ctx context.Context) error {
+	if err := r.Start(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return r.Stop(last)
+}
+
+// Ready returns the reasons why the router cannot do its work; empty: it can.
+func (r *Router) Ready() []string {
+	var why []string
+	if !r.mail.open() {
+		why = append(why, "the worker's reply queue is not consumed")
+	}
+	for _, s := range r.shards {
+		if !s.gate.open() {
+			why = append(why, fmt.Sprintf("shard %d is not consumed", s.index))
+		}
+	}
+	return why
+}
+
+// wait waits for a group, or ends everything when ctx ends first.
+func (r *Router) wait(ctx context.Context, group *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		r.kill()
+		<-done
+		return ctx.Err()
+	}
+}
+
+// serve runs one of the loops around the shards until ctx ends: once is opened
+// anew, after a pause, whenever it returns.
+func (r *Router) serve(ctx context.Context, name string, once func(context.Context) error) {
+	r.around.Add(1)
+	go func() {
+		defer r.around.Done()
+		for ctx.Err() == nil {
+			if err := once(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("interrupted", zap.String("loop", name), zap.Error(err))
+			}
+			r.pause(ctx)
+		}
+	}()
+}
+
+func (r *Router) topology() amqpbus.Topology {
+	return amqpbus.SharedTopology(amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum})
+}

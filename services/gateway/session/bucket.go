@@ -1,0 +1,24 @@
+package session
+
+import "time"
+
+// bucket is a token bucket that starts full. It is owned by one goroutine.
+type bucket struct {
+	used float64
+	last time.Time
+}
+
+// take uses one token of a bucket of the given size, refilled at rate a second.
+// It reports false when there is none.
+func (b *bucket) take(rate float64, size int) bool {
+	now := time.Now()
+	if !b.last.IsZero() {
+		b.used = max(0, b.used-rate*now.Sub(b.last).Seconds())
+	}
+	b.last = now
+	if b.used+1 > float64(size) {
+		return false
+	}
+	b.used++
+	return true
+}

@@ -1,6 +1,7 @@
 # One file, three images: build with --target gateway, worker or belfry.
 # The binaries are static; the images hold nothing else but the certificates
-# that a TLS link to the broker or an application is verified with.
+# that a TLS link to the broker or an application is verified with, and a wget
+# (busybox, static) for the health check.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY . .
@@ -10,6 +11,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 
 FROM scratch AS base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=busybox:1.37-musl /bin/busybox /wget
 # nobody: no name is looked up in an image without /etc/passwd.
 USER 65534:65534
 

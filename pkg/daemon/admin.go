@@ -1,0 +1,152 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+)
+
+// ErrNotLoopback is what Admin.Start wraps when it was told to listen where
+// other hosts can reach it.
+var ErrNotLoopback = errors.New("it has no authentication and may listen on 127.0.0.1, ::1 or localhost only; set BELFRY_ADMIN_ALLOW_REMOTE=true where the network is closed, as in a container")
+
+// AdminOptions say what the admin listener shows.
+type AdminOptions struct {
+	Listen      string              // host:port; port 0 chooses one
+	AllowRemote bool                // Listen may be reached from other hosts
+	Gatherer    prometheus.Gatherer // nil: no /metrics
+	Ready       func() []string     // the reasons why not; empty: ready. nil: always ready
+	Logger      *zap.Logger         // nil: silent
+}
+
+// Admin is the listener for operators and probes: /health/live, /health/ready
+// and /metrics, and what Handle adds. It never shows profiles. All methods may
+// be called concurrently.
+type Admin struct {
+	options AdminOptions
+	mux     *http.ServeMux
+	server  *http.Server
+
+	mu       sync.Mutex
+	listener net.Listener  // guarded by mu
+	served   chan struct{} // guarded by mu; closed when Serve has returned
+}
+
+// NewAdmin prepares the listener; Start opens it.
+func NewAdmin(o AdminOptions) *Admin {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Ready == nil {
+		o.Ready = func() []string { return nil }
+	}
+	a := &Admin{options: o, mux: http.NewServeMux()}
+	a.server = &http.Server{
+		Handler:           a.mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          zap.NewStdLog(o.Logger),
+	}
+	a.mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"live": true})
+	})
+	a.mux.HandleFunc("GET /health/ready", a.ready)
+	if o.Gatherer != nil {
+		a.mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
+	}
+	return a
+}
+
+// Handle adds a handler for a pattern of http.ServeMux, at any time.
+func (a *Admin) Handle(pattern string, h http.Handler) { a.mux.Handle(pattern, h) }
+
+// Start opens the listener and serves in the background until Stop.
+func (a *Admin) Start() error {
+	if err := a.allowed(); err != nil {
+		return fmt.Errorf("listen for the admin on %q: %w", a.options.Listen, err)
+	}
+	l, err := net.Listen("tcp", a.options.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the admin: %w", err)
+	}
+	served := make(chan struct{})
+	a.mu.Lock()
+	a.listener, a.served = l, served
+	a.mu.Unlock()
+	go func() {
+		defer close(served)
+		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.options.Logger.Error("the admin listener ended", zap.Error(err))
+		}
+	}()
+	return nil
+}
+
+// Addr is the address listened on, or empty before Start.
+func (a *Admin) Addr() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.listener == nil {
+		return ""
+	}
+	return a.listener.Addr().String()
+}
+
+// Stop closes the listener and waits for requests in flight until ctx ends,
+// then cuts them off.
+func (a *Admin) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	served := a.served
+	a.mu.Unlock()
+	if served == nil {
+		return nil
+	}
+	err := a.server.Shutdown(ctx)
+	if err != nil {
+		_ = a.server.Close()
+	}
+	<-served
+	return err
+}
+
+// allowed refuses an address that other hosts reach, unless told otherwise.
+func (a *Admin) allowed() error {
+	host, _, err := net.SplitHostPort(a.options.Listen)
+	if err != nil {
+		return err
+	}
+	ip := net.ParseIP(host)
+	if a.options.AllowRemote || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return ErrNotLoopback
+}
+
+func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) {
+	reasons := a.options.Ready()
+	if len(reasons) == 0 {
+		answer(w, http.StatusOK, map[string]any{"ready": true})
+		return
+	}
+	answer(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reasons": reasons})
+}
+
+// answer writes JSON that no cache keeps.
+func answer(w http.ResponseWriter, status int, body map[string]any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

@@ -1,0 +1,172 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"belfry/pkg/protocol"
+)
+
+// Broker is what every program that reaches the broker is told. Gateway, worker
+// and command line embed it.
+type Broker struct {
+	AmqpURL      Secret `split_words:"true" default:"amqp://guest:guest@127.0.0.1:5672/" desc:"the broker: amqp:// or amqps://, user, password, host, port and virtual host; special characters of the password percent-encoded"`
+	AmqpInsecure bool   `split_words:"true" default:"false" desc:"allow amqp:// without TLS to a host that is not this one: the link carries clients' tokens"`
+	AmqpCAFile   string `split_words:"true" desc:"PEM file with the authorities that may sign the broker's certificate; empty: the system's"`
+	AmqpCertFile string `split_words:"true" desc:"PEM file with this program's certificate for the broker, together with BELFRY_AMQP_KEY_FILE"`
+	AmqpKeyFile  string `split_words:"true" desc:"PEM file with the key of BELFRY_AMQP_CERT_FILE"`
+
+	Name         string   `split_words:"true" desc:"this process's name in identities, logs and the broker's lists: letters, digits, dots, dashes, underscores; empty: the host's name"`
+	Shards       int      `split_words:"true" default:"1" desc:"the number of parts of the emit queue, 1 to 256; the same for every program (belfry reshard changes it)"`
+	QueueType    string   `split_words:"true" default:"classic" desc:"the type of the shard queues: classic on one broker node, quorum on a cluster; the same for every program"`
+	GatewayUsers []string `split_words:"true" desc:"broker users whose messages are taken as a gateway's, separated by commas; empty: one's own user"`
+	WorkerUsers  []string `split_words:"true" desc:"broker users whose messages are taken as a worker's, separated by commas; empty: one's own user"`
+
+	AdminAllowRemote bool `split_words:"true" default:"false" desc:"allow BELFRY_ADMIN_LISTEN to be reached from other hosts, as in a container; it has no authentication"`
+
+	LogLevel  string `split_words:"true" default:"info" desc:"debug, info, warn or error"`
+	LogFormat string `split_words:"true" default:"json" desc:"json, or console for people"`
+}
+
+// Layout is what an installation's processes must agree on. It converts to
+// amqpbus.Layout, which this package does not import.
+type Layout struct {
+	Shards int
+	Quorum bool
+}
+
+// Layout returns the layout. It is meaningful when Validate returned nil.
+func (b Broker) Layout() Layout {
+	return Layout{Shards: b.Shards, Quorum: b.QueueType == "quorum"}
+}
+
+// Endpoint is the broker's URL without the password, for logs and errors.
+func (b Broker) Endpoint() string { return RedactURL(b.AmqpURL.Reveal()) }
+
+// RedactURL returns a URL without its password and query, or a placeholder
+// when it is no URL.
+func RedactURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return redacted
+	}
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	if u.User != nil {
+		shown.User = url.User(u.User.Username())
+	}
+	return shown.String()
+}
+
+// Validate checks what can be checked without the broker.
+func (b Broker) Validate() error { return b.Check("amqp", "amqps") }
+
+// Check is Validate for a program that knows other schemes of BELFRY_AMQP_URL.
+func (b Broker) Check(schemes ...string) error {
+	return errors.Join(b.checkURL(schemes), b.checkFiles(), b.checkName(), b.checkLayout(), b.checkLog())
+}
+
+func (b Broker) checkURL(schemes []string) error {
+	const name = "BELFRY_AMQP_URL"
+	// url.Parse's errors quote the text, and the text holds the password.
+	u, err := url.Parse(b.AmqpURL.Reveal())
+	switch {
+	case err != nil:
+		return Wrong(name, "is not a URL", "write amqp://user:password@host:5672/, special characters of the password percent-encoded")
+	case !slices.Contains(schemes, u.Scheme):
+		return Wrong(name, fmt.Sprintf("begins with %q", u.Scheme+"://"), "begin it with "+strings.Join(schemes, ":// or ")+"://")
+	case u.Hostname() == "":
+		return Wrong(name, "names no host", "write "+u.Scheme+"://user:password@host:5672/")
+	case u.Scheme == "amqp" && !isLoopback(u.Hostname()) && !b.AmqpInsecure:
+		return Wrong(name, "leads to another host without TLS", "use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
+	}
+	return nil
+}
+
+func (b Broker) checkFiles() error {
+	var problems []error
+	for _, f := range []struct{ variable, path string }{
+		{"BELFRY_AMQP_CA_FILE", b.AmqpCAFile}, {"BELFRY_AMQP_CERT_FILE", b.AmqpCertFile}, {"BELFRY_AMQP_KEY_FILE", b.AmqpKeyFile},
+	} {
+		problems = append(problems, CheckFile(f.variable, f.path))
+	}
+	if (b.AmqpCertFile == "") != (b.AmqpKeyFile == "") {
+		problems = append(problems, Wrong("BELFRY_AMQP_CERT_FILE", "and BELFRY_AMQP_KEY_FILE belong together", "set both or neither"))
+	}
+	return errors.Join(problems...)
+}
+
+// CheckFile checks that a file can be read. An empty path is fine.
+func CheckFile(variable, path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Wrong(variable, fmt.Sprintf("names a file that cannot be read (%v)", err), "correct the path or its permissions")
+	}
+	return f.Close()
+}
+
+func (b Broker) checkName() error {
+	if b.Name == "" {
+		return nil
+	}
+	if err := protocol.CheckName(b.Name); err != nil {
+		return Wrong("BELFRY_NAME", fmt.Sprintf("is %q", b.Name), err.Error())
+	}
+	return nil
+}
+
+func (b Broker) checkLayout() error {
+	var problems []error
+	if b.Shards < 1 || b.Shards > protocol.MaxShards {
+		problems = append(problems, Wrong("BELFRY_SHARDS", fmt.Sprintf("is %d", b.Shards), fmt.Sprintf("set 1 to %d", protocol.MaxShards)))
+	}
+	return errors.Join(append(problems, oneOf("BELFRY_QUEUE_TYPE", b.QueueType, "classic", "quorum"))...)
+}
+
+func (b Broker) checkLog() error {
+	return errors.Join(
+		oneOf("BELFRY_LOG_LEVEL", b.LogLevel, "debug", "info", "warn", "error"),
+		oneOf("BELFRY_LOG_FORMAT", b.LogFormat, "json", "console"))
+}
+
+func oneOf(variable, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return Wrong(variable, fmt.Sprintf("is %q", value), "set "+strings.Join(allowed, " or "))
+}
+
+// complete gives the process a name from the host's, with what a name must not
+// contain replaced.
+func (b *Broker) complete() {
+	if b.Name != "" {
+		return
+	}
+	b.Name = "belfry"
+	host, err := os.Hostname()
+	if err != nil {
+		return
+	}
+	host = strings.Map(func(r rune) rune {
+		if protocol.CheckName(string(r)) != nil {
+			return '-'
+		}
+		return r
+	}, host)
+	if protocol.CheckName(host) == nil {
+		b.Name = host
+	}
+}
+
+// isLoopback reports that a host is this one by its name alone.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,83 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// injected are the variables that orchestrators set for a service called
+// belfry or belfry-something: BELFRY_GATEWAY_SERVICE_HOST, BELFRY_PORT,
+// BELFRY_PORT_8051_TCP_ADDR and so on.
+var injected = regexp.MustCompile(`_(SERVICE_HOST|PORT)(_|$)`)
+
+// testPrefix begins the variables of the tests, which programs do not read.
+const testPrefix = Prefix + "_TEST_"
+
+// checkNames refuses a variable that no Belfry program knows.
+func checkNames(environ []string) error {
+	var problems []error
+	for _, name := range strangers(environ) {
+		if !injected.MatchString(name) {
+			problems = append(problems, fmt.Errorf("%s is not a setting of any Belfry program: did you mean %s? (docs/configuration.md lists all)",
+				name, nearest(name)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Injected are the variables in the environment that look as if an orchestrator
+// had set them. They have no effect; a program warns of them when it starts.
+func Injected() []string {
+	return slices.DeleteFunc(strangers(os.Environ()), func(name string) bool { return !injected.MatchString(name) })
+}
+
+// strangers are the BELFRY_ variables that no program knows, sorted.
+func strangers(environ []string) []string {
+	var out []string
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, Prefix+"_") || strings.HasPrefix(name, testPrefix) {
+			continue
+		}
+		if !slices.Contains(known, name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// nearest is the known name with the least edit distance.
+func nearest(name string) string {
+	best, least := "", -1
+	for _, candidate := range known {
+		if d := distance(name, candidate); least < 0 || d < least {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's: the fewest bytes to insert, delete or change.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

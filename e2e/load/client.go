@@ -80,7 +80,7 @@ func (c *Client) connection(ctx context.Context, addr string, rng *rand.Rand) bo
 		return false
 	}
 	defer conn.Drop()
-	record := &Record{Name: fmt.Sprintf("%s at %s (%d)", c.Name, addr, len(c.records)+1), Allowed: c.Allowed}
+	record := &Record{Client: c.Name, Name: fmt.Sprintf("%s at %s (%d)", c.Name, addr, len(c.records)+1), Allowed: c.Allowed}
 	c.mu.Lock()
 	c.records = append(c.records, record)
 	c.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 // Record is what one connection saw, in order. It is written by the goroutine
 // that reads the connection and checked after that has ended.
 type Record struct {
-	Name string
+	Name   string
+	Client string // whose connection it is
 	// Allowed says which groups this connection's user may see; nil: all.
 	Allowed func(group string) bool
 

@@ -27,6 +27,7 @@ type Request struct {
 	Key     string // default random; "-" leaves it out
 	Upgrade string // default websocket; "-" leaves it and Connection out
 	Header  []Field
+	After   []byte        // bytes sent right behind the request
 	Timeout time.Duration // for the answer; default 10 s
 }
 
@@ -45,7 +46,7 @@ func Dial(ctx context.Context, r Request) (*Conn, *Answer, error) {
 	_ = raw.SetDeadline(time.Now().Add(r.Timeout))
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if _, err := io.WriteString(raw, r.text()); err != nil {
+	if _, err := raw.Write(append([]byte(r.text()), r.After...)); err != nil {
 		_ = raw.Close()
 		return nil, nil, fmt.Errorf("send the handshake: %w", err)
 	}

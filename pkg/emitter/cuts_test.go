@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,45 +63,55 @@ func numbered(name string, n int) []emitter.Event {
 }
 
 // TestManyWritersUnderCuts checks that, doubled ids taken out, every confirmed
-// event is there once and each goroutine's are in order.
+// event is there once and each goroutine's are in order. Confirms are lost with
+// each link.
 func TestManyWritersUnderCuts(t *testing.T) {
-	const writers, each = 8, 300
+	const writers, cuts = 8, 40
 	broker, bus := installation(t, 1)
 	e := over(t, broker, emitter.Options{Window: 50})
-	stop, cutting := make(chan struct{}), sync.WaitGroup{}
-	cutting.Go(func() {
-		tick := time.NewTicker(3 * time.Millisecond)
-		defer tick.Stop()
-		for n := 0; ; n++ {
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-				broker.CutLinks(user)
-			}
-			// A few confirms of each link are lost with it.
-			broker.SetPublishHook(func(_ string, m amqpbus.Message) membus.Fate {
-				if n%2 == 0 && strings.HasSuffix(m.ID, "7") {
-					return membus.FateLoseConfirm
-				}
-				return membus.FatePass
-			})
+	var loseAfter atomic.Int64 // publishes whose confirms are not lost
+	loseAfter.Store(100)
+	broker.SetPublishHook(func(string, amqpbus.Message) membus.Fate {
+		if loseAfter.Add(-1) < 0 {
+			return membus.FateLoseConfirm
 		}
+		return membus.FatePass
 	})
+	stop := make(chan struct{})
+	go func() {
+		defer close(stop)
+		for range cuts {
+			for loseAfter.Load() > -4 {
+				if !pause(t) {
+					return
+				}
+			}
+			loseAfter.Store(writers + rand.N(int64(200))) // before the cut: all writers wait for it
+			broker.CutLinks(user)
+		}
+		broker.SetPublishHook(nil)
+		broker.CutLinks(user)
+	}()
+	var written [writers]int
 	var writing sync.WaitGroup
 	for w := range writers {
 		writing.Go(func() {
-			for _, event := range numbered(fmt.Sprintf("w%d.", w), each) {
+			for {
+				event := emitter.Event{Group: fmt.Sprintf("jobs-%d", w), Payload: fmt.Appendf(nil, "%d", written[w])}
 				if err := e.EmitEvent(t.Context(), event); err != nil {
 					t.Errorf("writer %d: %v", w, err)
 					return
+				}
+				written[w]++
+				select {
+				case <-stop:
+					return
+				default:
 				}
 			}
 		})
 	}
 	writing.Wait()
-	close(stop)
-	cutting.Wait()
 	all := receive(t, bus, amqpbus.ShardQueue(1, 0), ready(t, broker, amqpbus.ShardQueue(1, 0)))
 	next, seen := map[string]int{}, map[string]bool{}
 	for _, d := range all {
@@ -112,12 +124,17 @@ func TestManyWritersUnderCuts(t *testing.T) {
 		}
 		next[d.Key]++
 	}
-	for w := range writers {
-		if n := next[fmt.Sprintf("jobs-w%d.", w)]; n != each {
-			t.Errorf("writer %d: %d of %d events", w, n, each)
+	total := 0
+	for w, n := range written {
+		total += n
+		if got := next[fmt.Sprintf("jobs-%d", w)]; got != n {
+			t.Errorf("writer %d: %d of %d events", w, got, n)
 		}
 	}
-	t.Logf("%d events, sent %d times", writers*each, len(all))
+	if len(all) < total+cuts {
+		t.Errorf("%d events, sent %d times: confirms were not lost with every cut", total, len(all))
+	}
+	t.Logf("%d events, sent %d times over %d cuts", total, len(all), cuts)
 }
 
 func TestContextEndsAnEmit(t *testing.T) {

@@ -1,0 +1,80 @@
+// Package blackbox holds Belfry against its client protocol from outside: it
+// speaks websocket, and emits through one of two drivers (AMQP, or the embedded
+// mode's POST /emit/{group}). Rows are named after the sections of
+// docs/client-protocol.md. The same rows run against every form in which Belfry
+// runs.
+package blackbox
+
+import (
+	"os"
+	"testing"
+
+	"belfry/e2e/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// row is one statement of the protocol.
+type row struct {
+	name string
+	run  func(t *testing.T, in *harness.Installation)
+	amqp bool // about AMQP itself: not applicable where there is none
+	slow bool // takes a minute: runs against one form only
+}
+
+var sections = []struct {
+	name string
+	rows []row
+}{
+	{"Connecting", connecting},
+	{"Subscribing", subscribing},
+	{"Events", events},
+	{"Closing", closing},
+}
+
+func run(t *testing.T, shape harness.Shape, slow bool) {
+	in := harness.Start(t, shape)
+	for _, section := range sections {
+		t.Run(section.name, func(t *testing.T) {
+			for _, r := range section.rows {
+				if r.slow && !slow {
+					continue
+				}
+				t.Run(r.name, func(t *testing.T) {
+					if r.amqp && shape.Embedded {
+						t.Skip("not applicable: there is no AMQP in the embedded mode")
+					}
+					r.run(t, in)
+				})
+			}
+		})
+	}
+}
+
+func TestEmbedded(t *testing.T) {
+	run(t, harness.Shape{Embedded: true}, false)
+}
+
+func TestOneGatewayOneWorker(t *testing.T) {
+	needsBroker(t)
+	run(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1}, true)
+}
+
+func TestTwoAndTwo(t *testing.T) {
+	needsBroker(t)
+	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1}, false)
+}
+
+func TestTwoAndTwoFourShards(t *testing.T) {
+	needsBroker(t)
+	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}, false)
+}
+
+// needsBroker keeps the tests that need a RabbitMQ out of `go test -short`.
+// Without -short a missing broker is a failure.
+func needsBroker(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs RabbitMQ: not in -short")
+	}
+}

@@ -1,0 +1,185 @@
+package blackbox
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"belfry/e2e/harness"
+	"belfry/e2e/wsclient"
+)
+
+// connecting are the rows of the section "Connecting".
+var connecting = []row{
+	{name: "both paths", run: func(t *testing.T, in *harness.Installation) {
+		for _, path := range []string{"/websocket", "/websocket/"} {
+			accepted(t, in, wsclient.Request{Path: path, Token: harness.TokenAdmin})
+		}
+	}},
+	{name: "another path is 404", run: func(t *testing.T, in *harness.Installation) {
+		refused(t, in, wsclient.Request{Path: "/websocket/../secret", Token: harness.TokenAdmin}, 301, 307, 400, 404)
+		refused(t, in, wsclient.Request{Path: "/elsewhere", Token: harness.TokenAdmin}, 404)
+	}},
+	{name: "token in the query", run: func(t *testing.T, in *harness.Installation) {
+		accepted(t, in, wsclient.Request{Token: harness.TokenAdmin})
+	}},
+	{name: "token as bearer", run: func(t *testing.T, in *harness.Installation) {
+		accepted(t, in, wsclient.Request{Header: []wsclient.Field{{Name: "Authorization", Value: "Bearer " + harness.TokenAdmin}}})
+	}},
+	{name: "token in the cookie, plain, quoted and URL-quoted", run: func(t *testing.T, in *harness.Installation) {
+		for _, value := range []string{harness.TokenAdmin, `"` + harness.TokenAdmin + `"`, "%22" + harness.TokenAdmin + "%22"} {
+			accepted(t, in, wsclient.Request{Header: []wsclient.Field{
+				{Name: "Cookie", Value: "other=1; token=" + value}, {Name: "Origin", Value: "http://" + in.Addr(0)},
+			}})
+		}
+	}},
+	{name: "the same token in two places", run: func(t *testing.T, in *harness.Installation) {
+		accepted(t, in, wsclient.Request{Token: harness.TokenAdmin, Header: []wsclient.Field{{Name: "Authorization", Value: "Bearer " + harness.TokenAdmin}}})
+	}},
+	{name: "two different tokens are refused", run: func(t *testing.T, in *harness.Installation) {
+		refused(t, in, wsclient.Request{Token: harness.TokenAdmin, Header: []wsclient.Field{{Name: "Authorization", Value: "Bearer " + harness.TokenUser}}}, 400, 401)
+		refused(t, in, wsclient.Request{Path: "/websocket/?token=" + harness.TokenAdmin, Token: harness.TokenUser}, 400, 401)
+	}},
+	{name: "accept frame, a number stays a number", run: func(t *testing.T, in *harness.Installation) {
+		c := accepted(t, in, wsclient.Request{Token: harness.TokenAdmin})
+		c.expect(`{"accept": true, "user": 7}`)
+	}},
+	{name: "accept frame, a string stays a string", run: func(t *testing.T, in *harness.Installation) {
+		c := accepted(t, in, wsclient.Request{Token: harness.TokenNamed})
+		c.expect(`{"accept": true, "user": "alice"}`)
+	}},
+	{name: "no token: 401 with a JSON error", run: func(t *testing.T, in *harness.Installation) {
+		answer := refused(t, in, wsclient.Request{}, 401)
+		var body struct {
+			Error string `json:"error"`
+		}
+		if err := json.Unmarshal([]byte(answer.Body), &body); err != nil || body.Error == "" {
+			t.Errorf("the body is %q", answer.Body)
+		}
+	}},
+	{name: "token refused: 101, accept false, 4401", run: func(t *testing.T, in *harness.Installation) {
+		c := accepted(t, in, wsclient.Request{Token: "nobody-has-this"})
+		c.expect(`{"accept": false, "user": null}`)
+		c.expectClose(4401)
+	}},
+	{name: "Origin", run: origins},
+	{name: "wrong method: 405", run: func(t *testing.T, in *harness.Installation) {
+		answer := refused(t, in, wsclient.Request{Method: "POST", Token: harness.TokenAdmin}, 405)
+		if answer.Header.Get("Allow") == "" {
+			t.Error("405 without Allow")
+		}
+	}},
+	{name: "wrong version: 426", run: func(t *testing.T, in *harness.Installation) {
+		answer := refused(t, in, wsclient.Request{Version: "12", Token: harness.TokenAdmin}, 426)
+		if answer.Header.Get("Sec-WebSocket-Version") != "13" {
+			t.Errorf("Sec-WebSocket-Version is %q", answer.Header.Get("Sec-WebSocket-Version"))
+		}
+	}},
+	{name: "not a websocket handshake: 400 or 426", run: func(t *testing.T, in *harness.Installation) {
+		refused(t, in, wsclient.Request{Upgrade: "-", Token: harness.TokenAdmin}, 400, 426)
+		refused(t, in, wsclient.Request{Upgrade: "h2c", Token: harness.TokenAdmin}, 400, 426)
+		refused(t, in, wsclient.Request{Version: "-", Token: harness.TokenAdmin}, 400, 426)
+		for _, key := range []string{"-", "short", "notbase64!notbase64!!!!!"} {
+			refused(t, in, wsclient.Request{Key: key, Token: harness.TokenAdmin}, 400)
+		}
+		refused(t, in, wsclient.Request{Token: harness.TokenAdmin, Header: []wsclient.Field{{Name: "Sec-WebSocket-Key", Value: "dGhlIHNhbXBsZSBub25jZQ=="}}}, 400)
+	}},
+	{name: "HTTP/1.0", run: func(t *testing.T, in *harness.Installation) {
+		refused(t, in, wsclient.Request{Proto: "HTTP/1.0", Token: harness.TokenAdmin}, 400, 426, 505)
+	}},
+	{name: "an unknown subprotocol is not chosen", run: func(t *testing.T, in *harness.Installation) {
+		conn, answer, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: in.Addr(0), Token: harness.TokenAdmin, Header: []wsclient.Field{{Name: "Sec-WebSocket-Protocol", Value: "mqtt"}}})
+		if err != nil || conn == nil {
+			t.Fatal(err, answer)
+		}
+		defer conn.Drop()
+		if chosen := answer.Header.Get("Sec-WebSocket-Protocol"); chosen != "" {
+			t.Errorf("the gateway chose %q", chosen)
+		}
+	}},
+	{name: "a token of 64 KiB is refused", run: func(t *testing.T, in *harness.Installation) {
+		refused(t, in, wsclient.Request{Token: strings.Repeat("a", 64<<10)}, 400, 401, 414, 431)
+	}},
+	{name: "a frame ahead of the answer is handled after it", run: early},
+}
+
+// accepted shakes hands and returns the connection with nothing read from it.
+func accepted(t *testing.T, in *harness.Installation, r wsclient.Request) *client {
+	t.Helper()
+	r.Addr = in.Addr(0)
+	conn, answer, err := wsclient.Dial(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn == nil {
+		t.Fatalf("HTTP %d %s, want 101", answer.Status, answer.Body)
+	}
+	t.Cleanup(conn.Drop)
+	return &client{t, conn}
+}
+
+// refused shakes hands and expects one of the statuses.
+func refused(t *testing.T, in *harness.Installation, r wsclient.Request, statuses ...int) *wsclient.Answer {
+	t.Helper()
+	r.Addr = in.Addr(0)
+	conn, answer, err := wsclient.Dial(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn != nil {
+		conn.Drop()
+	}
+	if !slices.Contains(statuses, answer.Status) {
+		t.Fatalf("HTTP %d %.200s, want %v", answer.Status, answer.Body, statuses)
+	}
+	return answer
+}
+
+func origins(t *testing.T, in *harness.Installation) {
+	addr := in.Addr(0)
+	_, port, _ := strings.Cut(addr, ":")
+	number, _ := strconv.Atoi(port)
+	bearer := wsclient.Field{Name: "Authorization", Value: "Bearer " + harness.TokenAdmin}
+	cookie := wsclient.Field{Name: "Cookie", Value: "token=" + harness.TokenAdmin}
+	for _, test := range []struct {
+		name   string
+		origin []string
+		token  wsclient.Field
+		status int
+	}{
+		{"equal to Host", []string{"http://" + addr}, cookie, 101},
+		{"absent with a bearer token", nil, bearer, 101},
+		{"absent with a cookie only", nil, cookie, 403},
+		{"null", []string{"null"}, bearer, 403},
+		{"foreign", []string{"http://evil.example"}, bearer, 403},
+		{"another port", []string{"http://127.0.0.1:" + strconv.Itoa(number-1)}, bearer, 403},
+		{"another name of the host", []string{"http://localhost:" + port}, bearer, 403},
+		{"trailing dot", []string{"http://127.0.0.1.:" + port}, bearer, 403},
+		{"two of them", []string{"http://" + addr, "http://evil.example"}, bearer, 403},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := wsclient.Request{Header: []wsclient.Field{test.token}}
+			for _, origin := range test.origin {
+				r.Header = append(r.Header, wsclient.Field{Name: "Origin", Value: origin})
+			}
+			if test.status == 101 {
+				accepted(t, in, r)
+			} else {
+				refused(t, in, r, test.status)
+			}
+		})
+	}
+}
+
+// early sends the subscription in the same segment as the handshake.
+func early(t *testing.T, in *harness.Installation) {
+	g, e := group(), event()
+	frame := wsclient.Frame{Fin: true, Opcode: wsclient.OpText, Masked: true, Payload: []byte(message(g))}
+	c := accepted(t, in, wsclient.Request{Token: harness.TokenAdmin, After: frame.Bytes()})
+	c.expect(`{"accept": true, "user": 7}`)
+	c.expect(reply([]string{g}, nil, []string{g}))
+	in.Emit(t, g, e)
+	c.expect(e)
+}

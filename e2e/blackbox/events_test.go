@@ -1,0 +1,214 @@
+package blackbox
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"belfry/e2e/harness"
+	"belfry/e2e/wsclient"
+)
+
+// events are the rows of the section "Events".
+var events = []row{
+	{name: "byte for byte", run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		g := group()
+		c.join(g)
+		for _, payload := range []string{
+			`{"group_name":"job_events"}`,
+			"  {\n\t\"spaced\" : 1 }\r\n",
+			`{"a": 1.0, "a": 2e+05, "unicode": "\u00e9é\ud83d\ude00😀"}`,
+			`{"html": "<b>&amp;</b>", "slash": "\/"}`,
+			`12345678901234567890`,
+			`"` + strings.Repeat("x", 125) + `"`,
+			`"` + strings.Repeat("y", 65536) + `"`,
+		} {
+			in.Emit(t, g, payload)
+			c.expect(payload)
+		}
+	}},
+	{name: "a payload of 256 KiB", run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		g := group()
+		c.join(g)
+		big := `"` + strings.Repeat("z", 200<<10) + `"`
+		in.Emit(t, g, big)
+		c.expect(big)
+	}},
+	{name: "every connection of the group, each once, nobody else", run: func(t *testing.T, in *harness.Installation) {
+		mine, other := group(), group()
+		var watching []*client
+		for i := range 6 {
+			c := open(t, in, i, harness.TokenAdmin)
+			c.join(mine)
+			watching = append(watching, c)
+		}
+		stranger := open(t, in, 0, harness.TokenAdmin)
+		stranger.join(other)
+		e := event()
+		in.Emit(t, mine, e)
+		for _, c := range watching {
+			c.expect(e)
+		}
+		for _, c := range append(watching, stranger) {
+			c.quiet()
+		}
+	}},
+	{name: "in the order of the publisher", run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		g := group()
+		c.join(g)
+		for i := range 300 {
+			in.Emit(t, g, fmt.Sprintf(`{"counter": %d}`, i))
+		}
+		for i := range 300 {
+			c.expect(fmt.Sprintf(`{"counter": %d}`, i))
+		}
+	}},
+	{name: "not after the connection has gone", run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		g := group()
+		c.join(g)
+		c.conn.Drop()
+		in.Emit(t, g, event())
+		fresh := open(t, in, 0, harness.TokenAdmin)
+		fresh.join(g)
+		e := event()
+		in.Emit(t, g, e)
+		fresh.expect(e)
+	}},
+	{name: "AMQP: a plain publish to belfry.emit, key = group", amqp: true, run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		g, e := group(), event()
+		c.join(g)
+		in.Publish(t, harness.Plain{Group: g, Payload: e})
+		c.expect(e)
+	}},
+	{name: "AMQP: pika reaches the right two of three browsers", amqp: true, run: pika},
+	{name: "AMQP: an emit without an id, and two with one id", amqp: true, run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		g, a, b := group(), event(), event()
+		c.join(g)
+		in.Publish(t, harness.Plain{Group: g, Payload: a})
+		in.Publish(t, harness.Plain{Group: g, Payload: a})
+		c.expect(a)
+		c.expect(a)
+		in.Publish(t, harness.Plain{Group: g, Payload: a, ID: "same-" + g})
+		c.expect(a)
+		in.Publish(t, harness.Plain{Group: g, Payload: b, ID: "same-" + g})
+		c.expect(b) // another body: delivered
+	}},
+	{name: "AMQP: bad emits are parked and their neighbours delivered", amqp: true, run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		g := group()
+		c.join(g)
+		in.Publish(t, harness.Plain{Group: "nodash", Payload: `1`, ID: "a"})
+		in.Publish(t, harness.Plain{Group: g, Payload: "\xff\xfe", ID: "b"})
+		in.Publish(t, harness.Plain{Group: g, Payload: `"` + strings.Repeat("x", 1<<20) + `"`, ID: "c"})
+		e := event()
+		in.Publish(t, harness.Plain{Group: g, Payload: e, ID: "d"})
+		c.expect(e)
+		c.quiet()
+	}},
+	{name: "AMQP: a forged interest or decision from a backend's user is parked", amqp: true, run: forged},
+}
+
+func pika(t *testing.T, in *harness.Installation) {
+	first, second, third := open(t, in, 0, harness.TokenAdmin), open(t, in, 1, harness.TokenAdmin), open(t, in, 0, harness.TokenAdmin)
+	g := group()
+	first.join(g)
+	second.join(g)
+	third.join(group())
+	payload := "{\"group_name\": \"job_events\",\t\"from\": \"pïka\"}"
+	in.Pika(t, g, payload)
+	first.expect(payload)
+	second.expect(payload)
+	third.quiet()
+}
+
+// forged publishes, as a backend's user, what only gateways and workers may
+// say. Nothing comes of it and everything else goes on.
+func forged(t *testing.T, in *harness.Installation) {
+	c := open(t, in, 0, harness.TokenAdmin)
+	g := group()
+	c.join(g)
+	in.Forge(t)
+	c.quiet()
+	e := event()
+	in.Emit(t, g, e)
+	c.expect(e)
+}
+
+// closing are the rows of the section "Closing".
+var closing = []row{
+	{name: "bad frames", run: badFrames},
+	{name: "good frames", run: goodFrames},
+	{name: "1009 over 64 KiB, not at 64 KiB", run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		fits := `{"groups": {}, "x": "` + strings.Repeat("a", 64<<10-23) + `"}`
+		if len(fits) != 64<<10 {
+			t.Fatal("the test's message has", len(fits), "bytes")
+		}
+		c.ask(fits, reply(nil, nil, nil))
+		c.send(fits + " ")
+		c.expectClose(1009)
+	}},
+	{name: "ping is answered with its payload", run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		if err := c.conn.Send(wsclient.Frame{Fin: true, Opcode: wsclient.OpPing, Masked: true, Payload: []byte("are you there")}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := c.conn.ReadFrame(patience)
+		if err != nil || f.Opcode != wsclient.OpPong || string(f.Payload) != "are you there" {
+			t.Fatalf("got %+v, %v", f, err)
+		}
+	}},
+	{name: "the server pings within 30 s and closes after 2 missed pongs", slow: true, run: keepAlive},
+	{name: "4408 a reader that is too slow", run: slowReader},
+	{name: "a half header, then silence, disturbs nobody", run: func(t *testing.T, in *harness.Installation) {
+		hostile, healthy := open(t, in, 0, harness.TokenAdmin), open(t, in, 0, harness.TokenAdmin)
+		g, e := group(), event()
+		healthy.join(g)
+		if err := hostile.conn.SendBytes([]byte{0x81}); err != nil {
+			t.Fatal(err)
+		}
+		in.Emit(t, g, e)
+		healthy.expect(e)
+	}},
+}
+
+// slowReader reads nothing while events come, until the gateway gives it up. A
+// healthy connection of the same group gets every event.
+func slowReader(t *testing.T, in *harness.Installation) {
+	slow, healthy := open(t, in, 0, harness.TokenAdmin), open(t, in, 0, harness.TokenAdmin)
+	g := group()
+	slow.join(g)
+	healthy.join(g)
+	payload := `"` + strings.Repeat("s", 60<<10) + `"`
+	const count = 300 // 18 MiB: more than kernel buffers and the outbox hold
+	go func() {
+		for range count {
+			in.Emit(t, g, payload)
+		}
+	}()
+	for range count {
+		healthy.expect(payload)
+	}
+	slow.expectClose(4408)
+}
+
+// keepAlive does not answer pings.
+func keepAlive(t *testing.T, in *harness.Installation) {
+	c := open(t, in, 0, harness.TokenAdmin)
+	c.conn.Mute = true
+	started := time.Now()
+	_, err := c.conn.Next(2 * time.Minute)
+	if c.conn.Pings < 2 {
+		t.Errorf("%d pings came before the end", c.conn.Pings)
+	}
+	if took := time.Since(started); took < 40*time.Second || took > 110*time.Second {
+		t.Errorf("the connection ended after %v: %v", took, err)
+	}
+}

@@ -1,0 +1,183 @@
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"belfry/e2e/harness"
+	"belfry/e2e/load"
+	"belfry/e2e/wsclient"
+)
+
+// TestBrokerKilled kills the broker's process and starts it again.
+func TestBrokerKilled(t *testing.T) {
+	needsBroker(t)
+	broker := harness.OwnBroker(t)
+	shape := pairs
+	shape.Broker = broker
+	in := harness.Start(t, shape)
+	tr := start(t, in, in.LoadEmitter(t))
+	tr.flow(3 * time.Second)
+	broker.Kill9(t)
+	tr.flow(2 * time.Second)
+	broker.Restart(t)
+	back := time.Now()
+	tr.flow(20 * time.Second)
+	tr.clean()
+	tr.resumed("the broker back", back, 15*time.Second)
+	tr.alive()
+}
+
+// TestBrokerAway leaves the broker away for as long as it takes until a change
+// of the set is answered as unavailable, and new connections with 503.
+func TestBrokerAway(t *testing.T) {
+	needsBroker(t)
+	broker := harness.OwnBroker(t)
+	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Broker: broker})
+	conn := dial(t, in, 0)
+	expectFrame(t, conn, `{"accept": true, "user": 7}`)
+	kept, more := "job_events-1", "job_events-2"
+	say(t, conn, load.Subscription([]string{kept}))
+	expectFrame(t, conn, `{"groups_current": ["job_events-1"], "groups_left": [], "groups_joined": ["job_events-1"]}`)
+
+	broker.Kill9(t)
+	asked := time.Now()
+	say(t, conn, load.Subscription([]string{kept, more}))
+	answer := nextBut(t, conn, `{"gap":`, 12*time.Second)
+	if answer != `{"error": "subscriptions are unavailable, try again"}` {
+		t.Errorf("a change without a broker is answered %s", answer)
+	}
+	if took := time.Since(asked); took > 7*time.Second {
+		t.Errorf("the answer took %v, 5 s were promised", took)
+	}
+	unavailable(t, in)
+
+	broker.Restart(t)
+	in.WaitReady(t, 20*time.Second)
+	say(t, conn, load.Subscription([]string{kept, more}))
+	answer = nextBut(t, conn, `{"gap":`, 12*time.Second)
+	if answer != `{"groups_current": ["job_events-1", "job_events-2"], "groups_left": [], "groups_joined": ["job_events-2"]}` {
+		t.Errorf("with the broker back the change is answered %s: the old set must have stayed", answer)
+	}
+	in.Emit(t, more, `{"after": 1}`)
+	if got := nextBut(t, conn, `{"gap":`, 10*time.Second); got != `{"after": 1}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestNoWorker answers new connections with 503 within the 5 s that a worker has.
+func TestNoWorker(t *testing.T) {
+	needsBroker(t)
+	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
+	in.Workers[0].Kill9()
+	unavailable(t, in)
+	in.Workers[0].Restart(t)
+	in.WaitReady(t, 20*time.Second)
+	expectFrame(t, dial(t, in, 0), `{"accept": true, "user": 7}`)
+}
+
+// TestExpiredEmits publishes emits that expire while no worker is there: their
+// group gets a gap, another group does not.
+func TestExpiredEmits(t *testing.T) {
+	needsBroker(t)
+	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
+	conn := dial(t, in, 0)
+	expectFrame(t, conn, `{"accept": true, "user": 7}`)
+	say(t, conn, load.Subscription([]string{"job_events-1", "job_events-2"}))
+	expectFrame(t, conn, `{"groups_current": ["job_events-1", "job_events-2"], "groups_left": [], "groups_joined": ["job_events-1", "job_events-2"]}`)
+	in.Workers[0].Kill9()
+	in.Publish(t, harness.Plain{Group: "job_events-1", Payload: `{"old": 1}`, ID: "old", Expiration: 500 * time.Millisecond})
+	timer := time.NewTimer(1500 * time.Millisecond)
+	defer timer.Stop()
+	<-timer.C
+	in.Workers[0].Restart(t)
+	in.WaitReady(t, 20*time.Second)
+	got, err := conn.Next(15 * time.Second)
+	if err != nil || got != `{"gap": ["job_events-1"]}` {
+		t.Fatalf("got %s, %v", got, err)
+	}
+	in.Emit(t, "job_events-2", `{"new": 1}`)
+	expectFrame(t, conn, `{"new": 1}`)
+}
+
+// unavailable expects 503 with Retry-After.
+func unavailable(t *testing.T, in *harness.Installation) {
+	t.Helper()
+	conn, answer, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: in.Addr(0), Token: harness.TokenAdmin})
+	if err != nil || conn != nil {
+		t.Fatalf("the handshake: connection %v, %v", conn != nil, err)
+	}
+	if answer.Status != 503 || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("HTTP %d, Retry-After %q; want 503 and a value", answer.Status, answer.Header.Get("Retry-After"))
+	}
+}
+
+func dial(t *testing.T, in *harness.Installation, gateway int) *wsclient.Conn {
+	t.Helper()
+	conn, answer, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: in.Addr(gateway), Token: harness.TokenAdmin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn == nil {
+		t.Fatalf("refused: %d %s", answer.Status, answer.Body)
+	}
+	t.Cleanup(conn.Drop)
+	return conn
+}
+
+func say(t *testing.T, conn *wsclient.Conn, text string) {
+	t.Helper()
+	if err := conn.Text(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func expectFrame(t *testing.T, conn *wsclient.Conn, want string) {
+	t.Helper()
+	if got, err := conn.Next(10 * time.Second); err != nil || got != want {
+		t.Fatalf("got  %s, %v\nwant %s", got, err, want)
+	}
+}
+
+// nextBut reads the next frame that does not start like this.
+func nextBut(t *testing.T, conn *wsclient.Conn, prefix string, within time.Duration) string {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		text, err := conn.Next(time.Until(deadline))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(text, prefix) {
+			return text
+		}
+	}
+}
+
+// TestBrokerResources compares what the broker holds for 10 and for 5,000
+// clients with a group each.
+func TestBrokerResources(t *testing.T) {
+	needsBroker(t)
+	broker := harness.OwnBroker(t)
+	shape := harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Broker: broker, GatewayEnv: harness.Unlimited()}
+	in := harness.Start(t, shape)
+	subscribe := func(from, to int) {
+		for i := from; i < to; i++ {
+			conn := dial(t, in, 0)
+			expectFrame(t, conn, `{"accept": true, "user": 7}`)
+			g := fmt.Sprintf("job_events-%d", i+1)
+			say(t, conn, load.Subscription([]string{g}))
+			expectFrame(t, conn, fmt.Sprintf(`{"groups_current": [%q], "groups_left": [], "groups_joined": [%q]}`, g, g))
+		}
+	}
+	subscribe(0, 10)
+	few := broker.Resources(t)
+	subscribe(10, 5000)
+	many := broker.Resources(t)
+	t.Logf("10 clients and groups: %v; 5,000: %v", few, many)
+	if few != many {
+		t.Errorf("the broker holds %v for 10 clients and %v for 5,000", few, many)
+	}
+}

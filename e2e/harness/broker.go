@@ -1,0 +1,141 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"belfry/pkg/amqpbus/brokertest"
+)
+
+// Broker is a private RabbitMQ node, or a virtual host of one, with the three
+// users of an installation: gateway and worker (here one user, guest) and
+// backend, which may publish emits and nothing else.
+type Broker struct {
+	node  *brokertest.Node
+	vhost string
+}
+
+// Backend is the broker user of a backend.
+const (
+	Backend         = "backend"
+	backendPassword = "backend"
+)
+
+// shared is the node that installations of one test binary share, each with a
+// virtual host of its own.
+var shared struct {
+	once sync.Once
+	node *brokertest.Node
+	err  error
+	dir  string
+}
+
+var lastVhost atomic.Int64
+
+func startNode(dir string) (*brokertest.Node, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	defer cancel()
+	node, err := brokertest.StartNode(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	// Its permissions are given for each virtual host.
+	return node, node.AddUser(Backend, backendPassword, "^$", "^$", "^$")
+}
+
+func sharedBroker(t testing.TB) *Broker {
+	t.Helper()
+	shared.once.Do(func() { shared.node, shared.err = startNode(tempDir(&shared.dir)) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return newVhost(t, shared.node)
+}
+
+// OwnBroker starts a node for one test alone, which may kill it.
+func OwnBroker(t testing.TB) *Broker {
+	t.Helper()
+	node, err := startNode(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(node.Kill9)
+	return newVhost(t, node)
+}
+
+func newVhost(t testing.TB, node *brokertest.Node) *Broker {
+	t.Helper()
+	b := &Broker{node: node, vhost: "test" + strconv.FormatInt(lastVhost.Add(1), 10)}
+	b.Ctl(t, "add_vhost", b.vhost)
+	b.Ctl(t, "set_permissions", "-p", b.vhost, "guest", ".*", ".*", ".*")
+	b.Ctl(t, "set_permissions", "-p", b.vhost, Backend, "^$", `^belfry\.(emit(\.v1\.n[0-9]+)?|interest\.v1\.n[0-9]+|reply(\.all)?)$`, "^$")
+	return b
+}
+
+// URL is the broker's address for gateways and workers.
+func (b *Broker) URL() string { return b.url("guest", "guest") }
+
+// BackendURL is its address for a backend.
+func (b *Broker) BackendURL() string { return b.url(Backend, backendPassword) }
+
+func (b *Broker) url(user, password string) string {
+	u := url.URL{Scheme: "amqp", User: url.UserPassword(user, password), Host: b.node.Address(), Path: "/" + b.vhost}
+	return u.String()
+}
+
+// Ctl runs rabbitmqctl against the node.
+func (b *Broker) Ctl(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := b.node.Ctl(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Kill9 ends the broker's processes without a word.
+func (b *Broker) Kill9(testing.TB) { b.node.Kill9() }
+
+// Restart starts it again, with its data.
+func (b *Broker) Restart(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	if err := b.node.StartAgain(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Resources is what a broker holds.
+type Resources struct{ Connections, Channels, Queues, Bindings int }
+
+func (r Resources) String() string {
+	return fmt.Sprintf("%d connections, %d channels, %d queues, %d bindings", r.Connections, r.Channels, r.Queues, r.Bindings)
+}
+
+// Resources counts them.
+func (b *Broker) Resources(t testing.TB) Resources {
+	t.Helper()
+	lines := func(args ...string) int {
+		n := 0
+		for line := range strings.Lines(b.Ctl(t, args...)) {
+			if strings.TrimSpace(line) != "" {
+				n++
+			}
+		}
+		return n
+	}
+	return Resources{
+		Connections: lines("list_connections", "--no-table-headers", "pid"),
+		Channels:    lines("list_channels", "--no-table-headers", "pid"),
+		Queues:      lines("list_queues", "-p", b.vhost, "--no-table-headers", "name"),
+		Bindings:    lines("list_bindings", "-p", b.vhost, "--no-table-headers", "source_name", "destination_name", "routing_key"),
+	}
+}

@@ -1,0 +1,30 @@
+package harness
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// emitSecret opens the embedded mode's door for emits.
+const emitSecret = "e2e-secret-of-the-door"
+
+// startEmbedded runs `belfry dev` with the installation's tokens and policy.
+func (in *Installation) startEmbedded(t testing.TB) {
+	t.Helper()
+	p := &Process{
+		Name: "dev", Addr: FreeAddr(t), Admin: FreeAddr(t), bin: Binary(t, "belfry"), args: []string{"dev"},
+		log: filepath.Join(in.dir, "dev.log"),
+	}
+	p.env = slices.Concat([]string{
+		"BELFRY_LISTEN=" + p.Addr, "BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_EMIT_SECRET=" + emitSecret,
+	}, in.shape.Env, in.shape.GatewayEnv)
+	in.Gateways = []*Process{p}
+	p.start(t)
+	in.WaitReady(t, 20*time.Second)
+}
+
+// Unlimited lifts a gateway's limits of rate and number for a test that is many
+// clients from one address.
+func Unlimited() []string { return nil }

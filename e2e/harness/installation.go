@@ -1,0 +1,160 @@
+package harness
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Shape says in which form Belfry runs.
+type Shape struct {
+	Embedded bool // gateway and worker in one process, no broker
+	Gateways int
+	Workers  int
+	Shards   int
+	// Env is added to every process's environment, behind the harness's own.
+	Env []string
+	// GatewayEnv and WorkerEnv are for one role only.
+	GatewayEnv, WorkerEnv []string
+	// Broker, when set, is used instead of a virtual host of the shared one.
+	Broker *Broker
+}
+
+// Installation is a running Belfry.
+type Installation struct {
+	Gateways []*Process
+	Workers  []*Process
+	Broker   *Broker // nil in the embedded mode
+
+	shape Shape
+	dir   string
+
+	emitting sync.Mutex
+	emitter  driver
+	plain    *publisher
+}
+
+// driver emits one payload and returns when it is confirmed.
+type driver interface {
+	emit(group, payload string) error
+	close()
+}
+
+// Start runs an installation and waits until it is ready. It ends with the
+// test.
+func Start(t testing.TB, shape Shape) *Installation {
+	t.Helper()
+	in := &Installation{shape: shape, dir: t.TempDir()}
+	t.Cleanup(func() { in.stop(t) })
+	tokensFile, policyFile := writeAccess(t, in.dir)
+	in.shape.Env = append([]string{"BELFRY_TOKENS_FILE=" + tokensFile, "BELFRY_POLICY_FILE=" + policyFile}, shape.Env...)
+	if shape.Embedded {
+		in.startEmbedded(t)
+		return in
+	}
+	in.Broker = shape.Broker
+	if in.Broker == nil {
+		in.Broker = sharedBroker(t)
+	}
+	in.shape.Env = append([]string{"BELFRY_AMQP_URL=" + in.Broker.URL(), "BELFRY_SHARDS=" + strconv.Itoa(shape.Shards)}, in.shape.Env...)
+	for i := range shape.Workers {
+		in.AddWorker(t, fmt.Sprintf("worker%d", i+1))
+	}
+	for i := range shape.Gateways {
+		in.AddGateway(t, fmt.Sprintf("gateway%d", i+1))
+	}
+	in.WaitReady(t, 30*time.Second)
+	return in
+}
+
+// AddGateway starts one more gateway; it need not be ready at once.
+func (in *Installation) AddGateway(t testing.TB, name string) *Process {
+	t.Helper()
+	p := &Process{Name: name, Addr: FreeAddr(t), Admin: FreeAddr(t), bin: Binary(t, "gateway"), log: filepath.Join(in.dir, name+".log")}
+	p.env = slices.Concat([]string{"BELFRY_LISTEN=" + p.Addr, "BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name}, in.shape.Env, in.shape.GatewayEnv)
+	in.Gateways = append(in.Gateways, p)
+	p.start(t)
+	return p
+}
+
+// AddWorker starts one more worker; it need not be ready at once.
+func (in *Installation) AddWorker(t testing.TB, name string) *Process {
+	t.Helper()
+	p := &Process{Name: name, Admin: FreeAddr(t), bin: Binary(t, "worker"), log: filepath.Join(in.dir, name+".log")}
+	p.env = slices.Concat([]string{"BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name}, in.shape.Env, in.shape.WorkerEnv)
+	in.Workers = append(in.Workers, p)
+	p.start(t)
+	return p
+}
+
+// processes are all of them.
+func (in *Installation) processes() []*Process { return slices.Concat(in.Gateways, in.Workers) }
+
+// WaitReady waits for every process that runs.
+func (in *Installation) WaitReady(t testing.TB, within time.Duration) {
+	t.Helper()
+	for _, p := range in.processes() {
+		if err := p.WaitReady(within); err != nil {
+			t.Fatalf("%v\n%s", err, p.tail(40))
+		}
+	}
+}
+
+// Addr is the public address of the i-th gateway, counted round.
+func (in *Installation) Addr(i int) string { return in.Gateways[i%len(in.Gateways)].Addr }
+
+// Addrs are the public addresses of all gateways.
+func (in *Installation) Addrs() []string {
+	out := make([]string, 0, len(in.Gateways))
+	for _, g := range in.Gateways {
+		out = append(out, g.Addr)
+	}
+	return out
+}
+
+// Emit publishes one payload through the installation's driver and returns when
+// it is confirmed. It may be called concurrently.
+func (in *Installation) Emit(t testing.TB, group, payload string) {
+	t.Helper()
+	in.emitting.Lock()
+	defer in.emitting.Unlock()
+	if in.emitter == nil {
+		d, err := in.openDriver()
+		if err != nil {
+			t.Errorf("open the emit driver: %v", err)
+			return
+		}
+		in.emitter = d
+	}
+	if err := in.emitter.emit(group, payload); err != nil {
+		t.Errorf("emit to %s: %v", group, err)
+	}
+}
+
+// stop ends the processes that still run, gateways first, and shows the logs of
+// a failed test.
+func (in *Installation) stop(t testing.TB) {
+	if in.emitter != nil {
+		in.emitter.close()
+	}
+	if in.plain != nil {
+		in.plain.close()
+	}
+	for _, p := range in.processes() {
+		select {
+		case <-p.done:
+		default:
+			p.Kill9()
+		}
+	}
+	if !t.Failed() {
+		return
+	}
+	for _, p := range in.processes() {
+		t.Logf("the last lines of %s:\n%s", p.Name, p.tail(60))
+	}
+}

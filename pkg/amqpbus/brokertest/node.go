@@ -1,0 +1,278 @@
+// Package brokertest starts private, throw-away RabbitMQ nodes for tests and
+// benchmarks: own name, own ports, own data folder, loopback only. The system's
+// node, if there is one, is neither used nor disturbed.
+//
+// A Node's methods may be called concurrently, except those that start and end
+// its process (Stop, Kill9, StartAgain), which belong to one goroutine. The
+// process that is ended is always the one that was started here, by its pid.
+package brokertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"belfry/pkg/protocol"
+)
+
+// Node is one private RabbitMQ node.
+type Node struct {
+	dir      string
+	name     string
+	port     int
+	distPort int
+	programs string // the folder of rabbitmq-server and rabbitmqctl
+	cmd      *exec.Cmd
+	exited   chan struct{}
+	users    map[string]string // user -> password
+}
+
+// ErrMissing says that RabbitMQ is not installed, and how to install it.
+var ErrMissing = errors.New("RabbitMQ is not installed: apt-get install rabbitmq-server (make test does it)")
+
+// programFolders are where packages keep the scripts that do not change user.
+var programFolders = []string{
+	"/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin", "/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/sbin",
+}
+
+// Installed returns the folder of RabbitMQ's scripts, or ErrMissing.
+func Installed() (string, error) {
+	for _, pattern := range programFolders {
+		found, _ := filepath.Glob(filepath.Join(pattern, "rabbitmq-server"))
+		if len(found) > 0 {
+			return filepath.Dir(found[len(found)-1]), nil
+		}
+	}
+	return "", ErrMissing
+}
+
+// StartNode starts a node whose data, logs and configuration live in dir, which
+// is created, and waits until it accepts connections (about five seconds) or
+// ctx ends. The user guest has every permission.
+func StartNode(ctx context.Context, dir string) (*Node, error) {
+	programs, err := Installed()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{dir: dir, programs: programs, name: "belfry-" + protocol.NewIncarnation() + "@localhost", users: map[string]string{"guest": "guest"}}
+	if n.port, err = freePort(); err != nil {
+		return nil, err
+	}
+	if n.distPort, err = freePort(); err != nil {
+		return nil, err
+	}
+	if err := n.write(); err != nil {
+		return nil, err
+	}
+	return n, n.StartAgain(ctx)
+}
+
+func (n *Node) write() error {
+	if err := os.MkdirAll(filepath.Join(n.dir, "home"), 0o700); err != nil {
+		return fmt.Errorf("make the node's folder: %w", err)
+	}
+	conf := fmt.Sprintf(`listeners.tcp.1 = 127.0.0.1:%d
+disk_free_limit.absolute = 50MB
+loopback_users.guest = true
+log.console = false
+collect_statistics_interval = 60000
+`, n.port)
+	for name, file := range map[string]struct {
+		text string
+		mode os.FileMode
+	}{
+		"rabbitmq.conf":       {conf, 0o600},
+		"enabled_plugins":     {"[].\n", 0o600},
+		"rabbitmq-env.conf":   {"", 0o600},
+		"home/.erlang.cookie": {"belfry" + protocol.NewIncarnation(), 0o400},
+	} {
+		if err := os.WriteFile(filepath.Join(n.dir, name), []byte(file.text), file.mode); err != nil {
+			return fmt.Errorf("write the node's %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (n *Node) environment() []string {
+	at := func(name string) string { return filepath.Join(n.dir, name) }
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + at("home"), "LANG=C.UTF-8",
+		"RABBITMQ_NODENAME=" + n.name,
+		"RABBITMQ_NODE_PORT=" + strconv.Itoa(n.port), "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
+		"RABBITMQ_DIST_PORT=" + strconv.Itoa(n.distPort),
+		"RABBITMQ_MNESIA_BASE=" + at("mnesia"), "RABBITMQ_MNESIA_DIR=" + at("mnesia/node"),
+		"RABBITMQ_LOG_BASE=" + at("log"), "RABBITMQ_CONFIG_FILE=" + at("rabbitmq.conf"),
+		"RABBITMQ_ENABLED_PLUGINS_FILE=" + at("enabled_plugins"), "RABBITMQ_CONF_ENV_FILE=" + at("rabbitmq-env.conf"),
+		"RABBITMQ_PID_FILE=" + at("pid"), "RABBITMQ_GENERATED_CONFIG_DIR=" + at("generated"),
+		"ERL_EPMD_ADDRESS=127.0.0.1",
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}",
+	}
+}
+
+// StartAgain starts the node after Stop or Kill9, on the same port and with the
+// same data.
+func (n *Node) StartAgain(ctx context.Context) error {
+	raiseDescriptors()
+	if err := os.MkdirAll(filepath.Join(n.dir, "log"), 0o700); err != nil {
+		return fmt.Errorf("make the node's log folder: %w", err)
+	}
+	out, err := os.OpenFile(filepath.Join(n.dir, "console.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the node's console log: %w", err)
+	}
+	cmd := exec.Command(filepath.Join(n.programs, "rabbitmq-server"))
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = n.environment(), n.dir, out, out
+	// A group of its own, so that the node's helpers end with it, and an
+	// interrupt of the tests does not reach it first.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(fmt.Errorf("start RabbitMQ: %w", err), out.Close())
+	}
+	exited := make(chan struct{})
+	n.cmd, n.exited = cmd, exited
+	go func() {
+		_ = cmd.Wait()
+		_ = out.Close()
+		close(exited)
+	}()
+	return n.await(ctx)
+}
+
+// await waits until the port answers as AMQP.
+func (n *Node) await(ctx context.Context) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if n.answers() {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-n.exited:
+			return fmt.Errorf("RabbitMQ ended at its start; the end of its log:\n%s", n.logTail())
+		case <-ctx.Done():
+			n.Kill9()
+			return fmt.Errorf("RabbitMQ did not start in time: %w; the end of its log:\n%s", ctx.Err(), n.logTail())
+		}
+	}
+}
+
+// answers opens a connection as far as Connection.Start (AMQP 0-9-1 2.2.4).
+func (n *Node) answers() bool {
+	c, err := net.DialTimeout("tcp", n.Address(), time.Second)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := c.Write([]byte("AMQP\x00\x00\x09\x01")); err != nil {
+		return false
+	}
+	var first [1]byte
+	_, err = c.Read(first[:])
+	return err == nil && first[0] == 1
+}
+
+func (n *Node) logTail() string {
+	var out strings.Builder
+	for _, pattern := range []string{"console.log", "log/*.log"} {
+		files, _ := filepath.Glob(filepath.Join(n.dir, pattern))
+		for _, f := range files {
+			text, _ := os.ReadFile(f)
+			out.Write(text[max(0, len(text)-2000):])
+		}
+	}
+	return out.String()
+}
+
+// Address is host:port of the AMQP listener.
+func (n *Node) Address() string { return "127.0.0.1:" + strconv.Itoa(n.port) }
+
+// URL is the address with the credentials of a user that AddUser made, or of guest.
+func (n *Node) URL(user string) string {
+	u := url.URL{Scheme: "amqp", User: url.UserPassword(user, n.users[user]), Host: n.Address(), Path: "/"}
+	return u.String()
+}
+
+// PID is the process id of the node's Erlang machine.
+func (n *Node) PID() int { return n.cmd.Process.Pid }
+
+// Stop ends the node in order; its data stays. One that has ended is left alone.
+func (n *Node) Stop() { n.end(syscall.SIGTERM) }
+
+// Kill9 ends the node's processes at once; its data stays as it was.
+func (n *Node) Kill9() { n.end(syscall.SIGKILL) }
+
+func (n *Node) end(sig syscall.Signal) {
+	select {
+	case <-n.exited:
+		return
+	default:
+	}
+	_ = syscall.Kill(-n.cmd.Process.Pid, sig)
+	t := time.NewTimer(15 * time.Second)
+	defer t.Stop()
+	select {
+	case <-n.exited:
+	case <-t.C:
+		_ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL)
+		<-n.exited
+	}
+}
+
+// Pause stops the node's processes without ending them; Resume lets them go on.
+func (n *Node) Pause() { _ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGSTOP) }
+
+// Resume undoes Pause.
+func (n *Node) Resume() { _ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGCONT) }
+
+// Ctl runs rabbitmqctl against the node and returns what it printed.
+func (n *Node) Ctl(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(n.programs, "rabbitmqctl"), append([]string{"-q", "-n", n.name}, args...)...)
+	cmd.Env, cmd.Dir = n.environment(), n.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("rabbitmqctl %s: %w: %s", args[0], err, out)
+	}
+	return string(out), nil
+}
+
+// AddUser makes a user with permissions as RabbitMQ's regular expressions.
+func (n *Node) AddUser(name, password, configure, write, read string) error {
+	if _, err := n.Ctl("add_user", name, password); err != nil {
+		return err
+	}
+	n.users[name] = password
+	_, err := n.Ctl("set_permissions", "-p", "/", name, configure, write, read)
+	return err
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// raiseDescriptors lets the node have as many descriptors as this process may:
+// Debian's default of 1,024 is too few for its own processes under load.
+func raiseDescriptors() {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil && limit.Cur < limit.Max {
+		limit.Cur = limit.Max
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	}
+}

@@ -1,0 +1,31 @@
+package rabbit
+
+import (
+	"fmt"
+	"time"
+
+	"belfry/pkg/amqpbus"
+)
+
+// maxShortString is AMQP's bound (4.2.5.3). The library ends the whole
+// connection when one is longer, so it must never see it.
+const maxShortString = 255
+
+func checkMessage(m amqpbus.Message) error {
+	for what, s := range map[string]string{
+		"exchange": m.Exchange, "routing key": m.Key, "type": m.Type, "message id": m.ID, "reply-to": m.ReplyTo,
+	} {
+		if len(s) > maxShortString {
+			return fmt.Errorf("%w: the %s has %d bytes, at most %d are allowed", amqpbus.ErrMessage, what, len(s), maxShortString)
+		}
+	}
+	for k := range m.Headers {
+		if len(k) > maxShortString {
+			return fmt.Errorf("%w: a header's name has %d bytes, at most %d are allowed", amqpbus.ErrMessage, len(k), maxShortString)
+		}
+	}
+	if m.Expiration < 0 || m.Expiration > 0 && m.Expiration < time.Millisecond {
+		return fmt.Errorf("%w: the expiration is %v, at least 1 ms is allowed", amqpbus.ErrMessage, m.Expiration)
+	}
+	return nil
+}

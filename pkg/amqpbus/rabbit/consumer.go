@@ -1,0 +1,207 @@
+package rabbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"belfry/pkg/amqpbus"
+)
+
+const (
+	inUseRetry = 500 * time.Millisecond
+	// inUseBound is how long a queue may be held by this process's own dead
+	// link: three heartbeat intervals and a margin.
+	inUseBound = 30 * time.Second
+)
+
+// consumer is one channel that consumes one queue. pump moves deliveries from
+// the library's channel to waiting, so that Receive can take all that wait.
+type consumer struct {
+	bus     *bus
+	ch      *amqp.Channel
+	resumed bool
+	wake    chan struct{} // capacity 1: something changed below
+
+	mu      sync.Mutex
+	waiting []amqpbus.Delivery // guarded by mu
+	err     error              // guarded by mu; set when no more will come
+}
+
+func (b *bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqpbus.Consumer, error) {
+	if o.Prefetch < 1 || o.Prefetch > 65535 {
+		return nil, fmt.Errorf("consume %s: the prefetch is %d, allowed are 1 to 65,535", o.Queue, o.Prefetch)
+	}
+	resumed := true
+	if o.Declare != nil {
+		var err error
+		if resumed, err = b.exists(ctx, o.Queue); err != nil {
+			return nil, err
+		}
+		if err := b.Declare(ctx, *o.Declare); err != nil {
+			return nil, err
+		}
+	}
+	bound := time.Now().Add(inUseBound)
+	for {
+		c, err := b.startConsumer(ctx, o)
+		if err == nil {
+			c.resumed = resumed
+			return c, nil
+		}
+		if !errors.Is(err, amqpbus.ErrInUse) || o.Declare == nil || time.Now().After(bound) {
+			return nil, err
+		}
+		t := time.NewTimer(inUseRetry)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+// exists looks for a queue without touching it.
+func (b *bus) exists(ctx context.Context, queue string) (bool, error) {
+	ch, err := b.consume.channel(ctx)
+	if err != nil {
+		return false, err
+	}
+	_, err = ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	switch code(err) {
+	case 0:
+		_ = ch.Close()
+		return true, nil
+	case amqp.NotFound:
+		return false, nil
+	default:
+		return false, fmt.Errorf("look for queue %s: %w", queue, explainChannel(err))
+	}
+}
+
+func (b *bus) startConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (*consumer, error) {
+	ch, err := b.consume.channel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := ch.Qos(o.Prefetch, 0, false); err != nil {
+		return nil, fmt.Errorf("set the prefetch: %w: %w", amqpbus.ErrLinkLost, err)
+	}
+	c := &consumer{bus: b, ch: ch, wake: make(chan struct{}, 1)}
+	lost := ch.NotifyClose(make(chan *amqp.Error, 1))
+	cancelled := ch.NotifyCancel(make(chan string, 1))
+	in, err := ch.Consume(o.Queue, "belfry", false, o.Exclusive, false, false, nil)
+	switch code(err) {
+	case 0:
+	case amqp.NotFound:
+		return nil, fmt.Errorf("consume %s: %w", o.Queue, amqpbus.ErrNoQueue)
+	case amqp.AccessRefused:
+		var refused *amqp.Error
+		if errors.As(err, &refused) && isPermission(refused.Reason) {
+			return nil, fmt.Errorf("consume %s: %w", o.Queue, explainChannel(err))
+		}
+		return nil, fmt.Errorf("consume %s: %w", o.Queue, amqpbus.ErrInUse)
+	default:
+		return nil, fmt.Errorf("consume %s: %w", o.Queue, explainChannel(err))
+	}
+	go c.pump(in, lost, cancelled)
+	return c, nil
+}
+
+// pump ends when the library closes the deliveries, which it does whenever the
+// channel ends or the broker cancels the consumer.
+func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancelled <-chan string) {
+	for d := range in {
+		c.mu.Lock()
+		c.waiting = append(c.waiting, delivery(d))
+		c.mu.Unlock()
+		c.signal()
+	}
+	verdict := amqpbus.ErrLinkLost
+	select {
+	case _, ok := <-cancelled:
+		if ok {
+			verdict = amqpbus.ErrCancelled
+			go func() { _ = c.ch.Close() }() // what was not acked goes back
+		}
+	case <-lost:
+	}
+	c.end(verdict)
+}
+
+// end sets the first reason why no more deliveries come.
+func (c *consumer) end(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+	}
+	c.mu.Unlock()
+	c.signal()
+}
+
+func (c *consumer) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *consumer) Receive(ctx context.Context, most int) ([]amqpbus.Delivery, error) {
+	for {
+		c.mu.Lock()
+		if c.err != nil {
+			err := c.err
+			c.mu.Unlock()
+			c.signal()
+			return nil, err
+		}
+		if n := min(len(c.waiting), most); n > 0 {
+			out := c.waiting[:n:n]
+			c.waiting = c.waiting[n:]
+			if len(c.waiting) == 0 {
+				c.waiting = nil
+			}
+			c.mu.Unlock()
+			return out, nil
+		}
+		c.mu.Unlock()
+		select {
+		case <-c.wake:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (c *consumer) Resumed() bool { return c.resumed }
+
+func (c *consumer) Ack(d amqpbus.Delivery) error { return c.ack(d.Tag, false) }
+
+func (c *consumer) AckThrough(d amqpbus.Delivery) error { return c.ack(d.Tag, true) }
+
+// ack holds mu, so that it never races the close of its channel: the broker
+// answers that with 504 and ends the whole connection.
+func (c *consumer) ack(tag uint64, through bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	if err := c.ch.Ack(tag, through); err != nil {
+		return fmt.Errorf("ack: %w: %w", amqpbus.ErrLinkLost, err)
+	}
+	return nil
+}
+
+func (c *consumer) Close() error {
+	c.end(amqpbus.ErrClosed)
+	if !c.ch.IsClosed() {
+		_ = c.ch.Close() // it ends either way
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package rabbit
+
+import (
+	"strconv"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"belfry/pkg/amqpbus"
+)
+
+// delivery translates. Headers that are not text are not shown: any backend may
+// send nested tables, and none of ours needs them.
+func delivery(d amqp.Delivery) amqpbus.Delivery {
+	out := amqpbus.Delivery{
+		Message: amqpbus.Message{
+			Exchange: d.Exchange, Key: d.RoutingKey, Type: d.Type, ID: d.MessageId, ReplyTo: d.ReplyTo,
+			Persistent: d.DeliveryMode == amqp.Persistent, Body: d.Body,
+		},
+		UserID: d.UserId, Redelivered: d.Redelivered, Tag: d.DeliveryTag, Dead: death(d.Headers),
+	}
+	if ms, err := strconv.ParseInt(d.Expiration, 10, 64); err == nil && ms > 0 {
+		out.Expiration = time.Duration(ms) * time.Millisecond
+	}
+	for k, v := range d.Headers {
+		text, ok := v.(string)
+		if !ok {
+			continue
+		}
+		if out.Headers == nil {
+			out.Headers = map[string]string{}
+		}
+		out.Headers[k] = text
+	}
+	return out
+}
+
+// death reads the oldest entry of x-death, RabbitMQ's history of dead-lettering.
+func death(h amqp.Table) *amqpbus.Death {
+	history, _ := h["x-death"].([]any)
+	if len(history) == 0 {
+		return nil
+	}
+	entry, ok := history[len(history)-1].(amqp.Table)
+	if !ok {
+		return nil
+	}
+	text := func(k string) string { s, _ := entry[k].(string); return s }
+	d := &amqpbus.Death{Reason: text("reason"), Queue: text("queue"), Exchange: text("exchange")}
+	if keys, _ := entry["routing-keys"].([]any); len(keys) > 0 {
+		d.Key, _ = keys[0].(string)
+	}
+	return d
+}

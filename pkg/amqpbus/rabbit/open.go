@@ -1,0 +1,169 @@
+// Package rabbit is amqpbus over RabbitMQ: the only room that knows the AMQP
+// library. A Bus keeps two connections, dials each again for ever with full
+// jitter, and never reconnects a channel by itself: publishers and consumers end
+// with their connection and their owner opens new ones.
+//
+// All exported methods may be called concurrently.
+package rabbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+)
+
+// Options configures a Bus.
+type Options struct {
+	URL        string // amqp:// or amqps://, with user and password
+	Name       string // the connection's name in the broker's lists
+	Insecure   bool   // allow amqp:// to a host that is not loopback
+	CAFile     string // PEM; empty: the system's roots
+	CertFile   string // PEM client certificate, with KeyFile
+	KeyFile    string
+	Heartbeat  time.Duration // default 2 s; a silent death is noticed after three
+	Logger     *zap.Logger
+	Registerer prometheus.Registerer // may be nil
+}
+
+// bus implements amqpbus.Bus.
+type bus struct {
+	o       Options
+	user    string
+	log     *zap.Logger
+	metrics *metrics
+	publish *link
+	consume *link
+
+	ctx    context.Context // ends when Close begins
+	cancel context.CancelFunc
+
+	mu        sync.Mutex
+	blocked   string        // guarded by mu
+	unblocked chan struct{} // guarded by mu; closed while not blocked
+	changed   chan struct{} // guarded by mu; closed at the next change
+}
+
+// Open starts connecting and returns at once. The error is about the options
+// only; Health tells about the connections.
+func Open(o Options) (amqpbus.Bus, error) {
+	target, err := checkURL(o)
+	if err != nil {
+		return nil, err
+	}
+	tls, err := tlsConfig(o, target)
+	if err != nil {
+		return nil, err
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 2 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	free := make(chan struct{})
+	close(free)
+	b := &bus{
+		o: o, user: target.User.Username(), log: o.Logger, metrics: newMetrics(o.Registerer),
+		ctx: ctx, cancel: cancel, unblocked: free, changed: make(chan struct{}),
+	}
+	config := func() amqp.Config {
+		return amqp.Config{
+			Heartbeat: o.Heartbeat, TLSClientConfig: tls, Locale: "en_US",
+			Properties: amqp.Table{"connection_name": o.Name, "product": "Belfry"},
+		}
+	}
+	b.publish = newLink(b, "publish", target, config)
+	b.consume = newLink(b, "consume", target, config)
+	b.publish.onBlocked = b.setBlocked
+	go b.publish.supervise()
+	go b.consume.supervise()
+	return b, nil
+}
+
+func (b *bus) User() string { return b.user }
+
+func (b *bus) Health() amqpbus.Health {
+	b.mu.Lock()
+	blocked := b.blocked
+	b.mu.Unlock()
+	err := errors.Join(b.publish.failure(), b.consume.failure())
+	return amqpbus.Health{Connected: err == nil, Blocked: blocked, Err: err}
+}
+
+func (b *bus) Changed() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.changed
+}
+
+// change wakes everyone who waits on Changed.
+func (b *bus) change() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// setBlocked notes that the broker reads no more from the publishing link, or,
+// with an empty reason, that it does again.
+func (b *bus) setBlocked(reason string) {
+	b.mu.Lock()
+	was := b.blocked
+	b.blocked = reason
+	switch {
+	case was == "" && reason != "":
+		b.unblocked = make(chan struct{})
+	case was != "" && reason == "":
+		close(b.unblocked)
+	}
+	b.mu.Unlock()
+	if was == reason {
+		return
+	}
+	b.metrics.setBlocked(reason != "")
+	b.log.Warn("the broker's alarm for publishers changed", zap.String("blocked", reason))
+	b.change()
+}
+
+// waitUnblocked waits while the broker blocks publishers.
+func (b *bus) waitUnblocked(ctx context.Context) error {
+	for {
+		b.mu.Lock()
+		gate, blocked := b.unblocked, b.blocked != ""
+		b.mu.Unlock()
+		if !blocked {
+			return nil
+		}
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return fmt.Errorf("publish while the broker blocks publishers: %w", ctx.Err())
+		case <-b.ctx.Done():
+			return amqpbus.ErrClosed
+		}
+	}
+}
+
+func (b *bus) Close(ctx context.Context) error {
+	b.cancel()
+	return errors.Join(b.publish.end(ctx), b.consume.end(ctx))
+}
+
+// redact takes the password out of a broker's address.
+func redact(u *url.URL) string {
+	r := *u
+	if r.User != nil {
+		r.User = url.User(r.User.Username())
+	}
+	return r.String()
+}

@@ -1,0 +1,216 @@
+package rabbit
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"belfry/pkg/amqpbus"
+)
+
+// publisher is one channel with confirms. One goroutine, settle, reads the
+// confirms in the order of publishing and owns the returns.
+type publisher struct {
+	bus     *bus
+	ch      *amqp.Channel
+	slots   chan struct{} // one for each publish without a verdict; capacity is the window
+	pending chan pending  // in the order of publishing; never blocks, slots bounds it
+	returns chan amqp.Return
+	ended   chan struct{} // closed when the channel ended
+	done    chan struct{} // closed when every done was called
+
+	mu      sync.Mutex
+	number  uint64 // guarded by mu: of the last publish, its correlation id
+	closed  bool   // guarded by mu
+	byOwner bool   // guarded by mu; Close was called
+}
+
+// pending is a publish without a verdict.
+type pending struct {
+	confirm *amqp.DeferredConfirmation
+	number  uint64
+	started time.Time
+	done    func(error)
+}
+
+func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher, error) {
+	if window < 1 || window > 1000 {
+		return nil, fmt.Errorf("open a publisher: the window is %d, allowed are 1 to 1,000", window)
+	}
+	ch, err := b.publish.channel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := ch.Confirm(false); err != nil {
+		return nil, fmt.Errorf("ask for confirms: %w: %w", amqpbus.ErrLinkLost, err)
+	}
+	p := &publisher{
+		bus: b, ch: ch, slots: make(chan struct{}, window), pending: make(chan pending, window),
+		// The library drops a return that finds no room: more than the window
+		// can never be outstanding.
+		returns: ch.NotifyReturn(make(chan amqp.Return, window+1)),
+		ended:   make(chan struct{}), done: make(chan struct{}),
+	}
+	lost := ch.NotifyClose(make(chan *amqp.Error, 1))
+	go func() {
+		<-lost
+		close(p.ended)
+	}()
+	go p.settle()
+	return p, nil
+}
+
+func (p *publisher) Publish(ctx context.Context, m amqpbus.Message, done func(error)) error {
+	if err := checkMessage(m); err != nil {
+		return err
+	}
+	if err := p.bus.waitUnblocked(ctx); err != nil {
+		return err
+	}
+	// Room in the window first: nothing is sent that could not be awaited.
+	select {
+	case p.slots <- struct{}{}:
+	case <-p.ended:
+		return amqpbus.ErrLinkLost
+	case <-ctx.Done():
+		return fmt.Errorf("publish: the window is full: %w", ctx.Err())
+	}
+	if err := p.send(ctx, m, done); err != nil {
+		<-p.slots
+		return err
+	}
+	return nil
+}
+
+// send keeps the order of pending the order of publishing.
+func (p *publisher) send(ctx context.Context, m amqpbus.Message, done func(error)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return p.closedLocked()
+	}
+	p.number++
+	confirm, err := p.ch.PublishWithDeferredConfirmWithContext(ctx, m.Exchange, m.Key, m.Mandatory, false, p.publishing(m))
+	if err != nil {
+		return fmt.Errorf("publish: %w: %w", amqpbus.ErrLinkLost, err)
+	}
+	p.pending <- pending{confirm: confirm, number: p.number, started: time.Now(), done: done}
+	return nil
+}
+
+// closedLocked says whose doing the end was.
+func (p *publisher) closedLocked() error {
+	if p.byOwner || p.bus.ctx.Err() != nil {
+		return amqpbus.ErrClosed
+	}
+	return amqpbus.ErrLinkLost
+}
+
+func (p *publisher) publishing(m amqpbus.Message) amqp.Publishing {
+	out := amqp.Publishing{
+		Type: m.Type, MessageId: m.ID, ReplyTo: m.ReplyTo, UserId: p.bus.user, Body: m.Body,
+		CorrelationId: strconv.FormatUint(p.number, 36), DeliveryMode: amqp.Transient,
+	}
+	if m.Persistent {
+		out.DeliveryMode = amqp.Persistent
+	}
+	if m.Expiration > 0 {
+		out.Expiration = strconv.FormatInt(m.Expiration.Milliseconds(), 10)
+	}
+	if len(m.Headers) > 0 {
+		out.Headers = make(amqp.Table, len(m.Headers))
+		for k, v := range m.Headers {
+			out.Headers[k] = v
+		}
+	}
+	return out
+}
+
+// settle calls every done, in order. A return comes before its confirm on the
+// wire but through another Go channel, so the returns are read out before a
+// confirm is believed.
+func (p *publisher) settle() {
+	defer close(p.done)
+	returned := map[string]struct{}{}
+	for {
+		var next pending
+		select {
+		case next = <-p.pending:
+		case <-p.ended:
+			if !p.last(&next) {
+				return
+			}
+		}
+		<-next.confirm.Done() // also completed, without an ack, when the channel ends
+		p.readReturns(returned)
+		key := strconv.FormatUint(next.number, 36)
+		_, back := returned[key]
+		delete(returned, key)
+		verdict := p.verdict(next.confirm.Acked(), back)
+		p.bus.metrics.published(verdict, time.Since(next.started))
+		if next.done != nil {
+			next.done(verdict)
+		}
+		<-p.slots
+	}
+}
+
+// last takes what is pending after the channel ended; false when nothing can
+// come any more.
+func (p *publisher) last(next *pending) bool {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	select {
+	case *next = <-p.pending:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *publisher) readReturns(returned map[string]struct{}) {
+	for {
+		select {
+		case r, ok := <-p.returns:
+			if !ok {
+				p.returns = nil
+				return
+			}
+			returned[r.CorrelationId] = struct{}{}
+		default:
+			return
+		}
+	}
+}
+
+func (p *publisher) verdict(acked, returned bool) error {
+	switch {
+	case acked && returned:
+		return amqpbus.ErrUnroutable
+	case acked:
+		return nil
+	}
+	// Not acked means refused, unless the channel ended: then it means unknown.
+	if p.ch.IsClosed() {
+		return amqpbus.ErrLinkLost
+	}
+	return amqpbus.ErrRefused
+}
+
+func (p *publisher) Done() <-chan struct{} { return p.done }
+
+func (p *publisher) Close() error {
+	p.mu.Lock()
+	p.closed, p.byOwner = true, true
+	p.mu.Unlock()
+	if !p.ch.IsClosed() {
+		_ = p.ch.Close() // it ends either way
+	}
+	<-p.done
+	return nil
+}

@@ -12,11 +12,11 @@ import (
 const maxShortString = 255
 
 func checkMessage(m amqpbus.Message) error {
-	for what, s := range map[string]string{
-		"exchange": m.Exchange, "routing key": m.Key, "type": m.Type, "message id": m.ID, "reply-to": m.ReplyTo,
+	for _, field := range [...]struct{ what, text string }{
+		{"exchange", m.Exchange}, {"routing key", m.Key}, {"type", m.Type}, {"message id", m.ID}, {"reply-to", m.ReplyTo},
 	} {
-		if len(s) > maxShortString {
-			return fmt.Errorf("%w: the %s has %d bytes, at most %d are allowed", amqpbus.ErrMessage, what, len(s), maxShortString)
+		if len(field.text) > maxShortString {
+			return fmt.Errorf("%w: the %s has %d bytes, at most %d are allowed", amqpbus.ErrMessage, field.what, len(field.text), maxShortString)
 		}
 	}
 	for k := range m.Headers {
@@ -24,8 +24,8 @@ func checkMessage(m amqpbus.Message) error {
 			return fmt.Errorf("%w: a header's name has %d bytes, at most %d are allowed", amqpbus.ErrMessage, len(k), maxShortString)
 		}
 	}
-	if m.Expiration < 0 || m.Expiration > 0 && m.Expiration < time.Millisecond {
-		return fmt.Errorf("%w: the expiration is %v, at least 1 ms is allowed", amqpbus.ErrMessage, m.Expiration)
+	if m.Expiration < 0 || m.Expiration%time.Millisecond != 0 {
+		return fmt.Errorf("%w: the expiration is %v, it must be whole milliseconds", amqpbus.ErrMessage, m.Expiration)
 	}
 	return nil
 }

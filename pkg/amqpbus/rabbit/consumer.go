@@ -131,6 +131,9 @@ func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancel
 		}
 	case <-lost:
 	}
+	if c.bus.ctx.Err() != nil {
+		verdict = amqpbus.ErrClosed
+	}
 	c.end(verdict)
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -123,7 +124,7 @@ func (l *link) dial() (*amqp.Connection, error) {
 		if err := raw.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
 			return nil, errors.Join(err, raw.Close())
 		}
-		return &deadlineConn{Conn: raw}, nil
+		return &deadlineConn{Conn: raw, blocked: l.bus.isBlocked}, nil
 	}
 	conn, err := amqp.DialConfig(l.target.String(), c)
 	if err != nil {
@@ -145,14 +146,24 @@ func explain(err error) error {
 	}
 }
 
-// deadlineConn bounds every write.
-type deadlineConn struct{ net.Conn }
+// deadlineConn bounds every write that the broker does not block: under an alarm
+// it reads nothing, and is not dead.
+type deadlineConn struct {
+	net.Conn
+	blocked func() bool
+}
 
-func (c *deadlineConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return 0, err
+func (c *deadlineConn) Write(p []byte) (written int, err error) {
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return written, err
+		}
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || !c.blocked() {
+			return written, err
+		}
 	}
-	return c.Conn.Write(p)
 }
 
 // set notes the connection, or why there is none.

@@ -135,6 +135,12 @@ func (b *bus) setBlocked(reason string) {
 	b.change()
 }
 
+func (b *bus) isBlocked() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.blocked != ""
+}
+
 // waitUnblocked waits while the broker blocks publishers.
 func (b *bus) waitUnblocked(ctx context.Context) error {
 	for {

@@ -71,11 +71,14 @@ func (p *publisher) Publish(ctx context.Context, m amqpbus.Message, done func(er
 	if err := p.bus.waitUnblocked(ctx); err != nil {
 		return err
 	}
+	if err := p.closedNow(); err != nil {
+		return err
+	}
 	// Room in the window first: nothing is sent that could not be awaited.
 	select {
 	case p.slots <- struct{}{}:
 	case <-p.ended:
-		return amqpbus.ErrLinkLost
+		return p.whyEnded()
 	case <-ctx.Done():
 		return fmt.Errorf("publish: the window is full: %w", ctx.Err())
 	}
@@ -100,6 +103,23 @@ func (p *publisher) send(ctx context.Context, m amqpbus.Message, done func(error
 	}
 	p.pending <- pending{confirm: confirm, number: p.number, started: time.Now(), done: done}
 	return nil
+}
+
+// whyEnded is the error of a publisher whose channel ended.
+func (p *publisher) whyEnded() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closedLocked()
+}
+
+// closedNow is the error of a publisher that was closed, or nil.
+func (p *publisher) closedNow() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		return nil
+	}
+	return p.closedLocked()
 }
 
 // closedLocked says whose doing the end was.

@@ -155,6 +155,9 @@ func (c *consumer) signal() {
 }
 
 func (c *consumer) Receive(ctx context.Context, most int) ([]amqpbus.Delivery, error) {
+	if most < 1 {
+		return nil, fmt.Errorf("receive: at most %d deliveries were asked for, at least 1 is allowed", most)
+	}
 	for {
 		c.mu.Lock()
 		if c.err != nil {

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"belfry/cmd/belfry/check"
+	"belfry/cmd/belfry/environment"
+	"belfry/pkg/daemon"
+	"belfry/pkg/settings"
+)
+
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "check",
+		Usage: "say what is wrong with the configuration, the broker and the permissions, and how to mend it",
+		Description: "It looks at the environment as gateway, worker and backend, at the broker, at what this\n" +
+			"broker user may do there, and at whether the numbers of shards agree. It ends with status 1\n" +
+			"when something is wrong. --role looks at one role, where each has an environment of its own.\n\n" +
+			"Example:\n  belfry check --role worker",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "role", Usage: "gateway, worker or backend", DefaultText: "all three"},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			if err := arguments(c, 0, 0); err != nil {
+				return err
+			}
+			wanted := c.StringSlice("role")
+			for _, role := range wanted {
+				if !slices.Contains(check.Roles(), role) {
+					return usagef("--role is %q: %s", role, strings.Join(check.Roles(), ", "))
+				}
+			}
+			o := check.Options{Version: daemon.Version, Out: c.Root().Writer}
+			for _, p := range programs() {
+				if len(wanted) == 0 || slices.Contains(wanted, p.Role) {
+					o.Programs = append(o.Programs, p)
+				}
+			}
+			return check.Run(ctx, o)
+		},
+	}
+}
+
+// programs are those whose configuration can be looked at.
+func programs() []check.Program {
+	return []check.Program{
+		{Role: check.RoleBackend, Load: func() (settings.Broker, error) {
+			var s environment.Emit
+			err := settings.Load(&s)
+			return s.Broker, err
+		}},
+	}
+}

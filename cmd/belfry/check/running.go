@@ -1,0 +1,60 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+// asBackend emits one event, to a group that nobody watches.
+func (e *examination) asBackend(ctx context.Context) {
+	err := e.probe.Publish(ctx, amqpbus.Message{
+		Exchange: amqpbus.ExchangeEmit, Key: "belfry-check", ID: protocol.NewIncarnation(),
+		Expiration: 5 * time.Second, Body: []byte(`{"group_name": "belfry"}`),
+	})
+	switch {
+	case errors.Is(err, amqpbus.ErrRefused):
+		e.bad("emitting", fmt.Errorf("%w: are the workers running, and keeping up?", err))
+	case errors.Is(err, amqpbus.ErrUnroutable):
+		e.bad("emitting", fmt.Errorf("%w: a worker with this BELFRY_SHARDS has never run here", err))
+	case err != nil:
+		e.bad("emitting", err)
+	default:
+		e.good("emitting: an event to the group belfry-check was confirmed")
+	}
+}
+
+// running tells what the queues say about who runs.
+func (e *examination) running() {
+	if q, err := e.probe.Queue(amqpbus.QueueSession); err == nil {
+		if q.Consumers == 0 {
+			e.note("no worker runs: nobody answers handshakes")
+		} else {
+			e.good("%d workers answer, %d questions wait", q.Consumers, q.Messages)
+		}
+	}
+	waiting, idle := 0, 0
+	for shard := range e.layout.Shards {
+		q, err := e.probe.Queue(amqpbus.ShardQueue(e.layout.Shards, shard))
+		if err != nil {
+			e.bad("topology", err)
+			continue
+		}
+		waiting += q.Messages
+		if q.Consumers == 0 {
+			idle++
+		}
+	}
+	if idle > 0 {
+		e.note("%d of %d shards have no worker, %d messages wait", idle, e.layout.Shards, waiting)
+	} else {
+		e.good("every shard has a worker, %d messages wait", waiting)
+	}
+	if q, err := e.probe.Queue(amqpbus.QueueDead); err == nil && q.Messages > 0 {
+		e.note("%d messages that could not be understood are in %s, each with its reason", q.Messages, amqpbus.QueueDead)
+	}
+}

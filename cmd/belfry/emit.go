@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"belfry/cmd/belfry/environment"
+	"belfry/pkg/emitter"
+	"belfry/pkg/protocol"
+	"belfry/pkg/settings"
+)
+
+func emitCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "emit",
+		Usage:     "emit an event to a group",
+		ArgsUsage: "GROUP JSON|-",
+		Description: "It ends with status 0 when the broker has confirmed. With - every line of standard\n" +
+			"input is one event, in order. BELFRY_AMQP_URL says where to: amqp://, amqps://, or\n" +
+			"embedded:// for a belfry dev, which prints the whole line.\n\n" +
+			"Examples:\n" +
+			"  belfry emit jobs-status_changed '{\"group_name\": \"jobs\", \"unified_job_id\": 42}'\n" +
+			"  tail -f events.jsonl | belfry emit job_events-42 -",
+		Flags: []cli.Flag{
+			&cli.DurationFlag{Name: "expiration", Usage: "how long an event may wait for a worker, 0: for ever (default: BELFRY_EMIT_EXPIRATION, 60s)", HideDefault: true},
+			&cli.BoolFlag{Name: "persistent", Usage: "it survives a restart of the broker (default: BELFRY_EMIT_PERSISTENT)", HideDefault: true},
+			&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for the broker's confirm", Value: 10 * time.Second},
+		},
+		Action: emit,
+	}
+}
+
+func emit(ctx context.Context, c *cli.Command) error {
+	if err := arguments(c, 2, 2); err != nil {
+		return err
+	}
+	group, text := c.Args().Get(0), c.Args().Get(1)
+	if _, err := protocol.ParseGroup(group); err != nil {
+		return usagef("the group %q: %w", group, err)
+	}
+	if text != "-" {
+		if err := checkPayload([]byte(text)); err != nil {
+			return usageError{err}
+		}
+	}
+	e, err := openEmitter(c)
+	if err != nil {
+		return err
+	}
+	if text == "-" {
+		err = emitLines(ctx, e, group, c.Root().Reader)
+	} else {
+		err = e.Emit(ctx, group, []byte(text))
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	return errors.Join(err, e.Close(closing))
+}
+
+func openEmitter(c *cli.Command) (*emitter.Emitter, error) {
+	var s environment.Emit
+	if err := settings.Load(&s); err != nil {
+		return nil, err
+	}
+	if c.IsSet("expiration") {
+		s.EmitExpiration = c.Duration("expiration")
+	}
+	if c.IsSet("persistent") {
+		s.EmitPersistent = c.Bool("persistent")
+	}
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if s.Embedded() && (c.IsSet("expiration") || c.IsSet("persistent")) {
+		say(c, "belfry: a belfry dev decides itself about expiration, and keeps nothing: the flags have no effect")
+	}
+	o := emitter.Options{
+		URL: s.AmqpURL.Reveal(), Name: s.Name + " belfry emit", Shards: s.Shards,
+		Expiration: s.EmitExpiration, Persistent: s.EmitPersistent, Timeout: c.Duration("timeout"),
+		Insecure: s.AmqpInsecure, CAFile: s.AmqpCAFile, CertFile: s.AmqpCertFile, KeyFile: s.AmqpKeyFile,
+	}
+	if o.Expiration == 0 {
+		o.Expiration = -1 // for ever, in the emitter's words
+	}
+	if o.Timeout <= 0 {
+		return nil, usagef("--timeout is %v: it must be positive", o.Timeout)
+	}
+	e, err := emitter.Open(o)
+	if err != nil {
+		return nil, fmt.Errorf("BELFRY_AMQP_URL: %w", err)
+	}
+	return e, nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"belfry/pkg/emitter"
+)
+
+// maxLines bounds the events that are sent together.
+const maxLines = 500
+
+// line is one event of standard input, or, with err, what ended it.
+type line struct {
+	number  int // from 1
+	payload []byte
+	err     error
+}
+
+// emitLines emits every line of in, in order: together what is waiting, at once
+// what comes slowly. It ends at the first line that is no event; the lines
+// before it are emitted.
+func emitLines(ctx context.Context, e *emitter.Emitter, group string, in io.Reader) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	lines := make(chan line, maxLines)
+	go readLines(ctx, in, lines)
+	for {
+		events, numbers, end := take(ctx, lines, group)
+		var batch *emitter.BatchError
+		switch err := e.EmitBatch(ctx, events); {
+		case errors.As(err, &batch):
+			first := batch.Failures[0]
+			return fmt.Errorf("line %d was not emitted, nor %d more: %w", numbers[first.Index], len(batch.Failures)-1, first.Err)
+		case err != nil:
+			return err
+		case errors.Is(end, io.EOF):
+			return nil
+		case end != nil:
+			return end
+		}
+	}
+}
+
+// take waits for a line and takes what else is waiting. end is not nil when
+// there will be no more.
+func take(ctx context.Context, lines <-chan line, group string) (events []emitter.Event, numbers []int, end error) {
+	select {
+	case l := <-lines:
+		for {
+			if l.err != nil {
+				return events, numbers, l.err
+			}
+			events, numbers = append(events, emitter.Event{Group: group, Payload: l.payload}), append(numbers, l.number)
+			if len(events) == maxLines {
+				return events, numbers, nil
+			}
+			select {
+			case l = <-lines:
+			default:
+				return events, numbers, nil
+			}
+		}
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+}
+
+// readLines sends every line, and last what ended them. A read of a terminal
+// cannot be cancelled: after ctx it ends with the next line.
+func readLines(ctx context.Context, in io.Reader, lines chan<- line) {
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, emitter.MaxPayload+2)
+	number := 0
+	for scanner.Scan() {
+		number++
+		text := bytes.TrimSpace(scanner.Bytes())
+		if len(text) == 0 {
+			continue
+		}
+		l := line{number: number, payload: bytes.Clone(text)}
+		if err := checkPayload(text); err != nil {
+			l.err = fmt.Errorf("line %d: %w", number, err)
+		}
+		select {
+		case lines <- l:
+		case <-ctx.Done():
+			return
+		}
+		if l.err != nil {
+			return
+		}
+	}
+	end := line{err: io.EOF}
+	if err := scanner.Err(); err != nil {
+		end.err = fmt.Errorf("read line %d: %w", number+1, err)
+	}
+	select {
+	case lines <- end:
+	case <-ctx.Done():
+	}
+}
+
+// checkPayload says what is wrong with an event before anything is sent.
+func checkPayload(text []byte) error {
+	switch {
+	case len(text) > emitter.MaxPayload:
+		return fmt.Errorf("the event has %d bytes, %d are allowed", len(text), emitter.MaxPayload)
+	case !utf8.Valid(text):
+		return errors.New("the event is not UTF-8")
+	}
+	var event json.RawMessage
+	if err := json.Unmarshal(text, &event); err != nil {
+		return fmt.Errorf("the event is not JSON: %w", err)
+	}
+	return nil
+}

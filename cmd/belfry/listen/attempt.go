@@ -1,0 +1,192 @@
+package listen
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"belfry/pkg/protocol"
+)
+
+const (
+	handshakeWithin = 15 * time.Second // the gateway itself gives up after 5 s
+	answerWithin    = 15 * time.Second
+	pingEvery       = 20 * time.Second
+	pongWithin      = 10 * time.Second
+	maxFrame        = 4 << 20
+)
+
+// attempt is one connection. It returns nil when the last event has come.
+func (l *listener) attempt(ctx context.Context) error {
+	conn, err := l.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.CloseNow() }()
+	conn.SetReadLimit(maxFrame)
+	if err := l.subscribe(ctx, conn); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	pinged := make(chan struct{})
+	go func() {
+		defer close(pinged)
+		ping(ctx, conn)
+	}()
+	defer func() {
+		cancel()
+		<-pinged
+	}()
+	for {
+		_, text, err := conn.Read(ctx)
+		if err != nil {
+			return ended(err)
+		}
+		done, err := l.frame(text)
+		if err != nil {
+			return err
+		}
+		if done {
+			_ = conn.Close(websocket.StatusNormalClosure, "")
+			return nil
+		}
+	}
+}
+
+// ping ends the connection when the gateway has fallen silent.
+func ping(ctx context.Context, conn *websocket.Conn) {
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		within, cancel := context.WithTimeout(ctx, pongWithin)
+		err := conn.Ping(within)
+		cancel()
+		if err != nil {
+			_ = conn.CloseNow()
+			return
+		}
+	}
+}
+
+// dial makes the handshake. The token goes into the header: an address ends in
+// logs.
+func (l *listener) dial(ctx context.Context) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeWithin)
+	defer cancel()
+	conn, response, err := websocket.Dial(ctx, l.URL, &websocket.DialOptions{
+		HTTPHeader: http.Header{"Authorization": {"Bearer " + l.Token}},
+	})
+	if err == nil {
+		return conn, nil
+	}
+	if response == nil || response.StatusCode == http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return nil, refusal(response)
+}
+
+// refusal is the error of an HTTP answer that is no handshake.
+func refusal(response *http.Response) error {
+	var said struct{ Error string }
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	if json.Unmarshal(text, &said) != nil || said.Error == "" {
+		said.Error = "the answer is not a gateway's: check BELFRY_URL"
+	}
+	err := fmt.Errorf("connect: HTTP %d: %s", response.StatusCode, said.Error)
+	switch response.StatusCode {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout:
+		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+		return later{err, time.Duration(max(seconds, 0)) * time.Second}
+	default:
+		return final{err}
+	}
+}
+
+// subscribe waits to be accepted, asks for the groups, and waits until they are
+// active.
+func (l *listener) subscribe(ctx context.Context, conn *websocket.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	var first struct{ Accept bool }
+	if err := read(ctx, conn, &first); err != nil {
+		return err
+	}
+	if !first.Accept {
+		return final{errors.New("the token was refused")}
+	}
+	if err := conn.Write(ctx, websocket.MessageText, message(l.Groups)); err != nil {
+		return ended(err)
+	}
+	for {
+		var answer struct {
+			Error   string
+			Current *[]protocol.Group `json:"groups_current"`
+		}
+		if err := read(ctx, conn, &answer); err != nil {
+			return err
+		}
+		switch {
+		case answer.Current != nil:
+			return l.active(*answer.Current)
+		case answer.Error == protocol.Unavailable:
+			return errors.New(answer.Error)
+		case strings.HasPrefix(answer.Error, "access denied to channel "):
+			l.Say("%s", answer.Error)
+		case answer.Error != "":
+			return final{fmt.Errorf("the gateway does not take the groups: %s", answer.Error)}
+		}
+	}
+}
+
+// message is the subscription to groups.
+func message(groups []protocol.Group) []byte {
+	set := map[string][]string{}
+	for _, g := range groups {
+		set[g.Name()] = append(set[g.Name()], g.Item())
+	}
+	text, _ := json.Marshal(map[string]any{"groups": set}) // strings always encode
+	return text
+}
+
+func read(ctx context.Context, conn *websocket.Conn, v any) error {
+	_, text, err := conn.Read(ctx)
+	if err != nil {
+		return ended(err)
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return final{fmt.Errorf("read the gateway's answer: %w", err)}
+	}
+	return nil
+}
+
+// ended tells what the end of a connection means.
+func ended(err error) error {
+	var closed websocket.CloseError
+	if !errors.As(err, &closed) {
+		return fmt.Errorf("the connection was lost: %w", err)
+	}
+	told := fmt.Errorf("the gateway closed the connection: %d %s", closed.Code, closed.Reason)
+	rule, known := protocol.CloseCode(closed.Code).Rule()
+	if known && (!rule.Reconnect || rule.NewToken) {
+		return final{told}
+	}
+	if text, found := strings.CutPrefix(closed.Reason, "retry_after_ms="); found {
+		if ms, err := strconv.Atoi(text); err == nil && ms >= 0 {
+			return later{told, time.Duration(ms) * time.Millisecond}
+		}
+	}
+	return told
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/urfave/cli/v3"
+
+	"belfry/cmd/belfry/environment"
+	"belfry/pkg/protocol"
+	"belfry/pkg/settings"
+	"belfry/services/worker/auth"
+)
+
+func tokenCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "token",
+		Usage: "print a signed token for a user",
+		Description: "The token is a JWT, signed (HS256) with the secret in BELFRY_JWT_SECRET_FILE. It carries\n" +
+			"what a worker with the same environment asks for. An id of digits is a number.\n\n" +
+			"Example:\n  BELFRY_JWT_SECRET_FILE=secret belfry token --user 7 --groups 'job_events-*,jobs-summary' --ttl 1h",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "user", Usage: "the user's id", Required: true},
+			&cli.StringSliceFlag{Name: "groups", Usage: "group patterns that the token claims, such as job_events-*"},
+			&cli.DurationFlag{Name: "ttl", Usage: "how long the token is good", Value: time.Hour},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			if err := arguments(c, 0, 0); err != nil {
+				return err
+			}
+			if ttl := c.Duration("ttl"); ttl < time.Second {
+				return usagef("--ttl is %v: a token is good for at least 1s", ttl)
+			}
+			user, err := userID(c.String("user"))
+			if err != nil {
+				return usageError{err}
+			}
+			var e environment.Token
+			if err := settings.Load(&e); err != nil {
+				return err
+			}
+			token, err := sign(ctx, e, user, c.StringSlice("groups"), c.Duration("ttl"))
+			if err != nil {
+				return err
+			}
+			return result(c, "%s\n", token)
+		},
+	}
+}
+
+// userID is the id as JSON: a number where it is spelled as one.
+func userID(text string) (json.RawMessage, error) {
+	id := json.RawMessage(text)
+	if _, err := auth.CheckUser(id); err != nil {
+		if id, err = json.Marshal(text); err != nil {
+			return nil, fmt.Errorf("--user %q: %w", text, err)
+		}
+	}
+	if _, err := auth.CheckUser(id); err != nil {
+		return nil, fmt.Errorf("--user %q: %w", text, err)
+	}
+	return id, nil
+}
+
+// sign makes a token and shows it to a worker's own check, so that what is
+// printed is good.
+func sign(ctx context.Context, e environment.Token, user json.RawMessage, groups []string, ttl time.Duration) (string, error) {
+	keys, err := auth.LoadSecret(e.JwtSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("BELFRY_JWT_SECRET_FILE: %w", err)
+	}
+	secret, err := os.ReadFile(e.JwtSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("BELFRY_JWT_SECRET_FILE: %w", err)
+	}
+	now := time.Now()
+	claims := jwt.MapClaims{e.JwtUserClaim: user, "iat": now.Unix(), "exp": now.Add(ttl).Unix()}
+	if len(groups) > 0 {
+		claims[e.JwtGroupsClaim] = groups
+	}
+	if e.JwtIssuer != "" {
+		claims["iss"] = e.JwtIssuer
+	}
+	if e.JwtAudience != "" {
+		claims["aud"] = e.JwtAudience
+	}
+	// The worker reads the secret without its final line end too.
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(bytes.TrimRight(secret, "\r\n"))
+	if err != nil {
+		return "", fmt.Errorf("sign the token: %w", err)
+	}
+	worker := auth.NewJWT(auth.JWTOptions{
+		Keys: keys, Issuer: e.JwtIssuer, Audience: e.JwtAudience,
+		Claims: auth.ClaimNames{User: e.JwtUserClaim, Groups: e.JwtGroupsClaim},
+	})
+	if _, err := worker.Authenticate(ctx, protocol.NewToken(text)); err != nil {
+		return "", fmt.Errorf("a worker would not take this token: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,215 @@
+// Package app puts the gateway's rooms together and gives them a life: which
+// part starts when, and how all of them stop.
+//
+//	edge ── session ── hub ── relay ── broker
+//
+// A stop begins at the browsers: not ready, a notice period, then every
+// connection is asked to leave while events still flow; then the wires to the
+// broker end, and the admin listener last.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/rabbit"
+	"belfry/pkg/daemon"
+	"belfry/pkg/protocol"
+	"belfry/services/gateway/edge"
+	"belfry/services/gateway/hub"
+	"belfry/services/gateway/relay"
+	"belfry/services/gateway/session"
+	"belfry/services/gateway/wsconn"
+)
+
+// App is one gateway. Start it once, Stop it once.
+type App struct {
+	cfg      Config
+	id       protocol.GatewayID
+	log      *zap.Logger
+	hub      *hub.Hub
+	relay    *relay.Relay
+	edge     *edge.Edge
+	admin    *daemon.Admin
+	server   *http.Server
+	steps    daemon.Steps
+	draining atomic.Bool
+
+	listener net.Listener
+	stopHub  context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// Run runs a gateway on RabbitMQ until ctx ends, then stops it within Grace.
+func Run(ctx context.Context, cfg Config, logger *zap.Logger) error {
+	registry := newRegistry()
+	bus, err := rabbit.Open(rabbit.Options{
+		URL: cfg.AmqpURL.Reveal(), Name: "gateway " + cfg.Name, Insecure: cfg.AmqpInsecure,
+		CAFile: cfg.AmqpCAFile, CertFile: cfg.AmqpCertFile, KeyFile: cfg.AmqpKeyFile,
+		Logger: logger, Registerer: registry,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		if err := bus.Close(last); err != nil {
+			logger.Warn("the broker's links did not close", zap.Error(err))
+		}
+	}()
+	a, err := newApp(cfg, bus, registry, logger)
+	if err != nil {
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace-3*time.Second)
+	defer cancel()
+	return a.Stop(last)
+}
+
+// New puts a gateway together on a bus that the caller opens and closes.
+func New(cfg Config, bus amqpbus.Bus, logger *zap.Logger) (*App, error) {
+	return newApp(cfg, bus, newRegistry(), logger)
+}
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *zap.Logger) (*App, error) {
+	proxies, err := cfg.proxies()
+	if err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg, id: protocol.GatewayID(cfg.Name + "." + protocol.NewIncarnation())}
+	a.log = logger.With(zap.String("gateway", string(a.id)))
+	a.steps.Logger = a.log
+	slow := new(atomic.Int64)
+	a.hub = hub.New(hub.Options{Logger: a.log, Registerer: registry, Slow: slow})
+	layout := cfg.Layout()
+	a.relay, err = relay.New(relay.Options{
+		Bus: bus, Sink: a.hub, Gateway: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
+		WorkerUsers: cfg.WorkerUsers, Linger: cfg.Linger, Logger: a.log, Registerer: registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	sessions := session.New(session.Options{
+		MessageRate: cfg.MessageRate, MessageBurst: int(5 * cfg.MessageRate), MaxGroups: cfg.MaxGroups,
+	}, a.relay, a.hub, a.log)
+	a.edge, err = edge.New(edge.Options{
+		Logger: a.log, Registerer: registry, Sessions: sessions, Ready: a.relay.Ready,
+		Conn: wsconn.Options{
+			MaxMessage: cfg.MaxMessageBytes, Outbox: cfg.OutboxBytes, PingInterval: cfg.PingInterval, Slow: slow,
+		},
+		AllowedOrigins: cfg.AllowedOrigins, AllowedHosts: cfg.AllowedHosts, TrustedProxies: proxies,
+		MaxConnections: cfg.MaxConnections, MaxPerUser: cfg.MaxPerUser, MaxPerAddress: cfg.MaxPerAddress,
+		HandshakeRate: cfg.HandshakeRate, HandshakeBurst: int(2 * cfg.HandshakeRate),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("BELFRY_ALLOWED_ORIGINS or another setting of the listener: %w", err)
+	}
+	a.admin = daemon.NewAdmin(daemon.AdminOptions{
+		Listen: cfg.AdminListen, AllowRemote: cfg.AdminAllowRemote, Gatherer: registry, Ready: a.Ready, Logger: a.log,
+	})
+	a.server = edge.NewServer(a.edge, a.log)
+	return a, nil
+}
+
+// Start starts the parts in order. It does not wait for the broker: Ready tells.
+func (a *App) Start(ctx context.Context) error {
+	const short = 3 * time.Second
+	if err := a.steps.Start(ctx, "the admin listener", func(context.Context) error { return a.admin.Start() }, a.admin.Stop, short); err != nil {
+		return err
+	}
+	if err := a.steps.Start(ctx, "the hub", a.startHub, a.endHub, short); err != nil {
+		return err
+	}
+	err := a.steps.Start(ctx, "the wires to the broker", func(context.Context) error { a.relay.Start(); return nil }, a.relay.Stop, short)
+	if err != nil {
+		return err
+	}
+	if err := a.steps.Start(ctx, "the public listener", a.listen, a.drain, maxDrainNotice+maxDrainPeriod+2*time.Second); err != nil {
+		return err
+	}
+	a.log.Info("gateway started", zap.String("listen", a.Addr()), zap.String("admin", a.AdminAddr()),
+		zap.String("broker", a.cfg.Endpoint()), zap.Int("shards", a.cfg.Shards), zap.String("version", daemon.Version))
+	return nil
+}
+
+// Stop stops the parts in reverse order, within ctx.
+func (a *App) Stop(ctx context.Context) error {
+	a.log.Info("gateway stops", zap.Int("connections", a.hub.Len()))
+	started := time.Now()
+	err := a.steps.Stop(ctx)
+	a.log.Info("gateway stopped", zap.Duration("took", time.Since(started)), zap.Error(err))
+	return err
+}
+
+// Ready returns the reasons why new clients should be sent elsewhere.
+func (a *App) Ready() []string {
+	why := a.relay.Ready()
+	if a.draining.Load() {
+		why = append(why, "draining")
+	}
+	return why
+}
+
+// Addr is the public address listened on, or empty before Start.
+func (a *App) Addr() string {
+	if a.listener == nil {
+		return ""
+	}
+	return a.listener.Addr().String()
+}
+
+// AdminAddr is the admin address listened on, or empty before Start.
+func (a *App) AdminAddr() string { return a.admin.Addr() }
+
+// Admin is the admin listener, to which handlers can be added.
+func (a *App) Admin() *daemon.Admin { return a.admin }
+
+func (a *App) startHub(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.stopHub = cancel
+	a.running.Go(func() { a.hub.Run(ctx) })
+	return nil
+}
+
+func (a *App) endHub(context.Context) error {
+	a.stopHub()
+	a.running.Wait()
+	return nil
+}
+
+func (a *App) listen(ctx context.Context) error {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", a.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("BELFRY_LISTEN: %w", err)
+	}
+	a.listener = l
+	a.running.Go(func() {
+		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("the public listener ended", zap.Error(err))
+		}
+	})
+	return nil
+}

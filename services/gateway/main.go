@@ -1,0 +1,26 @@
+// Command gateway terminates websockets: it asks the workers, through RabbitMQ,
+// who may come in and see what, and delivers the events that they route to it.
+package main
+
+import (
+	"context"
+
+	"belfry/pkg/daemon"
+	"belfry/pkg/settings"
+	"belfry/services/gateway/app"
+)
+
+func main() { daemon.Main("gateway", run) }
+
+func run(ctx context.Context) error {
+	var cfg app.Config
+	if err := settings.Load(&cfg); err != nil {
+		return err
+	}
+	logger, err := daemon.NewLogger(cfg.LogLevel, cfg.LogFormat)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = logger.Sync() }() // standard error needs none, and says so
+	return app.Run(ctx, cfg, logger)
+}

@@ -1,0 +1,172 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+const (
+	// answerWithin bounds the wait for a worker's decision; the question
+	// expires with it, so that nobody answers the dead.
+	answerWithin = 5 * time.Second
+	// questionWindow bounds the unconfirmed questions and report batches.
+	questionWindow = 512
+)
+
+// asker asks workers through the session queue.
+type asker struct {
+	r *Relay
+
+	mu      sync.Mutex
+	last    protocol.QuestionID               // guarded by mu
+	pending map[protocol.QuestionID]*question // guarded by mu
+	pub     amqpbus.Publisher                 // guarded by mu; nil while there is none
+	changed chan struct{}                     // guarded by mu; closed when pub changes
+}
+
+// question is one that waits; answer has room for the one answer it gets.
+type question struct {
+	conn   protocol.ConnID
+	answer chan outcome
+}
+
+type outcome struct {
+	decision protocol.Decision
+	err      error
+}
+
+func newAsker(r *Relay) *asker {
+	return &asker{r: r, pending: map[protocol.QuestionID]*question{}, changed: make(chan struct{})}
+}
+
+// Connect asks whether a token may open a connection. It answers within 5 s;
+// an error means that nobody could decide.
+func (r *Relay) Connect(ctx context.Context, conn protocol.ConnID, token protocol.Token, remote string) (protocol.Decision, error) {
+	return r.ask.ask(ctx, conn, protocol.TypeConnect, func(id protocol.QuestionID) []byte {
+		return protocol.Connect{Gateway: r.o.Gateway, Conn: conn, Question: id, Token: token, Remote: remote}.Encode()
+	})
+}
+
+// Authorize asks which of the groups a connection may see, likewise. session is
+// what the accepting decision carried.
+func (r *Relay) Authorize(ctx context.Context, conn protocol.ConnID, session json.RawMessage, groups []protocol.Group) (protocol.Decision, error) {
+	return r.ask.ask(ctx, conn, protocol.TypeSubscribe, func(id protocol.QuestionID) []byte {
+		return protocol.Encode(protocol.Subscribe{Gateway: r.o.Gateway, Conn: conn, Question: id, Session: session, Groups: groups})
+	})
+}
+
+func (a *asker) ask(ctx context.Context, conn protocol.ConnID, kind string, body func(protocol.QuestionID) []byte) (protocol.Decision, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	started := time.Now()
+	id, q := a.enter(conn)
+	defer a.leave(id)
+	err := a.publish(ctx, amqpbus.Message{
+		Exchange: amqpbus.ExchangeSession, Key: amqpbus.QueueSession, Type: kind,
+		ReplyTo: string(a.r.o.Gateway), Expiration: answerWithin, Mandatory: true, Body: body(id),
+	}, func(err error) {
+		if err != nil {
+			q.settle(outcome{err: fmt.Errorf("publish the question: %w", err)})
+		}
+	})
+	if err != nil {
+		a.r.metrics.asked(kind, err, started)
+		return protocol.Decision{}, fmt.Errorf("ask a worker: %w", err)
+	}
+	select {
+	case o := <-q.answer:
+		a.r.metrics.asked(kind, o.err, started)
+		return o.decision, o.err
+	case <-ctx.Done():
+		a.r.metrics.asked(kind, ctx.Err(), started)
+		return protocol.Decision{}, fmt.Errorf("no worker answered: %w", ctx.Err())
+	}
+}
+
+// settle keeps the first outcome.
+func (q *question) settle(o outcome) {
+	select {
+	case q.answer <- o:
+	default:
+	}
+}
+
+func (a *asker) enter(conn protocol.ConnID) (protocol.QuestionID, *question) {
+	q := &question{conn: conn, answer: make(chan outcome, 1)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last++
+	a.pending[a.last] = q
+	return a.last, q
+}
+
+func (a *asker) leave(id protocol.QuestionID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.pending, id)
+}
+
+// answered brings a decision to who waits for it; late ones are counted.
+func (a *asker) answered(d protocol.Decision) {
+	a.mu.Lock()
+	q := a.pending[d.Question]
+	a.mu.Unlock()
+	if q == nil || q.conn != d.Conn {
+		a.r.metrics.late.Inc()
+		return
+	}
+	q.settle(outcome{decision: d})
+}
+
+// once keeps a publisher open for questions and reports.
+func (a *asker) once(ctx context.Context) error {
+	pub, err := a.r.o.Bus.OpenPublisher(ctx, questionWindow)
+	if err != nil {
+		return fmt.Errorf("open the publisher: %w", err)
+	}
+	defer func() { _ = pub.Close() }()
+	a.set(pub)
+	defer a.set(nil)
+	select {
+	case <-pub.Done():
+		return fmt.Errorf("the publisher ended: %w", amqpbus.ErrLinkLost)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *asker) set(pub amqpbus.Publisher) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pub = pub
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// publish waits for a publisher and publishes on it, within ctx.
+func (a *asker) publish(ctx context.Context, m amqpbus.Message, done func(error)) error {
+	for {
+		a.mu.Lock()
+		pub, changed := a.pub, a.changed
+		a.mu.Unlock()
+		if pub != nil {
+			err := pub.Publish(ctx, m, done)
+			if err == nil || !errors.Is(err, amqpbus.ErrLinkLost) && !errors.Is(err, amqpbus.ErrClosed) {
+				return err
+			}
+			// Nothing was sent: the next publisher may take it.
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("the broker is away: %w", ctx.Err())
+		}
+	}
+}

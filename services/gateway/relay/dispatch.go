@@ -1,0 +1,59 @@
+package relay
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+// dispatch takes one message of the reply queue. What cannot be understood, or
+// comes from a user that is no worker's, is counted, logged without its body
+// and passed over: its sender learns of a lost batch by nothing, so a hole in
+// the numbers says it.
+func (v *receiver) dispatch(d *amqpbus.Delivery) {
+	if !v.users[d.UserID] {
+		v.r.metrics.rejected.WithLabelValues(rejectedUser).Inc()
+		v.r.log.Warn("a message of a user that is no worker's was refused", zap.String("type", d.Type))
+		return
+	}
+	if err := v.take(d); err != nil {
+		v.r.metrics.rejected.WithLabelValues(rejectedDecode).Inc()
+		v.r.log.Error("a reply could not be understood", zap.String("type", d.Type), zap.Error(err))
+	}
+}
+
+func (v *receiver) take(d *amqpbus.Delivery) error {
+	switch d.Type {
+	case protocol.TypeBatch:
+		b, err := protocol.DecodeBatch(d.Body)
+		if err != nil {
+			return err
+		}
+		return v.core.Batch(b)
+	case protocol.TypeDecision:
+		return decoded(d, func(m protocol.Decision) error { v.r.ask.answered(m); return nil })
+	case protocol.TypeNoted:
+		return decoded(d, func(m protocol.Noted) error { v.r.report.noted(m.Batch); return nil })
+	case protocol.TypePulse:
+		return decoded(d, v.core.Pulse)
+	case protocol.TypeAsk:
+		return decoded(d, v.core.Ask)
+	case protocol.TypeGap:
+		return decoded(d, v.core.Gap)
+	case protocol.TypePresence:
+		return decoded(d, func(m protocol.Presence) error { v.workers.heard(m); return nil })
+	default:
+		return fmt.Errorf("the type is not one of a gateway's reply queue")
+	}
+}
+
+func decoded[T protocol.Decision | protocol.Noted | protocol.Pulse | protocol.Ask | protocol.Gap | protocol.Presence](d *amqpbus.Delivery, use func(T) error) error {
+	m, err := protocol.Decode[T](d.Body)
+	if err != nil {
+		return err
+	}
+	return use(m)
+}

@@ -1,0 +1,175 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+// Sink takes what arrives for clients. Its methods are called by one goroutine,
+// in the order of the reply queue; hub.Hub is one.
+type Sink interface {
+	// Deliver hands a batch of events to the members here. It returns when
+	// every outbox has them; their memory is not kept.
+	Deliver(events []protocol.Event)
+	// Gap tells the members of groups that events may be missing.
+	Gap(groups []protocol.Group)
+	// GapShard is Gap for all groups of a shard.
+	GapShard(shard, shards int)
+	// CloseAll closes all connections, spread over a time.
+	CloseAll(code protocol.CloseCode, spread time.Duration)
+}
+
+// Options configures a Relay. Bus, Sink, Gateway and Shards are required.
+type Options struct {
+	Bus     amqpbus.Bus
+	Sink    Sink
+	Gateway protocol.GatewayID
+	Shards  int
+	Quorum  bool
+	// WorkerUsers are the broker users whose messages are taken as a worker's;
+	// empty: the bus's own user.
+	WorkerUsers []string
+	// Linger is how long a group without members stays routed (default 10 s).
+	Linger time.Duration
+	// CloseSpread is how long closing everybody takes when a route stays lost
+	// (default 10 s).
+	CloseSpread time.Duration
+
+	Logger     *zap.Logger           // nil: silent
+	Registerer prometheus.Registerer // nil: the metrics are not registered
+}
+
+// Relay is a gateway's wires. Start it once, Stop it once.
+type Relay struct {
+	o        Options
+	log      *zap.Logger
+	metrics  *metrics
+	announce *announcer
+	receive  *receiver
+	ask      *asker
+	report   *reporter
+
+	quit    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New checks the options and starts nothing.
+func New(o Options) (*Relay, error) {
+	switch {
+	case o.Bus == nil || o.Sink == nil:
+		return nil, errors.New("relay: a bus and a sink are required")
+	case o.Gateway == "":
+		return nil, errors.New("relay: the gateway's identity is required")
+	case o.Shards < 1 || o.Shards > protocol.MaxShards:
+		return nil, errors.New("relay: the number of shards is out of bounds")
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if len(o.WorkerUsers) == 0 {
+		o.WorkerUsers = []string{o.Bus.User()}
+	}
+	if o.CloseSpread == 0 {
+		o.CloseSpread = 10 * time.Second
+	}
+	r := &Relay{o: o, log: o.Logger.Named("relay"), quit: func() {}}
+	r.metrics = newMetrics(o.Registerer)
+	r.announce = newAnnouncer(r)
+	r.receive = newReceiver(r)
+	r.ask = newAsker(r)
+	r.report = newReporter(r)
+	return r, nil
+}
+
+// Start begins to connect, in the background and for ever; Ready tells when it
+// works. The relay does not end with a context: call Stop.
+func (r *Relay) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.quit = cancel
+	for _, loop := range []struct {
+		name string
+		once func(context.Context) error
+	}{
+		{"interest", r.announce.once},
+		{"replies", r.receive.once},
+		{"reports", r.report.once},
+		{"questions", r.ask.once},
+	} {
+		r.running.Go(func() { r.serve(ctx, loop.name, loop.once) })
+	}
+}
+
+// Stop publishes the reports that wait, withdraws all interest, then ends the
+// loops and deletes the reply queue. What was not done when ctx ends is named
+// in the error; the workers find it out by themselves.
+func (r *Relay) Stop(ctx context.Context) error {
+	err := errors.Join(r.report.flush(ctx), r.announce.bye(ctx))
+	r.quit()
+	r.running.Wait()
+	return errors.Join(err, r.deleteQueue(ctx))
+}
+
+// Ready returns the reasons why new connections must wait; empty: none.
+func (r *Relay) Ready() []string {
+	var why []string
+	health := r.o.Bus.Health()
+	switch {
+	case !health.Connected && health.Err != nil:
+		why = append(why, "the broker is not connected: "+health.Err.Error())
+	case !health.Connected:
+		why = append(why, "the broker is not connected")
+	case health.Blocked != "":
+		why = append(why, "the broker blocks publishers: "+health.Blocked)
+	}
+	if !r.receive.up.Load() {
+		why = append(why, "the reply queue is not consumed")
+	}
+	if !r.announce.up.Load() {
+		why = append(why, "interest cannot be published")
+	}
+	if !r.receive.workers.any(time.Now()) {
+		why = append(why, "no worker was heard of for 7 s")
+	}
+	return why
+}
+
+// serve runs a loop again and again until ctx ends.
+func (r *Relay) serve(ctx context.Context, name string, once func(context.Context) error) {
+	for ctx.Err() == nil {
+		err := once(ctx)
+		if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
+			return
+		}
+		r.log.Warn("interrupted, opening anew", zap.String("loop", name), zap.Error(err))
+		pause(ctx, 50*time.Millisecond+rand.N(200*time.Millisecond)) //nolint:gosec // jitter, not a secret
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (r *Relay) topology() amqpbus.Topology {
+	return amqpbus.SharedTopology(amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum})
+}
+
+func (r *Relay) deleteQueue(ctx context.Context) error {
+	if !r.o.Bus.Health().Connected {
+		return nil // it expires by itself
+	}
+	return r.o.Bus.Delete(ctx, amqpbus.ReplyQueue(string(r.o.Gateway)))
+}

@@ -1,0 +1,165 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+const (
+	batchReports = 500             // reports in one batch
+	maxReports   = 100_000         // reports that wait for a worker
+	repeatAfter  = 5 * time.Second // an unnoted batch is sent again
+)
+
+// reporter brings life reports to a worker, in order, one batch outstanding.
+type reporter struct {
+	r      *Relay
+	signal chan struct{} // capacity 1: something changed below
+
+	mu      sync.Mutex
+	waiting []protocol.LifeReport // guarded by mu; those of the batch under way come first
+	number  uint64                // guarded by mu; of reports
+	batch   uint64                // guarded by mu; the one under way, or the last
+	taken   int                   // guarded by mu; reports of the batch under way; 0: none is
+	idle    chan struct{}         // guarded by mu; not nil: closed when nothing waits
+	full    bool                  // guarded by mu; the bound was told of
+}
+
+func newReporter(r *Relay) *reporter { return &reporter{r: r, signal: make(chan struct{}, 1)} }
+
+// Report queues a report, in order. It does not block. Over 100,000 waiting
+// reports the newest is dropped, counted and logged.
+func (r *Relay) Report(report protocol.LifeReport) { r.report.add(report) }
+
+func (p *reporter) add(report protocol.LifeReport) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) >= maxReports {
+		p.r.metrics.reportsDropped.Inc()
+		if !p.full {
+			p.full = true
+			p.r.log.Error("no worker takes life reports: new ones are dropped", zap.Int("waiting", len(p.waiting)))
+		}
+		return
+	}
+	p.number++
+	report.Gateway = p.r.o.Gateway
+	report.ID = string(p.r.o.Gateway) + "-" + strconv.FormatUint(p.number, 10)
+	p.waiting = append(p.waiting, report)
+	p.wake()
+}
+
+func (p *reporter) wake() {
+	select {
+	case p.signal <- struct{}{}:
+	default:
+	}
+}
+
+// once sends batches until ctx ends.
+func (p *reporter) once(ctx context.Context) error {
+	repeat := time.NewTimer(repeatAfter)
+	defer repeat.Stop()
+	sent := uint64(0)
+	for {
+		number, body := p.current()
+		if body != nil && number != sent {
+			sent = number
+			if err := p.send(ctx, body); err != nil && ctx.Err() == nil {
+				p.r.log.Debug("a batch of reports was not stored", zap.Error(err))
+			}
+			repeat.Reset(repeatAfter)
+		}
+		select {
+		case <-p.signal:
+		case <-repeat.C:
+			sent = 0
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// current is the batch under way, or a new one; a nil body means that nothing waits.
+func (p *reporter) current() (uint64, []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken == 0 {
+		if len(p.waiting) == 0 {
+			return 0, nil
+		}
+		p.taken = min(len(p.waiting), batchReports)
+		p.batch++
+	}
+	return p.batch, protocol.Encode(protocol.Life{Gateway: p.r.o.Gateway, Batch: p.batch, Reports: p.waiting[:p.taken]})
+}
+
+func (p *reporter) send(ctx context.Context, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, repeatAfter)
+	defer cancel()
+	settled := make(chan error, 1)
+	err := p.r.ask.publish(ctx, amqpbus.Message{
+		Exchange: amqpbus.ExchangeSession, Key: amqpbus.QueueSession, Type: protocol.TypeLife,
+		ReplyTo: string(p.r.o.Gateway), Mandatory: true, Body: body,
+	}, func(err error) { settled <- err })
+	if err != nil {
+		return fmt.Errorf("publish reports: %w", err)
+	}
+	select {
+	case err := <-settled:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// noted says that a worker has published a batch.
+func (p *reporter) noted(batch uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken == 0 || batch != p.batch {
+		return // said before
+	}
+	p.waiting = p.waiting[p.taken:]
+	p.r.metrics.reports.Add(float64(p.taken))
+	p.taken, p.full = 0, false
+	if len(p.waiting) == 0 {
+		p.waiting = nil
+		if p.idle != nil {
+			close(p.idle)
+			p.idle = nil
+		}
+	}
+	p.wake()
+}
+
+// flush waits until every report is published.
+func (p *reporter) flush(ctx context.Context) error {
+	p.mu.Lock()
+	if len(p.waiting) == 0 {
+		p.mu.Unlock()
+		return nil
+	}
+	if p.idle == nil {
+		p.idle = make(chan struct{})
+	}
+	idle := p.idle
+	p.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return errors.Join(fmt.Errorf("%d life reports were not published in time", len(p.waiting)), ctx.Err())
+	}
+}

@@ -1,0 +1,108 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/settings"
+	"belfry/services/worker/access"
+	"belfry/services/worker/auth"
+)
+
+// authenticator is the one way to find out whose a token is; release gives back
+// what it holds.
+func authenticator(c Config) (a auth.Authenticator, release func(), err error) {
+	claims := auth.ClaimNames{User: c.UserClaim, Groups: c.GroupsClaim}
+	release = func() {}
+	signed := func(keys auth.KeySource) auth.Authenticator {
+		return auth.NewJWT(auth.JWTOptions{
+			Keys: keys, Issuer: c.JwtIssuer, Audience: c.JwtAudience, Leeway: c.JwtLeeway, Claims: claims,
+		})
+	}
+	switch {
+	case c.TokensFile != "":
+		a, err = auth.LoadStatic(c.TokensFile)
+		return a, release, named("BELFRY_TOKENS_FILE", err)
+	case c.JwtSecretFile != "":
+		keys, err := auth.LoadSecret(c.JwtSecretFile)
+		return signed(keys), release, named("BELFRY_JWT_SECRET_FILE", err)
+	case c.JwtKeyFile != "":
+		keys, err := auth.LoadKeys(c.JwtKeyFile)
+		return signed(keys), release, named("BELFRY_JWT_KEY_FILE", err)
+	case c.JwtKeysURL != "":
+		keys, err := auth.NewRemoteKeys(c.JwtKeysURL, nil)
+		if err != nil {
+			return nil, nil, named("BELFRY_JWT_KEYS_URL", err)
+		}
+		return signed(keys), keys.Close, nil
+	case c.IntrospectionURL != "":
+		return introspection(c, claims)
+	}
+	return nil, nil, c.checkMethod()
+}
+
+func introspection(c Config, claims auth.ClaimNames) (auth.Authenticator, func(), error) {
+	secret, err := secretOf("BELFRY_INTROSPECTION_SECRET_FILE", c.IntrospectionSecretFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	i, err := auth.NewIntrospection(auth.IntrospectionOptions{
+		URL: c.IntrospectionURL, ClientID: c.IntrospectionClient, ClientSecret: secret,
+		Cache: c.IntrospectionCache, Claims: claims,
+	})
+	if err != nil {
+		return nil, nil, named("BELFRY_INTROSPECTION_URL", err)
+	}
+	return i, i.Close, nil
+}
+
+// authorizer is the policy, and the application where it asks.
+func authorizer(c Config, metrics *access.Metrics, logger *zap.Logger) (a *access.Authorizer, release func(), err error) {
+	policy, err := access.LoadPolicy(c.PolicyFile)
+	if err != nil {
+		return nil, nil, named("BELFRY_POLICY_FILE", err)
+	}
+	if c.AuthorizeURL == "" {
+		a, err = access.NewAuthorizer(policy, nil)
+		if err != nil {
+			return nil, nil, settings.Wrong("BELFRY_AUTHORIZE_URL", "is empty", err.Error())
+		}
+		return a, func() {}, nil
+	}
+	secret, err := secretOf("BELFRY_AUTHORIZE_SECRET_FILE", c.AuthorizeSecretFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	application := access.NewApplication(access.ApplicationOptions{
+		URL: c.AuthorizeURL, Secret: secret, Timeout: c.AuthorizeTimeout,
+		Parallel: c.AuthorizeParallel, Cache: c.AuthorizeCache, Logger: logger, Metrics: metrics,
+	})
+	a, err = access.NewAuthorizer(policy, application)
+	return a, application.Close, named("BELFRY_POLICY_FILE", err)
+}
+
+// secretOf reads a secret from a file, without the line break at its end.
+func secretOf(variable, path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator's own configuration names the path
+	if err != nil {
+		return "", named(variable, err)
+	}
+	text = bytes.TrimRight(text, "\r\n")
+	if len(text) == 0 {
+		return "", settings.Wrong(variable, "names an empty file", "write the secret into it")
+	}
+	return string(text), nil
+}
+
+func named(variable string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", variable, err)
+}

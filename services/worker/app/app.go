@@ -1,0 +1,195 @@
+// Package app puts the worker's rooms together and gives them a life.
+//
+//	broker ── router ── directory      emits to gateways
+//	       ── sessions ── auth, access  questions of gateways
+//	                   └─ life          what happened to connections
+//
+// A stop hands the shards over first, while questions are still answered, and
+// ends the admin listener last.
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/rabbit"
+	"belfry/pkg/daemon"
+	"belfry/pkg/protocol"
+	"belfry/services/worker/access"
+	"belfry/services/worker/life"
+	"belfry/services/worker/router"
+	"belfry/services/worker/sessions"
+)
+
+// App is one worker. Start it once, Stop it once.
+type App struct {
+	cfg      Config
+	id       protocol.WorkerID
+	log      *zap.Logger
+	router   *router.Router
+	sessions *sessions.Sessions
+	courier  *sessions.Courier
+	admin    *daemon.Admin // nil: none is configured
+	steps    daemon.Steps
+	release  []func()
+}
+
+// Run runs a worker on RabbitMQ until ctx ends, then stops it within Grace.
+func Run(ctx context.Context, cfg Config, logger *zap.Logger) error {
+	registry := newRegistry()
+	bus, err := rabbit.Open(rabbit.Options{
+		URL: cfg.AmqpURL.Reveal(), Name: "worker " + cfg.Name, Insecure: cfg.AmqpInsecure,
+		CAFile: cfg.AmqpCAFile, CertFile: cfg.AmqpCertFile, KeyFile: cfg.AmqpKeyFile,
+		Logger: logger, Registerer: registry,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if err := bus.Close(last); err != nil {
+			logger.Warn("the broker's links did not close", zap.Error(err))
+		}
+	}()
+	a, err := newApp(cfg, bus, registry, logger)
+	if err != nil {
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace-2*time.Second)
+	defer cancel()
+	return a.Stop(last)
+}
+
+// New puts a worker together on a bus that the caller opens and closes.
+func New(cfg Config, bus amqpbus.Bus, logger *zap.Logger) (*App, error) {
+	return newApp(cfg, bus, newRegistry(), logger)
+}
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *zap.Logger) (*App, error) {
+	a := &App{cfg: cfg, id: protocol.WorkerID(cfg.Name + "." + protocol.NewIncarnation())}
+	a.log = logger.With(zap.String("worker", string(a.id)))
+	a.steps.Logger = a.log
+	authenticate, release, err := authenticator(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.release = append(a.release, release)
+	authorize, release, err := authorizer(cfg, access.NewMetrics(registry), a.log)
+	if err != nil {
+		return nil, err
+	}
+	a.release = append(a.release, release)
+	layout := cfg.Layout()
+	a.router, err = router.New(router.Options{
+		Bus: bus, Worker: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
+		Users:  router.Users{Gateways: cfg.GatewayUsers, Workers: cfg.WorkerUsers},
+		Logger: a.log, Registerer: registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.courier = sessions.NewCourier(bus)
+	a.sessions = sessions.New(sessions.Options{
+		Bus: bus, Courier: a.courier, Worker: a.id, GatewayUsers: cfg.GatewayUsers,
+		Authenticator: authenticate, Authorizer: authorize,
+		Life:   life.New(a.courier, a.id, life.NewMetrics(registry)),
+		Logger: a.log, Metrics: sessions.NewMetrics(registry),
+	})
+	if cfg.AdminListen != "" {
+		a.admin = daemon.NewAdmin(daemon.AdminOptions{
+			Listen: cfg.AdminListen, AllowRemote: cfg.AdminAllowRemote, Gatherer: registry, Ready: a.readyOn(bus), Logger: a.log,
+		})
+	}
+	return a, nil
+}
+
+// Start starts the parts in order. It waits for the broker to declare what must
+// exist, until ctx ends.
+func (a *App) Start(ctx context.Context) error {
+	if a.admin != nil {
+		if err := a.steps.Start(ctx, "the admin listener", func(context.Context) error { return a.admin.Start() }, a.admin.Stop, time.Second); err != nil {
+			return err
+		}
+	}
+	if err := a.steps.Start(ctx, "what holds connections", nil, a.giveBack, time.Second); err != nil {
+		return err
+	}
+	a.log.Info("worker starts", zap.String("broker", a.cfg.Endpoint()), zap.Int("shards", a.cfg.Shards), zap.String("version", daemon.Version))
+	// The session queue is declared with everything else, by the router.
+	if err := a.router.Start(ctx); err != nil {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		return errors.Join(err, a.router.Stop(last), a.steps.Stop(last))
+	}
+	err := a.steps.Start(ctx, "the sessions", func(context.Context) error { a.sessions.Start(); return nil }, a.sessions.Stop, 3*time.Second)
+	if err != nil {
+		return err
+	}
+	if err := a.steps.Start(ctx, "the router", nil, a.router.Stop, 5*time.Second); err != nil {
+		return err
+	}
+	a.log.Info("worker started", zap.String("admin", a.AdminAddr()))
+	return nil
+}
+
+// Stop stops the parts in reverse order, within ctx.
+func (a *App) Stop(ctx context.Context) error {
+	a.log.Info("worker stops")
+	started := time.Now()
+	err := a.steps.Stop(ctx)
+	a.log.Info("worker stopped", zap.Duration("took", time.Since(started)), zap.Error(err))
+	return err
+}
+
+// giveBack ends what the rooms hold for as long as the worker lives.
+func (a *App) giveBack(context.Context) error {
+	a.courier.Close()
+	for _, release := range a.release {
+		release()
+	}
+	return nil
+}
+
+// AdminAddr is the admin address listened on; empty: none.
+func (a *App) AdminAddr() string {
+	if a.admin == nil {
+		return ""
+	}
+	return a.admin.Addr()
+}
+
+// Admin is the admin listener, to which handlers can be added; nil: none.
+func (a *App) Admin() *daemon.Admin { return a.admin }
+
+// readyOn returns the reasons why this worker cannot do its work.
+func (a *App) readyOn(bus amqpbus.Bus) func() []string {
+	return func() []string {
+		why := append(a.router.Ready(), a.sessions.Ready()...)
+		switch health := bus.Health(); {
+		case !health.Connected && health.Err != nil:
+			why = append(why, "the broker is not connected: "+health.Err.Error())
+		case !health.Connected:
+			why = append(why, "the broker is not connected")
+		case health.Blocked != "":
+			why = append(why, "the broker blocks publishers: "+health.Blocked)
+		}
+		return why
+	}
+}

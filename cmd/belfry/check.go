@@ -2,15 +2,21 @@ package main
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
+	"go.uber.org/zap"
 
 	"belfry/cmd/belfry/check"
 	"belfry/cmd/belfry/environment"
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/membus"
 	"belfry/pkg/daemon"
 	"belfry/pkg/settings"
+	gateway "belfry/services/gateway/app"
+	worker "belfry/services/worker/app"
 )
 
 func checkCommand() *cli.Command {
@@ -29,6 +35,9 @@ func checkCommand() *cli.Command {
 				return err
 			}
 			wanted := c.StringSlice("role")
+			if len(wanted) == 0 && strings.HasPrefix(os.Getenv("BELFRY_AMQP_URL"), "embedded://") {
+				wanted = []string{check.RoleBackend} // belfry dev has checked the rest
+			}
 			for _, role := range wanted {
 				if !slices.Contains(check.Roles(), role) {
 					return usagef("--role is %q: %s", role, strings.Join(check.Roles(), ", "))
@@ -48,6 +57,22 @@ func checkCommand() *cli.Command {
 // programs are those whose configuration can be looked at.
 func programs() []check.Program {
 	return []check.Program{
+		{Role: check.RoleGateway, Load: func() (settings.Broker, error) {
+			var c gateway.Config
+			if err := settings.Load(&c); err != nil {
+				return c.Broker, err
+			}
+			_, err := gateway.New(c, nowhere(), zap.NewNop()) // reads what the settings name
+			return c.Broker, err
+		}},
+		{Role: check.RoleWorker, Load: func() (settings.Broker, error) {
+			var c worker.Config
+			if err := settings.Load(&c); err != nil {
+				return c.Broker, err
+			}
+			_, err := worker.New(c, nowhere(), zap.NewNop())
+			return c.Broker, err
+		}},
 		{Role: check.RoleBackend, Load: func() (settings.Broker, error) {
 			var s environment.Emit
 			err := settings.Load(&s)
@@ -55,3 +80,6 @@ func programs() []check.Program {
 		}},
 	}
 }
+
+// nowhere is a bus for programs that are put together and not started.
+func nowhere() amqpbus.Bus { return membus.New().Open("check") }

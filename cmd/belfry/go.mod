@@ -8,10 +8,12 @@ require (
 	belfry/pkg/emitter v0.0.0
 	belfry/pkg/protocol v0.0.0
 	belfry/pkg/settings v0.0.0
+	belfry/services/gateway v0.0.0-00010101000000-000000000000
 	belfry/services/worker v0.0.0
 	github.com/coder/websocket v1.8.15
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/urfave/cli/v3 v3.14.0
+	go.uber.org/zap v1.28.0
 )
 
 require (
@@ -25,9 +27,9 @@ require (
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/rabbitmq/amqp091-go v1.16.0 // indirect
 	go.uber.org/multierr v1.10.0 // indirect
-	go.uber.org/zap v1.28.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
+	nhooyr.io/websocket v1.8.17 // indirect
 )
 
 replace (

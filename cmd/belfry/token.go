@@ -79,9 +79,9 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, groups
 		return "", fmt.Errorf("BELFRY_JWT_SECRET_FILE: %w", err)
 	}
 	now := time.Now()
-	claims := jwt.MapClaims{e.JwtUserClaim: user, "iat": now.Unix(), "exp": now.Add(ttl).Unix()}
+	claims := jwt.MapClaims{e.UserClaim: user, "iat": now.Unix(), "exp": now.Add(ttl).Unix()}
 	if len(groups) > 0 {
-		claims[e.JwtGroupsClaim] = groups
+		claims[e.GroupsClaim] = groups
 	}
 	if e.JwtIssuer != "" {
 		claims["iss"] = e.JwtIssuer
@@ -96,7 +96,7 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, groups
 	}
 	worker := auth.NewJWT(auth.JWTOptions{
 		Keys: keys, Issuer: e.JwtIssuer, Audience: e.JwtAudience,
-		Claims: auth.ClaimNames{User: e.JwtUserClaim, Groups: e.JwtGroupsClaim},
+		Claims: auth.ClaimNames{User: e.UserClaim, Groups: e.GroupsClaim},
 	})
 	if _, err := worker.Authenticate(ctx, protocol.NewToken(text)); err != nil {
 		return "", fmt.Errorf("a worker would not take this token: %w", err)

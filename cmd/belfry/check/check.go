@@ -31,7 +31,7 @@ type Options struct {
 }
 
 // ErrWrong is what Run returns when it found something wrong.
-var ErrWrong = errors.New("the check found what is wrong")
+var ErrWrong = errors.New("something is wrong")
 
 // Run writes the report.
 func Run(ctx context.Context, o Options) error {
@@ -56,7 +56,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if r.wrong > 0 {
-		return fmt.Errorf("%w: %d findings", ErrWrong, r.wrong)
+		return fmt.Errorf("%w (see %d above)", ErrWrong, r.wrong)
 	}
 	return nil
 }

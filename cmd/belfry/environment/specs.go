@@ -56,11 +56,11 @@ func (l Listen) Validate() error {
 // Token is what `belfry token` reads: the worker's own variables, so that a
 // worker with the same environment takes the token.
 type Token struct {
-	JwtSecretFile  string `split_words:"true"`
-	JwtIssuer      string `split_words:"true"`
-	JwtAudience    string `split_words:"true"`
-	JwtUserClaim   string `split_words:"true" default:"sub"`
-	JwtGroupsClaim string `split_words:"true" default:"groups"`
+	JwtSecretFile string `split_words:"true"`
+	JwtIssuer     string `split_words:"true"`
+	JwtAudience   string `split_words:"true"`
+	UserClaim     string `split_words:"true" default:"sub"`
+	GroupsClaim   string `split_words:"true" default:"groups"`
 }
 
 // Validate implements the check that settings.Load makes.

@@ -1,0 +1,47 @@
+package dev
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+)
+
+// websocket is the address that browsers on this host open.
+func (d *Dev) websocket() string { return "ws://" + reachable(d.Addr()) + "/websocket/" }
+
+// Greet says what there is and what can be done with it. self is how this
+// program is run.
+func (d *Dev) Greet(out io.Writer, self string) error {
+	admin := reachable(d.AdminAddr())
+	token, query := "$TOKEN", "<token>"
+	if d.cfg.Token != "" {
+		token, query = d.cfg.Token, url.QueryEscape(d.cfg.Token)
+	}
+	// A secret of one's own is known, and is not printed.
+	embedded, bearer := "embedded://"+admin, "$BELFRY_EMIT_SECRET"
+	if !d.cfg.Given {
+		embedded, bearer = "embedded://:"+d.cfg.Secret.Reveal()+"@"+admin, d.cfg.Secret.Reveal()
+	}
+	const event = `'{"group_name": "jobs", "unified_job_id": 42, "status": "running"}'`
+	_, err := fmt.Fprintf(out, `Belfry: gateway and worker in this process, no broker, nothing is kept.
+
+  websocket   %[1]s?token=%[2]s
+  page        http://%[3]s/
+  health      http://%[3]s/health/ready
+
+Emit an event, from another shell:
+
+  BELFRY_AMQP_URL=%[4]s %[5]s emit jobs-status_changed %[6]s
+  curl -H "Authorization: Bearer %[7]s" -d %[6]s http://%[3]s/emit/jobs-status_changed
+
+Watch for events:
+
+  BELFRY_TOKEN=%[8]s BELFRY_URL=%[1]s %[5]s listen jobs-status_changed
+
+Ctrl-C ends it.
+`, d.websocket(), query, admin, embedded, self, event, bearer, token)
+	if err != nil {
+		return fmt.Errorf("print the addresses: %w", err)
+	}
+	return nil
+}

@@ -188,12 +188,8 @@ func slowReader(t *testing.T, in *harness.Installation) {
 	healthy.join(g)
 	payload := `"` + strings.Repeat("s", 60<<10) + `"`
 	const count = 300 // 18 MiB: more than kernel buffers and the outbox hold
-	go func() {
-		for range count {
-			in.Emit(t, g, payload)
-		}
-	}()
 	for range count {
+		in.Emit(t, g, payload)
 		healthy.expect(payload)
 	}
 	slow.expectClose(4408)

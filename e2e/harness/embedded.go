@@ -27,4 +27,6 @@ func (in *Installation) startEmbedded(t testing.TB) {
 
 // Unlimited lifts a gateway's limits of rate and number for a test that is many
 // clients from one address.
-func Unlimited() []string { return nil }
+func Unlimited() []string {
+	return []string{"BELFRY_MESSAGE_RATE=100000", "BELFRY_MAX_PER_USER=50000", "BELFRY_MAX_PER_ADDRESS=50000"}
+}

@@ -51,6 +51,9 @@ func runDev(ctx context.Context, c *cli.Command, dir string) error {
 		return err
 	}
 	d, err := dev.Start(ctx, cfg, logger)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil // a signal is how it ends, also while it starts
+	}
 	if err != nil {
 		return err
 	}

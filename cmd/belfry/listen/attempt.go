@@ -87,6 +87,7 @@ func (l *listener) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeWithin)
 	defer cancel()
 	conn, response, err := websocket.Dial(ctx, l.URL, &websocket.DialOptions{
+		HTTPClient: l.client,
 		HTTPHeader: http.Header{"Authorization": {"Bearer " + l.Token}},
 	})
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"belfry/pkg/protocol"
@@ -50,6 +51,7 @@ func (l later) Unwrap() error { return l.err }
 // listener is one Run.
 type listener struct {
 	Options
+	client     *http.Client
 	pause      time.Duration // before the next attempt, at most
 	subscribed bool          // once at least
 	seen       int           // events
@@ -61,7 +63,8 @@ func Run(ctx context.Context, o Options) error {
 	if o.FirstPause == 0 {
 		o.FirstPause = defaultPause
 	}
-	l := &listener{Options: o, pause: o.FirstPause}
+	l := &listener{Options: o, client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}, pause: o.FirstPause}
+	defer l.client.CloseIdleConnections()
 	for {
 		err := l.attempt(ctx)
 		if err == nil {

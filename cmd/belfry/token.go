@@ -22,7 +22,7 @@ func tokenCommand() *cli.Command {
 		Name:  "token",
 		Usage: "print a signed token for a user",
 		Description: "The token is a JWT, signed (HS256) with the secret in BELFRY_JWT_SECRET_FILE. It carries\n" +
-			"what a worker with the same environment asks for. An id of digits is a number.\n\n" +
+			"what a worker with the same environment asks for. An id of digits is a number, '\"7\"' a text.\n\n" +
 			"Example:\n  BELFRY_JWT_SECRET_FILE=secret belfry token --user 7 --groups 'job_events-*,jobs-summary' --ttl 1h",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "user", Usage: "the user's id", Required: true},

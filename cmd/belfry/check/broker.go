@@ -79,7 +79,7 @@ func (e *examination) asProcess(ctx context.Context, there bool) {
 			e.bad("topology", e.unlessBackend(err))
 			return
 		}
-		e.good("topology: as this version declares it, %d shards", e.layout.Shards)
+		e.good("topology: as this version declares it (BELFRY_SHARDS=%d)", e.layout.Shards)
 	}
 	id := protocol.WorkerID("belfry-check." + protocol.NewIncarnation())
 	own := amqpbus.ReplyTopology(id)

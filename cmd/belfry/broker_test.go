@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/brokertest"
+	"belfry/pkg/amqpbus/rabbit"
+)
+
+// shared is one broker for all tests of this package.
+var shared struct {
+	once sync.Once
+	node *brokertest.Node
+	dir  string
+	err  error
+}
+
+// node starts the shared broker. Without RabbitMQ the test fails; only -short
+// skips.
+func node(t *testing.T) *brokertest.Node {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: no broker is started; make test runs this against a real RabbitMQ")
+	}
+	shared.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if shared.dir, shared.err = os.MkdirTemp("", "belfry-command-"); shared.err != nil {
+			return
+		}
+		if shared.node, shared.err = brokertest.StartNode(ctx, shared.dir); shared.err != nil {
+			return
+		}
+		for _, user := range [][4]string{
+			{"backend", "^$", `^belfry\.emit(\.v1\.n[0-9]+)?$`, "^$"},
+			{"halfway", `^belfry\..*`, `^belfry\..*`, `^belfry\..*`},
+		} {
+			if shared.err = shared.node.AddUser(user[0], "secret", user[1], user[2], user[3]); shared.err != nil {
+				return
+			}
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.node
+}
+
+func stopNode() {
+	if shared.node != nil {
+		shared.node.Stop()
+	}
+	if shared.dir != "" {
+		_ = os.RemoveAll(shared.dir)
+	}
+}
+
+// withBus gives a bus to a test, and an installation's topology when shards is
+// not 0, which goes with the test.
+func withBus(t *testing.T, shards int) amqpbus.Bus {
+	t.Helper()
+	bus, err := rabbit.Open(rabbit.Options{URL: node(t).URL("guest"), Name: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if shards > 0 {
+			for _, q := range amqpbus.SharedTopology(amqpbus.Layout{Shards: shards}).Queues {
+				if err := bus.Delete(ctx, q.Name); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		_ = bus.Close(ctx)
+	})
+	if shards > 0 {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := bus.Declare(ctx, amqpbus.SharedTopology(amqpbus.Layout{Shards: shards})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bus
+}
+
+// configured is the environment of an installation on the shared broker.
+func configured(t *testing.T, user string) {
+	t.Helper()
+	clean(t)
+	set(t, "BELFRY_AMQP_URL", node(t).URL(user))
+	set(t, "BELFRY_TOKENS_FILE", "../../configs/tokens.dev.json")
+	set(t, "BELFRY_POLICY_FILE", "../../configs/policy.tower.json")
+}
+
+func TestCheckWithoutABroker(t *testing.T) {
+	clean(t)
+	set(t, "BELFRY_AMQP_URL", "amqp://backend:hidden@127.0.0.1:1/")
+	set(t, "BELFRY_TOKENS_FILE", file(t, "tokens.json", "{}"))
+	set(t, "BELFRY_POLICY_FILE", "../../configs/policy.tower.json")
+	set(t, "BELFRY_ALLOWED_ORIGINS", "tower.example.com")
+	got := sh(t, "", "check")
+	got.want(t, 1, "WRONG  configuration of the worker: BELFRY_TOKENS_FILE: ", "something is wrong")
+	got.want(t, 1, "WRONG  configuration of the gateway: BELFRY_ALLOWED_ORIGINS", "")
+	got.want(t, 1, "ok     configuration of the backend", "")
+	got.want(t, 1, "WRONG  broker: connect to amqp://backend@127.0.0.1:1/", "")
+	if strings.Contains(got.out+got.err, "hidden") {
+		t.Errorf("the password is in %s%s", got.out, got.err)
+	}
+}
+
+func TestCheckOfAFreshBroker(t *testing.T) {
+	configured(t, "guest")
+	got := sh(t, "", "check")
+	got.want(t, 0, "RabbitMQ 3.", "")
+	got.want(t, 0, "note   the queues are not declared yet", "")
+	got.want(t, 0, "ok     permissions: may publish and consume", "")
+	names, err := node(t).Ctl("list_queues", "name")
+	if err != nil || strings.Contains(names, "belfry.") {
+		t.Errorf("it left %s %v", names, err)
+	}
+}
+
+func TestCheckOfAnInstallation(t *testing.T) {
+	configured(t, "guest")
+	withBus(t, 1)
+	got := sh(t, "", "check")
+	got.want(t, 0, "ok     topology: as this version declares it (BELFRY_SHARDS=1)", "")
+	got.want(t, 0, "ok     permissions: may publish to belfry.session", "")
+	got.want(t, 0, "ok     emitting: ", "")
+	got.want(t, 0, "note   no worker runs", "")
+	got.want(t, 0, "note   1 of 1 shards have no worker", "")
+
+	set(t, "BELFRY_SHARDS", "4")
+	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 4 here, but queues of 1 shards are left", "")
+	set(t, "BELFRY_SHARDS", "1")
+	set(t, "BELFRY_QUEUE_TYPE", "quorum")
+	sh(t, "", "check").want(t, 1, "WRONG  topology: declare queue belfry.shard.v1.n1.0: it exists with other arguments", "")
+}
+
+func TestCheckOfPermissions(t *testing.T) {
+	withBus(t, 1)
+	configured(t, "backend")
+	sh(t, "", "check").want(t, 1, "is checked with --role backend", "")
+	sh(t, "", "check", "--role", "backend").want(t, 0, "ok     emitting: ", "")
+	configured(t, "halfway")
+	sh(t, "", "check", "--role", "worker").want(t, 1, "WRONG  permissions: publish to the default exchange: the broker user lacks a permission", "")
+	clean(t)
+	set(t, "BELFRY_AMQP_URL", strings.Replace(node(t).URL("backend"), "secret", "guessed", 1))
+	sh(t, "", "check", "--role", "backend").want(t, 1, "the broker refused user or password", "")
+}
+
+func TestEmitOverABroker(t *testing.T) {
+	bus := withBus(t, 1)
+	configured(t, "backend")
+	consumer, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ShardQueue(1, 0), Prefetch: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh(t, "", "emit", "--expiration", "5s", "--persistent", "jobs-summary", `{"a":  1}`).want(t, 0, "", "")
+	sh(t, "", "emit", "--expiration", "0s", "jobs-summary", "2").want(t, 0, "", "")
+	first, second := receive(t, consumer), receive(t, consumer)
+	if string(first.Body) != `{"a":  1}` || first.Key != "jobs-summary" || first.Expiration != 5*time.Second || !first.Persistent || first.ID == "" {
+		t.Errorf("got %+v", first.Message)
+	}
+	if string(second.Body) != "2" || second.Expiration != 0 || second.Persistent || second.ID == first.ID {
+		t.Errorf("got %+v", second.Message)
+	}
+}
+
+func receive(t *testing.T, c amqpbus.Consumer) amqpbus.Delivery {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	got, err := c.Receive(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ack(got[0]); err != nil {
+		t.Fatal(err)
+	}
+	return got[0]
+}
+
+func TestThePythonExample(t *testing.T) {
+	bus := withBus(t, 1)
+	python := func(args ...string) (string, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "/usr/bin/python3", append([]string{"../../examples/python/emit.py"}, args...)...)
+		cmd.Env = append(os.Environ(), "BELFRY_AMQP_URL="+node(t).URL("backend"))
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	consumer, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ShardQueue(1, 0), Prefetch: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const payload = `{"group_name":  "jobs", "name": "Zoë"}`
+	if out, err := python("jobs-status_changed", payload); err != nil || out != "" {
+		t.Fatalf("%v: %s", err, out)
+	}
+	got := receive(t, consumer)
+	if string(got.Body) != payload || got.Key != "jobs-status_changed" || got.Exchange != amqpbus.ExchangeEmit {
+		t.Errorf("got %+v", got.Message)
+	}
+	if len(got.ID) != 36 || got.Expiration != time.Minute || got.Persistent {
+		t.Errorf("got id %q, expiration %v, persistent %v", got.ID, got.Expiration, got.Persistent)
+	}
+	_ = consumer.Close()
+
+	// Mandatory and confirms: without a queue it is an error, and no silence.
+	if err := bus.Delete(t.Context(), amqpbus.ShardQueue(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := python("jobs-status_changed", payload); err == nil || !strings.Contains(out, "no queue takes the event") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := python("jobs-status_changed", "{"); err == nil || !strings.Contains(out, "JSON") {
+		t.Errorf("%v: %s", err, out)
+	}
+}

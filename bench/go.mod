@@ -1,23 +1,15 @@
 module belfry/bench
 
-go 1.26
+go 1.26.0
 
 require (
-	belfry/pkg/protocol v0.0.0
 	belfry/pkg/amqpbus v0.0.0
-	belfry/pkg/daemon v0.0.0
-	belfry/pkg/settings v0.0.0
-	belfry/pkg/emitter v0.0.0
-	belfry/services/gateway v0.0.0
-	belfry/services/worker v0.0.0
+	github.com/rabbitmq/amqp091-go v1.16.0
 )
 
+require belfry/pkg/protocol v0.0.0 // indirect
+
 replace (
-	belfry/pkg/protocol => ../pkg/protocol
 	belfry/pkg/amqpbus => ../pkg/amqpbus
-	belfry/pkg/daemon => ../pkg/daemon
-	belfry/pkg/settings => ../pkg/settings
-	belfry/pkg/emitter => ../pkg/emitter
-	belfry/services/gateway => ../services/gateway
-	belfry/services/worker => ../services/worker
+	belfry/pkg/protocol => ../pkg/protocol
 )

@@ -42,7 +42,7 @@ func (d *Dev) page() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", fmt.Sprintf(
-			"default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; connect-src 'self' ws://%[2]s; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+			"default-src 'none'; img-src data:; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; connect-src 'self' ws://%[2]s; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
 			nonce, reachable(d.Addr())))
 		_, _ = out.WriteTo(w)
 	})

@@ -49,9 +49,9 @@ fmt: ## format every Go file
 lint: ## golangci-lint, pinned; the reasons are in .golangci.yml
 	@scripts/modules.sh | while read -r m; do echo "== lint $$m"; (cd "$$m" && go run $(GOLANGCI) run --config "$(CURDIR)/.golangci.yml" ./...); done
 
-bench: ## memory, CPU and throughput beside bare baselines; a few minutes
+bench: build ## memory, CPU and throughput beside bare baselines; a few minutes
 	@scripts/needs.sh
-	@cd bench && go run .
+	@cd bench && go run . -bin ../bin
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

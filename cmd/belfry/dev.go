@@ -42,7 +42,7 @@ func devCommand() *cli.Command {
 
 // runDev runs until ctx ends; dir is for files.
 func runDev(ctx context.Context, c *cli.Command, dir string) error {
-	cfg, err := dev.Load(dir)
+	cfg, err := dev.Load(ctx, dir)
 	if err != nil {
 		return err
 	}

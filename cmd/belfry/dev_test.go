@@ -124,7 +124,7 @@ func TestDevsPageIsForThisHostAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		text, _ := io.ReadAll(response.Body)
 		return response.StatusCode, response.Header, string(text)
 	}

@@ -18,7 +18,7 @@ func (d *Dev) Greet(out io.Writer, self string) error {
 		token, query = d.cfg.Token, url.QueryEscape(d.cfg.Token)
 	}
 	// A secret of one's own is known, and is not printed.
-	embedded, bearer := "embedded://"+admin, "$BELFRY_EMIT_SECRET"
+	embedded, bearer := "embedded://"+admin, "$BELFRY_EMIT_SECRET" //nolint:gosec // the variable's name
 	if !d.cfg.Given {
 		embedded, bearer = "embedded://:"+d.cfg.Secret.Reveal()+"@"+admin, d.cfg.Secret.Reveal()
 	}

@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"context"
 	"crypto/rand"
 	_ "embed"
 	"encoding/json"
@@ -47,7 +48,7 @@ var brokers = []string{
 
 // Load reads the configuration, with the defaults of development. Files that it
 // has to write go to dir.
-func Load(dir string) (Config, error) {
+func Load(ctx context.Context, dir string) (Config, error) {
 	for _, name := range brokers {
 		if err := os.Unsetenv(name); err != nil {
 			return Config{}, fmt.Errorf("forget %s: %w", name, err)
@@ -67,10 +68,10 @@ func Load(dir string) (Config, error) {
 	if !c.Given {
 		c.Secret = settings.NewSecret(rand.Text())
 	}
-	if c.Gateway.Listen, err = choosePort(c.Gateway.Listen); err != nil {
+	if c.Gateway.Listen, err = choosePort(ctx, c.Gateway.Listen); err != nil {
 		return Config{}, fmt.Errorf("BELFRY_LISTEN: %w", err)
 	}
-	if c.Gateway.AdminListen, err = choosePort(c.Gateway.AdminListen); err != nil {
+	if c.Gateway.AdminListen, err = choosePort(ctx, c.Gateway.AdminListen); err != nil {
 		return Config{}, fmt.Errorf("BELFRY_ADMIN_LISTEN: %w", err)
 	}
 	c.Gateway.AllowedOrigins = append(c.Gateway.AllowedOrigins, origins(c.Gateway)...)
@@ -121,12 +122,13 @@ func anySet(names ...string) bool {
 
 // choosePort makes port 0 a number, because the page's origin must be known
 // before the listeners are there.
-func choosePort(address string) (string, error) {
+func choosePort(ctx context.Context, address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port != "0" {
 		return address, err
 	}
-	l, err := net.Listen("tcp", address)
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return "", err
 	}

@@ -86,7 +86,7 @@ func ping(ctx context.Context, conn *websocket.Conn) {
 func (l *listener) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeWithin)
 	defer cancel()
-	conn, response, err := websocket.Dial(ctx, l.URL, &websocket.DialOptions{
+	conn, response, err := websocket.Dial(ctx, l.URL, &websocket.DialOptions{ //nolint:bodyclose // Dial has replaced the body
 		HTTPClient: l.client,
 		HTTPHeader: http.Header{"Authorization": {"Bearer " + l.Token}},
 	})

@@ -131,19 +131,46 @@ func TestCheckOfAFreshBroker(t *testing.T) {
 
 func TestCheckOfAnInstallation(t *testing.T) {
 	configured(t, "guest")
-	withBus(t, 1)
+	bus := withBus(t, 1)
 	got := sh(t, "", "check")
 	got.want(t, 0, "ok     topology: as this version declares it (BELFRY_SHARDS=1)", "")
 	got.want(t, 0, "ok     permissions: may publish to belfry.session", "")
 	got.want(t, 0, "ok     emitting: ", "")
-	got.want(t, 0, "note   no worker runs", "")
-	got.want(t, 0, "note   1 of 1 shards have no worker", "")
+	got.want(t, 0, "note   running: no worker", "")
+	got.want(t, 0, "note   running: shards without a worker: 1 of 1", "")
+
+	for _, queue := range []string{amqpbus.QueueSession, amqpbus.ShardQueue(1, 0)} { // as a worker does
+		c, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: queue, Prefetch: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+	}
+	got = sh(t, "", "check")
+	got.want(t, 0, "ok     running: workers that answer: 1", "")
+	got.want(t, 0, "ok     running: every shard has a worker", "")
 
 	set(t, "BELFRY_SHARDS", "4")
-	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 4 here, but queues of 1 shards are left", "")
+	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 4 here, but workers with 1 shards run", "")
 	set(t, "BELFRY_SHARDS", "1")
+	leftover(t, bus)
+	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 1 here, but queues of 2 shards are left", "")
 	set(t, "BELFRY_QUEUE_TYPE", "quorum")
 	sh(t, "", "check").want(t, 1, "WRONG  topology: declare queue belfry.shard.v1.n1.0: it exists with other arguments", "")
+}
+
+// leftover leaves the queues of another number of shards behind.
+func leftover(t *testing.T, bus amqpbus.Bus) {
+	t.Helper()
+	layout := amqpbus.SharedTopology(amqpbus.Layout{Shards: 2})
+	if err := bus.Declare(t.Context(), layout); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, q := range layout.Queues {
+			_ = bus.Delete(context.Background(), q.Name)
+		}
+	})
 }
 
 func TestCheckOfPermissions(t *testing.T) {

@@ -32,9 +32,9 @@ func (e *examination) asBackend(ctx context.Context) {
 func (e *examination) running() {
 	if q, err := e.probe.Queue(amqpbus.QueueSession); err == nil {
 		if q.Consumers == 0 {
-			e.note("no worker runs: nobody answers handshakes")
+			e.note("running: no worker, nobody answers handshakes")
 		} else {
-			e.good("%d workers answer, %d questions wait", q.Consumers, q.Messages)
+			e.good("running: workers that answer: %d, questions that wait: %d", q.Consumers, q.Messages)
 		}
 	}
 	waiting, idle := 0, 0
@@ -50,11 +50,11 @@ func (e *examination) running() {
 		}
 	}
 	if idle > 0 {
-		e.note("%d of %d shards have no worker, %d messages wait", idle, e.layout.Shards, waiting)
+		e.note("running: shards without a worker: %d of %d, messages that wait: %d", idle, e.layout.Shards, waiting)
 	} else {
-		e.good("every shard has a worker, %d messages wait", waiting)
+		e.good("running: every shard has a worker, messages that wait: %d", waiting)
 	}
 	if q, err := e.probe.Queue(amqpbus.QueueDead); err == nil && q.Messages > 0 {
-		e.note("%d messages that could not be understood are in %s, each with its reason", q.Messages, amqpbus.QueueDead)
+		e.note("messages that could not be understood: %d, in %s, each with its reason", q.Messages, amqpbus.QueueDead)
 	}
 }

@@ -20,7 +20,8 @@ help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 dev: ## gateway and worker in one process, nothing to install; prints a URL with a token
-	@go run ./cmd/belfry dev
+	@mkdir -p bin && go build -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry
+	@exec bin/belfry dev
 
 up: ## the same as separate processes beside a RabbitMQ, in containers
 	docker compose up --build

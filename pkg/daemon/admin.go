@@ -104,8 +104,9 @@ func (a *Admin) Addr() string {
 	return a.listener.Addr().String()
 }
 
-// Stop closes the listener and waits for requests in flight until ctx ends,
-// then cuts them off.
+// Stop closes the listener and waits for requests in flight, half of the time
+// until ctx ends and at most a second, then cuts them off: what asks for health
+// must not hold up a stop, and a browser opens connections that it never uses.
 func (a *Admin) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	served := a.served
@@ -113,12 +114,22 @@ func (a *Admin) Stop(ctx context.Context) error {
 	if served == nil {
 		return nil
 	}
-	err := a.server.Shutdown(ctx)
-	if err != nil {
-		_ = a.server.Close()
+	patient, cancel := context.WithTimeout(ctx, stopWithin(ctx))
+	defer cancel()
+	if err := a.server.Shutdown(patient); err != nil {
+		a.options.Logger.Info("requests to the admin listener were cut off", zap.Error(err))
+		_ = a.server.Close() // its error is the listener's, which is closed already
 	}
 	<-served
-	return err
+	return nil
+}
+
+func stopWithin(ctx context.Context) time.Duration {
+	const most = time.Second
+	if deadline, bounded := ctx.Deadline(); bounded {
+		return min(most, time.Until(deadline)/2)
+	}
+	return most
 }
 
 // allowed refuses an address that other hosts reach, unless told otherwise.

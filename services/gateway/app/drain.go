@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,7 +28,19 @@ func (a *App) drain(ctx context.Context) error {
 	a.edge.Drain()
 	spread := min(a.cfg.DrainPeriod, time.Duration(a.hub.Len())*closeEach)
 	a.log.Info("asking the connections to leave", zap.Int("connections", a.hub.Len()), zap.Duration("over", spread))
-	err := errors.Join(a.hub.Drain(ctx, spread, retryAfter), a.server.Shutdown(ctx))
+	err := a.hub.Drain(ctx, spread, retryAfter)
+	a.closeListener(ctx)
 	a.edge.Wait()
 	return err
+}
+
+// closeListener waits a moment for handshakes under way, which are refused by
+// now. A connection without a request must not hold up the stop.
+func (a *App) closeListener(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := a.server.Shutdown(ctx); err != nil {
+		a.log.Info("connections without a handshake were cut off", zap.Error(err))
+		_ = a.server.Close() // its error is the listener's, which is closed already
+	}
 }

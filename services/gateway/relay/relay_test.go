@@ -1,0 +1,274 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/membus"
+	"belfry/pkg/protocol"
+)
+
+func TestJoinReturnsWhenTheInterestIsStored(t *testing.T) {
+	play(t, 4, func(t *testing.T, r *rig) {
+		groups := []protocol.Group{"jobs-summary", "job_events-1", "job_events-2", "job_events-3"}
+		r.must(r.relay.Join(t.Context(), groups))
+		var told []protocol.Group
+		for shard := range 4 {
+			for _, d := range ofType(r.take(amqpbus.ShardQueue(4, shard)), protocol.TypeInterest) {
+				m, err := protocol.Decode[protocol.Interest](d.Body)
+				r.must(err)
+				for _, g := range m.Join {
+					if protocol.ShardOf(g, 4) != shard {
+						t.Errorf("%s was told to shard %d", g, shard)
+					}
+				}
+				told = append(told, m.Join...)
+			}
+		}
+		slices.Sort(told)
+		slices.Sort(groups)
+		if !slices.Equal(told, groups) {
+			t.Errorf("told %v, want %v", told, groups)
+		}
+	})
+}
+
+func TestJoinGivesUpAndHoldsNothing(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		r.broker.Down()
+		synctest.Wait()
+		started := time.Now()
+		err := r.relay.Join(t.Context(), []protocol.Group{"jobs-summary"})
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(started) != joinWithin {
+			t.Fatalf("after %v: %v", time.Since(started), err)
+		}
+		r.broker.Up()
+		pass(3 * time.Second) // virtual: the links come back
+		r.must(r.relay.Join(t.Context(), []protocol.Group{"jobs-1"}))
+		var now []protocol.Group
+		for _, d := range ofType(r.take(amqpbus.ShardQueue(1, 0)), protocol.TypeInterest) {
+			m, err := protocol.Decode[protocol.Interest](d.Body)
+			r.must(err)
+			now = append(now, m.Join...)
+		}
+		if !slices.Equal(now, []protocol.Group{"jobs-1"}) {
+			t.Errorf("told %v: the wait that gave up left a reference", now)
+		}
+	})
+}
+
+func TestQuestionIsAnswered(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		answered := make(chan protocol.Decision, 1)
+		go func() {
+			d, err := r.relay.Connect(t.Context(), 7, protocol.NewToken("secret"), "192.0.2.1")
+			if err != nil {
+				t.Error(err)
+			}
+			answered <- d
+		}()
+		synctest.Wait()
+		ds := r.take(amqpbus.QueueSession)
+		if len(ds) != 1 || ds[0].Type != protocol.TypeConnect || ds[0].ReplyTo != string(self) || ds[0].Expiration != answerWithin {
+			t.Fatalf("asked %+v", ds)
+		}
+		q, err := protocol.DecodeConnect(ds[0].Body)
+		r.must(err)
+		// Answers to another connection, and to nobody, are passed over.
+		r.send(protocol.TypeDecision, protocol.Encode(protocol.Decision{Conn: 8, Question: q.Question, Verdict: protocol.VerdictRefuse}))
+		r.send(protocol.TypeDecision, protocol.Encode(protocol.Decision{Conn: 7, Question: 99, Verdict: protocol.VerdictRefuse}))
+		r.send(protocol.TypeDecision, protocol.Encode(protocol.Decision{Conn: 7, Question: q.Question, Verdict: protocol.VerdictAccept}))
+		if d := <-answered; d.Verdict != protocol.VerdictAccept {
+			t.Errorf("decided %+v", d)
+		}
+	})
+}
+
+func TestQuestionThatNobodyAnswers(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		started := time.Now()
+		_, err := r.relay.Authorize(t.Context(), 7, []byte(`{}`), []protocol.Group{"jobs-1"})
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(started) != answerWithin {
+			t.Fatalf("after %v: %v", time.Since(started), err)
+		}
+		if len(r.relay.ask.pending) != 0 {
+			t.Error("the question is still kept")
+		}
+		if ds := r.take(amqpbus.QueueSession); len(ds) != 0 {
+			t.Errorf("the question outlived who asked: %d", len(ds))
+		}
+	})
+}
+
+func TestQuestionThatTheQueueRefuses(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		r.broker.SetPublishHook(func(_ string, m amqpbus.Message) membus.Fate {
+			if m.Exchange == amqpbus.ExchangeSession {
+				return membus.FateRefuse
+			}
+			return membus.FatePass
+		})
+		if _, err := r.relay.Connect(t.Context(), 7, protocol.NewToken("secret"), ""); !errors.Is(err, amqpbus.ErrRefused) {
+			t.Fatalf("got %v", err)
+		}
+	})
+}
+
+func TestEventsAndHoles(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		r.send(protocol.TypeAsk, protocol.Encode(protocol.Ask{Reign: reign(1)}))
+		r.batch(1, 1, event("jobs-1", "a"), event("jobs-2", "b"))
+		r.batch(1, 1, event("jobs-1", "a"), event("jobs-2", "b")) // delivered again
+		r.batch(1, 2, event("jobs-1", "c"))
+		if want := []string{"jobs-1 a", "jobs-2 b", "jobs-1 c"}; !slices.Equal(r.sink.events, want) {
+			t.Fatalf("delivered %v, want %v", r.sink.events, want)
+		}
+		if len(r.sink.shards) != 0 {
+			t.Fatal("a gap without a hole")
+		}
+		r.batch(1, 4, event("jobs-1", "e"))
+		if !slices.Equal(r.sink.shards, []int{0}) {
+			t.Fatalf("gaps %v after a hole", r.sink.shards)
+		}
+		r.send(protocol.TypeGap, protocol.Encode(protocol.Gap{Groups: []protocol.Group{"jobs-9"}}))
+		if !slices.Equal(r.sink.gaps, []protocol.Group{"jobs-9"}) {
+			t.Fatalf("gaps of groups %v", r.sink.gaps)
+		}
+		ask := ofType(r.take(amqpbus.ShardQueue(1, 0)), protocol.TypeHeartbeat)
+		if len(ask) == 0 {
+			t.Error("no heartbeat was told")
+		}
+	})
+}
+
+func TestForgedAndMadeUpRepliesAreRefused(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		stranger := r.broker.Open("backend")
+		defer func() { _ = stranger.Close(context.Background()) }()
+		pub, err := stranger.OpenPublisher(t.Context(), 10)
+		r.must(err)
+		forged := protocol.Batch{Reign: reign(1 << 60), Mode: protocol.ModeFlood, Sequence: 1, Events: []protocol.Event{event("jobs-1", "x")}}
+		r.sendAs(pub, protocol.TypeBatch, forged.Encode())
+		r.sendAs(pub, protocol.TypeGap, protocol.Encode(protocol.Gap{}))
+		for _, m := range []struct{ kind, body string }{
+			{protocol.TypeBatch, "\x01"}, {protocol.TypePulse, "{"}, {"unheard-of", "{}"},
+			{protocol.TypeAsk, `{"shard": 7, "epoch": 1, "worker": "w"}`}, {protocol.TypeGap, `{"shard": -1}`},
+		} {
+			r.send(m.kind, []byte(m.body))
+		}
+		r.batch(1, 1, event("jobs-1", "real"))
+		if !slices.Equal(r.sink.events, []string{"jobs-1 real"}) || len(r.sink.shards) != 0 || len(r.sink.gaps) != 0 {
+			t.Errorf("delivered %v, gaps %v %v", r.sink.events, r.sink.shards, r.sink.gaps)
+		}
+	})
+}
+
+func TestReportsComeOnceMoreUntilNoted(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		for i := range 3 {
+			r.relay.Report(protocol.LifeReport{Kind: protocol.LifeOpened, Conn: protocol.ConnID(i + 1)})
+		}
+		synctest.Wait()
+		first := ofType(r.take(amqpbus.QueueSession), protocol.TypeLife)
+		pass(repeatAfter + time.Millisecond)
+		again := ofType(r.take(amqpbus.QueueSession), protocol.TypeLife)
+		if len(first) == 0 || len(again) != 1 {
+			t.Fatalf("%d batches, then %d", len(first), len(again))
+		}
+		total := 0
+		for batch := uint64(1); total < 3; batch++ {
+			ds := ofType(again, protocol.TypeLife)
+			m, err := protocol.Decode[protocol.Life](ds[0].Body)
+			r.must(err)
+			if m.Batch != batch {
+				t.Fatalf("batch %d, want %d", m.Batch, batch)
+			}
+			for _, report := range m.Reports {
+				total++
+				if report.Conn != protocol.ConnID(total) || !strings.HasPrefix(report.ID, string(self)+"-") {
+					t.Errorf("report %d is %+v", total, report)
+				}
+			}
+			r.send(protocol.TypeNoted, protocol.Encode(protocol.Noted{Batch: batch}))
+			r.send(protocol.TypeNoted, protocol.Encode(protocol.Noted{Batch: batch})) // said twice
+			again = r.take(amqpbus.QueueSession)
+		}
+		r.must(r.relay.report.flush(t.Context()))
+	})
+}
+
+func TestReadyNeedsAWorker(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		if why := r.relay.Ready(); len(why) != 1 || !strings.Contains(why[0], "no worker") {
+			t.Fatalf("not ready because of %v", why)
+		}
+		presence := protocol.Encode(protocol.Presence{Worker: "worker.test"})
+		r.send(protocol.TypePresence, presence)
+		if why := r.relay.Ready(); len(why) != 0 {
+			t.Fatalf("not ready because of %v", why)
+		}
+		pass(workerAway + time.Second)
+		if why := r.relay.Ready(); len(why) != 1 {
+			t.Fatalf("a silent worker: %v", why)
+		}
+		r.send(protocol.TypePresence, presence)
+		r.broker.Block("memory")
+		if why := r.relay.Ready(); len(why) != 1 || !strings.Contains(why[0], "memory") {
+			t.Errorf("blocked: %v", why)
+		}
+		r.broker.Unblock()
+		r.broker.Down()
+		synctest.Wait()
+		if why := r.relay.Ready(); len(why) < 2 {
+			t.Errorf("without a broker: %v", why)
+		}
+		r.broker.Up()
+	})
+}
+
+func TestNoRouteForLongClosesEverybody(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		r.batch(1, 1, event("jobs-1", "a"))
+		pass(2 * time.Minute)
+		if !slices.Equal(r.sink.closed, []protocol.CloseCode{protocol.CloseTryLater}) {
+			t.Errorf("closed with %v", r.sink.closed)
+		}
+		if !slices.Equal(r.sink.shards, []int{0}) {
+			t.Errorf("gaps %v", r.sink.shards)
+		}
+	})
+}
+
+func TestStopSaysByeAndTakesItsQueue(t *testing.T) {
+	play(t, 2, func(t *testing.T, r *rig) {
+		r.must(r.relay.Join(t.Context(), []protocol.Group{"jobs-1"}))
+		r.must(r.relay.Stop(t.Context()))
+		for shard := range 2 {
+			ds := r.take(amqpbus.ShardQueue(2, shard))
+			if len(ds) == 0 || ds[len(ds)-1].Type != protocol.TypeBye {
+				t.Errorf("the last word to shard %d is not bye", shard)
+			}
+		}
+		_, err := r.worker.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ReplyQueue(string(self)), Prefetch: 1})
+		if !errors.Is(err, amqpbus.ErrNoQueue) {
+			t.Errorf("the reply queue is still there: %v", err)
+		}
+	})
+}
+
+func TestStopNamesWhatWasNotDone(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		r.relay.Report(protocol.LifeReport{Kind: protocol.LifeClosed, Conn: 1})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := r.relay.Stop(ctx); err == nil || !strings.Contains(err.Error(), "1 life reports") {
+			t.Errorf("stopped with %v", err)
+		}
+	})
+}

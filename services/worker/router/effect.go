@@ -86,7 +86,10 @@ var errTimeOut = errors.New("not confirmed in time")
 func (c *Core) timeOut() {
 	for id := c.flights.first; id < c.flights.next(); id++ {
 		f := c.flights.at(id)
-		if f == nil || c.clock-f.sent < c.o.Timing.Confirm {
+		if f == nil {
+			continue // it left the line together with one before it
+		}
+		if c.clock-f.sent < c.o.Timing.Confirm {
 			return
 		}
 		c.land(id, errTimeOut)
@@ -123,6 +126,9 @@ func (c *Core) land(id uint64, err error) {
 		}
 	case flightPlain:
 		c.settle(landed.tags)
+	}
+	if landed.peer == c.all && c.all.settled() {
+		c.pumpAll()
 	}
 }
 

@@ -95,7 +95,19 @@ func (c *Core) landLost(f flight, id uint64, err error) {
 		// Nothing is acked past the loss: keepPins publishes it again.
 		p.uncovered = append(p.uncovered, f.tags...)
 		p.again = true
+		if !p.lagging || p.unroutable {
+			c.uncover(p)
+		}
 	}
+}
+
+// uncover lets the acks go past a loss that the gateway has been shown, or finds
+// by itself for want of a queue (R6): a full shard's queue could refuse the lost
+// message for as long as nothing is acked. It is still tried again, for the
+// successor and to know when the queue has room.
+func (c *Core) uncover(p *peer) {
+	c.settle(p.uncovered)
+	p.uncovered = nil
 }
 
 // consumeLost is a lost message coming through the queue: an own one is held

@@ -39,6 +39,11 @@ type peer struct {
 // flood is never skipped, because others may get it.
 func (p *peer) skipping() bool { return p.lagging && p.probe == 0 && p.id != "" }
 
+// settled: every batch sent has arrived, or its loss is in the shard's queue.
+func (p *peer) settled() bool {
+	return p.flying == 0 && p.lostFlight == 0 && len(p.uncovered) == 0
+}
+
 func (p *peer) displace(id uint64) {
 	p.placed = slices.DeleteFunc(p.placed, func(other uint64) bool { return other == id })
 }
@@ -111,5 +116,6 @@ func (c *Core) landPulse(p *peer, id uint64, err error) {
 	if err == nil {
 		p.lagging = false
 		c.unpin(p)
+		c.uncover(p)
 	}
 }

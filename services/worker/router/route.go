@@ -58,8 +58,13 @@ func (c *Core) pumpAll() {
 }
 
 // pump sends batches from a pile while few enough are in the air; all of it
-// with force.
+// with force. Direct ones wait for the end of the flood to be settled: no
+// gateway may have them before what the flood's last batches failed to bring
+// is told, or sent again by a successor.
 func (c *Core) pump(p *peer, force bool) {
+	if p != c.all && !c.all.settled() {
+		return
+	}
 	for len(p.pile) > 0 && (force || p.flying < maxFlying) {
 		c.sendBatch(p)
 	}

@@ -55,11 +55,11 @@ func (s *system) startServices(ctx context.Context, bin string) error {
 	if err != nil {
 		return fmt.Errorf("write the benchmark's configuration: %w", err)
 	}
-	port, err := freePort()
+	port, err := brokertest.FreePort()
 	if err != nil {
 		return err
 	}
-	adminPort, err := freePort()
+	adminPort, err := brokertest.FreePort()
 	if err != nil {
 		return err
 	}

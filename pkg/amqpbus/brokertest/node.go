@@ -30,6 +30,7 @@ type Node struct {
 	name     string
 	port     int
 	distPort int
+	epmdPort int
 	programs string // the folder of rabbitmq-server and rabbitmqctl
 	cmd      *exec.Cmd
 	exited   chan struct{}
@@ -64,11 +65,10 @@ func StartNode(ctx context.Context, dir string) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{dir: dir, programs: programs, name: "belfry-" + protocol.NewIncarnation() + "@localhost", users: map[string]string{"guest": "guest"}}
-	if n.port, err = freePort(); err != nil {
-		return nil, err
-	}
-	if n.distPort, err = freePort(); err != nil {
-		return nil, err
+	for _, port := range []*int{&n.port, &n.distPort, &n.epmdPort} {
+		if *port, err = FreePort(); err != nil {
+			return nil, err
+		}
 	}
 	if err := n.write(); err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (n *Node) environment() []string {
 		"RABBITMQ_LOG_BASE=" + at("log"), "RABBITMQ_CONFIG_FILE=" + at("rabbitmq.conf"),
 		"RABBITMQ_ENABLED_PLUGINS_FILE=" + at("enabled_plugins"), "RABBITMQ_CONF_ENV_FILE=" + at("rabbitmq-env.conf"),
 		"RABBITMQ_PID_FILE=" + at("pid"), "RABBITMQ_GENERATED_CONFIG_DIR=" + at("generated"),
-		"ERL_EPMD_ADDRESS=127.0.0.1",
+		"ERL_EPMD_ADDRESS=127.0.0.1", "ERL_EPMD_PORT=" + strconv.Itoa(n.epmdPort),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}",
 	}
 }
@@ -206,8 +206,14 @@ func (n *Node) URL(user string) string {
 // PID is the process id of the node's Erlang machine.
 func (n *Node) PID() int { return n.cmd.Process.Pid }
 
-// Stop ends the node in order; its data stays. One that has ended is left alone.
-func (n *Node) Stop() { n.end(syscall.SIGTERM) }
+// Stop ends the node in order, and the port mapper that its start left behind;
+// its data stays.
+func (n *Node) Stop() {
+	n.end(syscall.SIGTERM)
+	cmd := exec.Command("epmd", "-kill") // it ends by itself where the node did not get as far as starting it
+	cmd.Env = n.environment()
+	_ = cmd.Run()
+}
 
 // Kill9 ends the node's processes at once; its data stays as it was.
 func (n *Node) Kill9() { n.end(syscall.SIGKILL) }
@@ -256,15 +262,6 @@ func (n *Node) AddUser(name, password, configure, write, read string) error {
 	n.users[name] = password
 	_, err := n.Ctl("set_permissions", "-p", "/", name, configure, write, read)
 	return err
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // raiseDescriptors lets the node have as many descriptors as this process may:

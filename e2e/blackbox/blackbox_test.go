@@ -30,6 +30,7 @@ var sections = []struct {
 	{"Subscribing", subscribing},
 	{"Events", events},
 	{"Closing", closing},
+	{"Hostile clients", hostile},
 }
 
 func run(t *testing.T, shape harness.Shape, slow bool) {

@@ -210,9 +210,7 @@ func (n *Node) PID() int { return n.cmd.Process.Pid }
 // its data stays.
 func (n *Node) Stop() {
 	n.end(syscall.SIGTERM)
-	cmd := exec.Command("epmd", "-kill") // it ends by itself where the node did not get as far as starting it
-	cmd.Env = n.environment()
-	_ = cmd.Run()
+	n.endPortMapper()
 }
 
 // Kill9 ends the node's processes at once; its data stays as it was.

@@ -1,0 +1,27 @@
+package brokertest
+
+import (
+	"net"
+	"os/exec"
+	"strconv"
+	"time"
+)
+
+// endPortMapper ends the node's own epmd, a daemon that outlives the node that
+// started it. It refuses while it has not yet seen the node end, so it is asked
+// for up to three seconds.
+func (n *Node) endPortMapper() {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for range 30 {
+		c, err := net.DialTimeout("tcp", "127.0.0.1:"+strconv.Itoa(n.epmdPort), time.Second)
+		if err != nil {
+			return // nobody listens: it has ended, or was never started
+		}
+		_ = c.Close()
+		cmd := exec.Command("epmd", "-kill") //nolint:noctx // it talks to its own daemon and ends at once
+		cmd.Env = n.environment()
+		_ = cmd.Run()
+		<-tick.C
+	}
+}

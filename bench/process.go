@@ -22,15 +22,24 @@ type process struct {
 	log  *os.File
 }
 
-// startProcess starts a program with the environment given in addition to PATH
-// and HOME; its output goes to a log file in dir.
+// handedOn are the variables of this process that the measured ones get too:
+// where to find things, and how the Go runtime is tuned.
+var handedOn = []string{"PATH", "GODEBUG", "GOGC", "GOMEMLIMIT"}
+
+// startProcess starts a program with the environment given, a HOME in dir and
+// what is handedOn; its output goes to a log file in dir.
 func startProcess(dir, name, program string, args, env []string) (*process, error) {
 	log, err := os.Create(filepath.Join(dir, name+".log"))
 	if err != nil {
 		return nil, fmt.Errorf("create log of %s: %w", name, err)
 	}
 	cmd := exec.Command(program, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
+	cmd.Env = append([]string{"HOME=" + dir}, env...)
+	for _, name := range handedOn {
+		if value, set := os.LookupEnv(name); set {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), log.Close())

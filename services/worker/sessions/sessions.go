@@ -16,12 +16,15 @@ import (
 	"belfry/services/worker/auth"
 )
 
-// Bounds of the consumer.
+// defaultHandlers is far above what the application's pool answers at a time:
+// the rest of them wait for it, and a question that does not need it must find
+// a place beside them. A waiting one costs a small stack.
+const defaultHandlers = 1000
+
+// Between a consumer that ended and the next one.
 const (
-	prefetch        = 256
-	defaultHandlers = 128
-	minBackoff      = 100 * time.Millisecond
-	maxBackoff      = 3 * time.Second
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 3 * time.Second
 )
 
 // Authorizer decides which groups an identity may see; access.Authorizer is one.
@@ -43,7 +46,7 @@ type Options struct {
 	Authenticator auth.Authenticator
 	Authorizer    Authorizer
 	Life          LifeKeeper
-	Handlers      int              // questions at a time; zero: 128
+	Handlers      int              // questions at a time, and the prefetch; zero: 1,000
 	Now           func() time.Time // nil: time.Now
 	Logger        *zap.Logger
 	Metrics       *Metrics
@@ -161,7 +164,7 @@ func wait(ctx context.Context, d time.Duration) {
 // consume works through one consumer's life. began says that there was one.
 func (s *Sessions) consume(ctx context.Context) (began bool, err error) {
 	consumer, err := s.options.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
-		Queue: amqpbus.QueueSession, Prefetch: prefetch,
+		Queue: amqpbus.QueueSession, Prefetch: s.options.Handlers,
 	})
 	if err != nil {
 		return false, fmt.Errorf("consume %s: %w", amqpbus.QueueSession, err)

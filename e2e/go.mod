@@ -6,6 +6,8 @@ require (
 	belfry/pkg/amqpbus v0.0.0
 	belfry/pkg/emitter v0.0.0
 	belfry/pkg/protocol v0.0.0
+	belfry/services/gateway v0.0.0
+	belfry/services/worker v0.0.0
 )
 
 require (
@@ -29,6 +31,7 @@ replace (
 	belfry/pkg/emitter => ../pkg/emitter
 	belfry/pkg/protocol => ../pkg/protocol
 	belfry/pkg/settings => ../pkg/settings
+	belfry/pkg/tracing => ../pkg/tracing
 	belfry/services/gateway => ../services/gateway
 	belfry/services/worker => ../services/worker
 )

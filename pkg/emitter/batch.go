@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"belfry/pkg/amqpbus"
 )
 
 // BatchError says which events of a batch were not confirmed. errors.Is and
@@ -44,7 +46,7 @@ type batch struct {
 }
 
 // newBatch checks all events and makes their messages.
-func (e *Emitter) newBatch(events []Event, deadline time.Time) (*batch, *BatchError) {
+func (e *Emitter) newBatch(ctx context.Context, events []Event, deadline time.Time) (*batch, *BatchError) {
 	b := &batch{events: make([]*pending, len(events)), errs: make([]error, len(events)), done: make(chan struct{})}
 	b.open.Store(int64(len(events)))
 	if len(events) == 0 {
@@ -60,12 +62,34 @@ func (e *Emitter) newBatch(events []Event, deadline time.Time) (*batch, *BatchEr
 		b.events[i] = &pending{msg: e.message(event, g), deadline: deadline, settled: func(err error) { e.settled(b, i, err) }}
 	}
 	if invalid == nil {
+		e.trace(ctx, events, b)
 		return b, nil
 	}
 	for range events { // none of them is sent
 		e.count(ErrInvalid)
 	}
 	return nil, &BatchError{Total: len(events), Failures: invalid}
+}
+
+// trace lets the traces of the events travel with them.
+func (e *Emitter) trace(ctx context.Context, events []Event, b *batch) {
+	for i, p := range b.events {
+		text := events[i].Trace
+		if text == "" && e.options.Trace != nil {
+			var told func(error)
+			if text, told = e.options.Trace(ctx, events[i].Group); told != nil {
+				settled := p.settled
+				p.settled = func(err error) { told(err); settled(err) }
+			}
+		}
+		if text == "" {
+			continue
+		}
+		if p.msg.Headers == nil {
+			p.msg.Headers = make(map[string]string, 1)
+		}
+		p.msg.Headers[amqpbus.HeaderTrace] = text
+	}
 }
 
 // settled is told each event's outcome once, under the line's lock.

@@ -132,6 +132,9 @@ func (d *door) post(ctx context.Context, m amqpbus.Message) error {
 	request.Header.Set("Authorization", "Bearer "+d.secret)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set(headerID, url.QueryEscape(m.ID))
+	if text := m.Headers[amqpbus.HeaderTrace]; text != "" {
+		request.Header.Set(amqpbus.HeaderTrace, text)
+	}
 	response, err := d.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("post to the door (is `belfry dev` running?): %w: %w", amqpbus.ErrLinkLost, err)

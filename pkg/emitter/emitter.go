@@ -89,7 +89,7 @@ func (e *Emitter) emit(ctx context.Context, events []Event) *BatchError {
 	if e.options.Timeout < 0 {
 		deadline = time.Now().Add(100 * 365 * 24 * time.Hour)
 	}
-	b, problem := e.newBatch(events, deadline)
+	b, problem := e.newBatch(ctx, events, deadline)
 	if problem == nil {
 		ctx, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()

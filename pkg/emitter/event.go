@@ -45,7 +45,13 @@ type Event struct {
 	// ID is the message id, at most 200 bytes. Empty: a new one. An event that
 	// is emitted again with the same ID, group and payload is delivered once.
 	ID string
+	// Trace is a W3C traceparent that travels with the event, at most 128
+	// bytes. Empty: Options.Trace is asked.
+	Trace string
 }
+
+// maxTrace bounds Event.Trace in bytes: workers pass nothing longer on.
+const maxTrace = 128
 
 // check returns the group, or an error that is ErrInvalid and says why.
 func (e Event) check() (protocol.Group, error) {
@@ -59,6 +65,8 @@ func (e Event) check() (protocol.Group, error) {
 		return "", fmt.Errorf("%w: its payload is not UTF-8", ErrInvalid)
 	case !json.Valid(e.Payload):
 		return "", fmt.Errorf("%w: its payload is not JSON", ErrInvalid)
+	case len(e.Trace) > maxTrace || !utf8.ValidString(e.Trace):
+		return "", fmt.Errorf("%w: its traceparent is longer than %d bytes or not UTF-8", ErrInvalid, maxTrace)
 	case len(e.ID) > maxID || !utf8.ValidString(e.ID):
 		return "", fmt.Errorf("%w: its id is longer than %d bytes or not UTF-8", ErrInvalid, maxID)
 	}

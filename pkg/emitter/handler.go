@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"belfry/pkg/amqpbus"
 )
 
 // Pattern is where Handler belongs on an http.ServeMux.
@@ -39,7 +41,9 @@ func Handler(e *Emitter, secret string) http.Handler {
 			refuse(w, http.StatusBadRequest, "invalid", headerID+" is not percent-encoded")
 			return
 		}
-		settle(w, e.EmitEvent(r.Context(), Event{Group: r.PathValue("group"), Payload: payload, ID: id}))
+		settle(w, e.EmitEvent(r.Context(), Event{
+			Group: r.PathValue("group"), Payload: payload, ID: id, Trace: r.Header.Get(amqpbus.HeaderTrace),
+		}))
 	})
 }
 

@@ -1,6 +1,7 @@
 package emitter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -44,6 +45,21 @@ type Options struct {
 	// Insecure allows amqp:// without TLS, or the door, on another host.
 	Insecure                  bool
 	CAFile, CertFile, KeyFile string // PEM, for amqps://
+
+	// Trace, when set, is asked about each valid event that brings no Trace of
+	// its own: the traceparent that travels with it (empty: none), and what is
+	// told its outcome once (nil: nothing). So an application passes on the
+	// trace in ctx, with the tracing library that it has:
+	//
+	//	Trace: func(ctx context.Context, _ string) (string, func(error)) {
+	//		carrier := propagation.MapCarrier{}
+	//		propagation.TraceContext{}.Inject(ctx, carrier)
+	//		return carrier["traceparent"], nil
+	//	},
+	//
+	// It is called by whoever emits; the outcome is told under a lock, so it
+	// must not block or emit.
+	Trace func(ctx context.Context, group string) (traceparent string, settled func(error))
 
 	Logger     *zap.Logger           // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics

@@ -14,7 +14,8 @@ const intro = `# Configuration
 
 <!-- Written by ` + "`make docs`" + ` from the structs of the programs; a test compares. -->
 
-Every program reads environment variables that begin with ` + "`BELFRY_`" + `, and nothing else. Each has a default that works, where
+Every program reads environment variables that begin with ` + "`BELFRY_`" + `, and nothing else (but with ` + "`BELFRY_TRACE_URL`" + `
+its library heeds its own, such as ` + "`OTEL_EXPORTER_OTLP_HEADERS`" + `). Each has a default that works, where
 one can. A program that starts with a value it cannot use says which variable it is and what to set.
 
 - One environment may serve all programs: each reads its own variables and passes over the others'.

@@ -26,6 +26,7 @@ import (
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
+	"belfry/pkg/tracing"
 	"belfry/services/gateway/edge"
 	"belfry/services/gateway/hub"
 	"belfry/services/gateway/relay"
@@ -43,6 +44,7 @@ type App struct {
 	edge     *edge.Edge
 	admin    *daemon.Admin
 	server   *http.Server
+	tracer   *tracing.Tracer // nil: none is configured
 	steps    daemon.Steps
 	draining atomic.Bool
 
@@ -103,9 +105,12 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	a.steps.Logger = a.log
 	slow := new(atomic.Int64)
 	a.hub = hub.New(hub.Options{Logger: a.log, Registerer: registry, Slow: slow})
+	if a.tracer, err = openTracer(cfg, a.id, registry, a.log); err != nil {
+		return nil, err
+	}
 	layout := cfg.Layout()
 	a.relay, err = relay.New(relay.Options{
-		Bus: bus, Sink: a.hub, Gateway: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
+		Bus: bus, Sink: sinkOf(a.hub, a.tracer), Gateway: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
 		WorkerUsers: cfg.WorkerUsers, Linger: cfg.Linger, Logger: a.log, Registerer: registry,
 	})
 	if err != nil {
@@ -137,6 +142,9 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 func (a *App) Start(ctx context.Context) error {
 	const short = 3 * time.Second
 	if err := a.steps.Start(ctx, "the admin listener", func(context.Context) error { return a.admin.Start() }, a.admin.Stop, short); err != nil {
+		return err
+	}
+	if err := a.steps.Start(ctx, "tracing", nil, a.tracer.Close, time.Second); err != nil {
 		return err
 	}
 	if err := a.steps.Start(ctx, "the hub", a.startHub, a.endHub, short); err != nil {

@@ -14,6 +14,7 @@ import (
 // Config is the gateway's configuration, from BELFRY_ variables.
 type Config struct {
 	settings.Broker
+	settings.Trace
 
 	Listen      string `split_words:"true" default:":8051" desc:"address of the public websocket listener"`
 	AdminListen string `split_words:"true" default:"127.0.0.1:9051" desc:"address of /health/live, /health/ready and /metrics; loopback only, unless BELFRY_ADMIN_ALLOW_REMOTE"`
@@ -50,7 +51,7 @@ const (
 // Validate checks everything that can be checked alone; each error names its
 // variable and what to do.
 func (c Config) Validate() error {
-	problems := []error{c.Broker.Validate(), checkListen("BELFRY_LISTEN", c.Listen), checkListen("BELFRY_ADMIN_LISTEN", c.AdminListen)}
+	problems := []error{c.Broker.Validate(), c.CheckTrace(), checkListen("BELFRY_LISTEN", c.Listen), checkListen("BELFRY_ADMIN_LISTEN", c.AdminListen)}
 	for variable, n := range map[string]float64{
 		"BELFRY_MAX_CONNECTIONS": float64(c.MaxConnections), "BELFRY_MAX_PER_USER": float64(c.MaxPerUser),
 		"BELFRY_MAX_PER_ADDRESS": float64(c.MaxPerAddress), "BELFRY_HANDSHAKE_RATE": c.HandshakeRate,

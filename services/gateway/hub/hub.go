@@ -168,6 +168,16 @@ func (h *Hub) Groups(c *Conn) []protocol.Group {
 	return out
 }
 
+// Members is how many connections here are in a group.
+func (h *Hub) Members(g protocol.Group) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.rooms[g]; r != nil {
+		return len(r.members)
+	}
+	return 0
+}
+
 // Len is the number of connections.
 func (h *Hub) Len() int {
 	h.mu.Lock()

@@ -21,6 +21,7 @@ import (
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
+	"belfry/pkg/tracing"
 	"belfry/services/worker/access"
 	"belfry/services/worker/life"
 	"belfry/services/worker/router"
@@ -36,6 +37,7 @@ type App struct {
 	sessions *sessions.Sessions
 	courier  *sessions.Courier
 	admin    *daemon.Admin // nil: none is configured
+	tracer   *tracing.Tracer
 	steps    daemon.Steps
 	release  []func()
 }
@@ -96,10 +98,14 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 		return nil, err
 	}
 	a.release = append(a.release, release)
+	if a.tracer, err = openTracer(cfg, a.id, registry, a.log); err != nil {
+		return nil, err
+	}
 	layout := cfg.Layout()
 	a.router, err = router.New(router.Options{
 		Bus: bus, Worker: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
 		Users:  router.Users{Gateways: cfg.GatewayUsers, Workers: cfg.WorkerUsers},
+		Trace:  routes(a.tracer),
 		Logger: a.log, Registerer: registry,
 	})
 	if err != nil {
@@ -127,6 +133,9 @@ func (a *App) Start(ctx context.Context) error {
 		if err := a.steps.Start(ctx, "the admin listener", func(context.Context) error { return a.admin.Start() }, a.admin.Stop, time.Second); err != nil {
 			return err
 		}
+	}
+	if err := a.steps.Start(ctx, "tracing", nil, a.tracer.Close, time.Second); err != nil {
+		return err
 	}
 	if err := a.steps.Start(ctx, "what holds connections", nil, a.giveBack, time.Second); err != nil {
 		return err

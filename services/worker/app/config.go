@@ -13,6 +13,7 @@ import (
 // Config is the worker's configuration, from BELFRY_ variables.
 type Config struct {
 	settings.Broker
+	settings.Trace
 
 	AdminListen string `split_words:"true" desc:"address of /health/live, /health/ready and /metrics; loopback only, unless BELFRY_ADMIN_ALLOW_REMOTE; empty: no port is opened"`
 
@@ -48,7 +49,7 @@ const Grace = 10 * time.Second
 // Validate checks everything that can be checked alone; each error names its
 // variable and what to do.
 func (c Config) Validate() error {
-	problems := []error{c.Broker.Validate(), c.checkMethod()}
+	problems := []error{c.Broker.Validate(), c.CheckTrace(), c.checkMethod()}
 	if c.AdminListen != "" {
 		if _, _, err := net.SplitHostPort(c.AdminListen); err != nil {
 			problems = append(problems, settings.Wrong("BELFRY_ADMIN_LISTEN", fmt.Sprintf("is %q", c.AdminListen), "set host:port, or nothing"))

@@ -47,6 +47,7 @@ type CoreOptions struct {
 	Shard  int
 	Users  Users
 	Timing Timing
+	Trace  Trace // nil: nothing is traced
 }
 
 // maxStep bounds how far one Tick moves worker time: a process that was frozen
@@ -92,6 +93,8 @@ type entry struct {
 	delivery amqpbus.Delivery
 	group    protocol.Group
 	pending  int
+	trace    string // the traceparent that travels on, or empty
+	routed   func() // ends the emit's span; nil: it has none
 }
 
 // Stats counts since the core was made.
@@ -229,6 +232,9 @@ func (c *Core) advance() {
 	var last uint64
 	for e := c.ledger.front(); e != nil && e.pending == 0; e = c.ledger.front() {
 		last = c.ledger.first
+		if e.routed != nil {
+			e.routed()
+		}
 		c.ledger.pop()
 	}
 	if last > 0 {

@@ -3,7 +3,6 @@ package router
 import (
 	"slices"
 
-	"belfry/pkg/amqpbus"
 	"belfry/pkg/protocol"
 )
 
@@ -24,6 +23,7 @@ func (c *Core) emit(tag uint64, e *entry) {
 		return
 	}
 	e.group = group
+	c.follow(e, group)
 	c.stats.Emits++
 	if c.flooding {
 		c.pileUp(c.all, tag, e)
@@ -96,10 +96,7 @@ func (c *Core) pack(pile []uint64) int {
 		if n := len(c.scratch); n == maxBatchEvents || n > 0 && size > maxBatchBytes {
 			break
 		}
-		c.scratch = append(c.scratch, protocol.Event{
-			Group: e.group, ID: e.delivery.ID,
-			Trace: e.delivery.Headers[amqpbus.HeaderTrace], Payload: e.delivery.Body,
-		})
+		c.scratch = append(c.scratch, protocol.Event{Group: e.group, ID: e.delivery.ID, Trace: e.trace, Payload: e.delivery.Body})
 	}
 	return len(c.scratch)
 }

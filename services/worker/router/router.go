@@ -24,6 +24,7 @@ type Options struct {
 	// bus's own user.
 	Users      Users
 	Timing     Timing
+	Trace      Trace                 // nil: nothing is traced
 	Logger     *zap.Logger           // may be nil
 	Registerer prometheus.Registerer // may be nil
 }

@@ -67,7 +67,7 @@ func newShard(r *Router, index int) *shard {
 		signal: make(chan struct{}, 1),
 		core: NewCore(CoreOptions{
 			Worker: r.o.Worker, Shards: r.o.Shards, Shard: index,
-			Users: r.o.Users, Timing: r.o.Timing,
+			Users: r.o.Users, Timing: r.o.Timing, Trace: r.o.Trace,
 		}),
 	}
 	s.state.Store(&State{})

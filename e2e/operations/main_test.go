@@ -1,0 +1,90 @@
+// Package operations tests what the operator is told: the metrics, the
+// dashboard and the alert rules, the broker's permissions, the events of
+// connection life, and the traces. Everything runs as processes beside a private
+// RabbitMQ.
+package operations
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"belfry/e2e/harness"
+	"belfry/e2e/wsclient"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+const patience = 20 * time.Second // for one frame, or one thing to happen
+
+func needsBroker(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: separate processes need a broker")
+	}
+}
+
+// join connects to a gateway and subscribes to one group.
+func join(t *testing.T, addr, token, name, item string) *wsclient.Conn {
+	t.Helper()
+	conn, answer, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: addr, Token: token})
+	if err != nil || conn == nil {
+		t.Fatalf("connect: %v, %+v", err, answer)
+	}
+	t.Cleanup(conn.Drop)
+	next(t, conn) // accept
+	message, err := json.Marshal(map[string]any{"groups": map[string][]string{name: {item}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Text(string(message)); err != nil {
+		t.Fatal(err)
+	}
+	var set struct {
+		Current []string `json:"groups_current"`
+	}
+	got := next(t, conn)
+	if err := json.Unmarshal([]byte(got), &set); err != nil || !slices.Equal(set.Current, []string{name + "-" + item}) {
+		t.Fatalf("subscribed: %s, %v", got, err)
+	}
+	return conn
+}
+
+func next(t *testing.T, conn *wsclient.Conn) string {
+	t.Helper()
+	text, err := conn.Next(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// until polls a condition that another process brings about.
+func until(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !happened(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("this did not happen: %s", what)
+		}
+		<-tick.C
+	}
+}
+
+// stopAll stops every process, as an operator would.
+func stopAll(t *testing.T, in *harness.Installation) {
+	t.Helper()
+	var stops sync.WaitGroup
+	for _, p := range slices.Concat(in.Gateways, in.Workers) {
+		stops.Go(func() {
+			if status, err := p.Terminate(30 * time.Second); status != 0 || err != nil {
+				t.Errorf("%s ended with status %d, %v", p.Name, status, err)
+			}
+		})
+	}
+	stops.Wait()
+}

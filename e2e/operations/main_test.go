@@ -5,6 +5,7 @@
 package operations
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"slices"
@@ -14,6 +15,8 @@ import (
 
 	"belfry/e2e/harness"
 	"belfry/e2e/wsclient"
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/rabbit"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
@@ -75,16 +78,34 @@ func until(t *testing.T, what string, happened func() bool) {
 	}
 }
 
-// stopAll stops every process, as an operator would.
+// stopAll stops every process, the gateways first: their last reports need a
+// worker.
 func stopAll(t *testing.T, in *harness.Installation) {
 	t.Helper()
-	var stops sync.WaitGroup
-	for _, p := range slices.Concat(in.Gateways, in.Workers) {
-		stops.Go(func() {
-			if status, err := p.Terminate(30 * time.Second); status != 0 || err != nil {
-				t.Errorf("%s ended with status %d, %v", p.Name, status, err)
-			}
-		})
+	for _, role := range [][]*harness.Process{in.Gateways, in.Workers} {
+		var stops sync.WaitGroup
+		for _, p := range role {
+			stops.Go(func() {
+				if status, err := p.Terminate(30 * time.Second); status != 0 || err != nil {
+					t.Errorf("%s ended with status %d, %v", p.Name, status, err)
+				}
+			})
+		}
+		stops.Wait()
 	}
-	stops.Wait()
+}
+
+// open opens a bus that ends with the test.
+func open(t *testing.T, address string) amqpbus.Bus {
+	t.Helper()
+	bus, err := rabbit.Open(rabbit.Options{URL: address, Name: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = bus.Close(ctx)
+	})
+	return bus
 }

@@ -23,7 +23,7 @@ func (e *examination) run(ctx context.Context, is func(role string) bool) {
 	there := e.topologyThere()
 	e.otherShards(ctx)
 	if is(RoleGateway) || is(RoleWorker) {
-		e.asProcess(ctx, there)
+		e.asProcess(ctx, there, is(RoleWorker))
 	}
 	switch {
 	case !there:
@@ -67,7 +67,7 @@ func (e *examination) otherShards(ctx context.Context) {
 }
 
 // asProcess does what a gateway and a worker do with their own queue.
-func (e *examination) asProcess(ctx context.Context, there bool) {
+func (e *examination) asProcess(ctx context.Context, there, worker bool) {
 	bus, err := rabbit.Open(connection(e.broker))
 	if err != nil {
 		e.bad("broker", err)
@@ -98,7 +98,7 @@ func (e *examination) asProcess(ctx context.Context, there bool) {
 		e.good("permissions: may publish and consume")
 	}
 	if there {
-		e.mayPublish(ctx, string(id))
+		e.mayPublish(ctx, string(id), worker)
 	}
 	if err := bus.Delete(ctx, queue); err != nil {
 		e.bad("permissions", err)
@@ -132,12 +132,14 @@ func (e *examination) echo(ctx context.Context, bus amqpbus.Bus, queue string) e
 
 // mayPublish publishes, mandatory, with keys that no queue takes: what comes
 // back was allowed. To fanout and topic exchanges that would reach others, so
-// those are left out.
-func (e *examination) mayPublish(ctx context.Context, key string) {
+// those are left out. A worker alone forwards to the shards.
+func (e *examination) mayPublish(ctx context.Context, key string, worker bool) {
 	var problems []error
-	for _, exchange := range []string{
-		amqpbus.ExchangeSession, amqpbus.ExchangeReply, amqpbus.InterestExchange(e.layout.Shards), amqpbus.EmitShards(e.layout.Shards),
-	} {
+	exchanges := []string{amqpbus.ExchangeSession, amqpbus.ExchangeReply, amqpbus.InterestExchange(e.layout.Shards)}
+	if worker {
+		exchanges = append(exchanges, amqpbus.EmitShards(e.layout.Shards))
+	}
+	for _, exchange := range exchanges {
 		m := amqpbus.Message{Exchange: exchange, Key: "nobody." + key, Type: "check", Body: []byte("{}")}
 		if err := e.probe.Publish(ctx, m); !errors.Is(err, amqpbus.ErrUnroutable) && err != nil {
 			problems = append(problems, fmt.Errorf("publish to %s: %w", exchange, err))

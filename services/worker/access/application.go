@@ -29,7 +29,7 @@ type ApplicationOptions struct {
 	Metrics  *Metrics
 }
 
-// ErrBusy: no place in the pool became free in time.
+// ErrBusy says that no place in the pool became free in time.
 var ErrBusy = errors.New("too many questions to the application at a time")
 
 // errStopped ends the questions of an Application that was closed.

@@ -169,7 +169,7 @@ func (a *App) Stop(ctx context.Context) error {
 
 // giveBack ends what the rooms hold for as long as the worker lives.
 func (a *App) giveBack(context.Context) error {
-	a.courier.Close()
+	_ = a.courier.Close() // its publisher ends either way
 	for _, release := range a.release {
 		release()
 	}

@@ -86,7 +86,7 @@ func (i *Introspection) Authenticate(ctx context.Context, token protocol.Token) 
 
 func (i *Introspection) ask(ctx context.Context, token protocol.Token) (map[string]any, error) {
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {"access_token"}}.Encode()
-	req, err := http.NewRequest(http.MethodPost, i.options.URL, strings.NewReader(form))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.options.URL, strings.NewReader(form))
 	if err != nil {
 		return nil, fmt.Errorf("build the introspection request: %w", err)
 	}

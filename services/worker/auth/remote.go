@@ -129,7 +129,7 @@ func (r *RemoteKeys) fetchLocked(ctx context.Context) {
 }
 
 func (r *RemoteKeys) fetch(ctx context.Context) ([]key, error) {
-	req, err := http.NewRequest(http.MethodGet, r.url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("build the key set request: %w", err)
 	}

@@ -24,10 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const (
-	gatewayID protocol.GatewayID = "gateway.test"
-	secret                       = "tOkEn-that-nobody-may-see"
-)
+const gatewayID protocol.GatewayID = "gateway.test"
+
+const secret = "tOkEn-that-nobody-may-see"
 
 // authenticate and authorize are what a test wants of a worker's other rooms.
 type (
@@ -201,7 +200,7 @@ func (r *rig) decisions() map[protocol.QuestionID]protocol.Decision {
 
 // pass lets virtual time pass and everything settle.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

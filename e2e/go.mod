@@ -6,7 +6,7 @@ require (
 	belfry/pkg/amqpbus v0.0.0
 	belfry/pkg/emitter v0.0.0
 	belfry/pkg/protocol v0.0.0
-	belfry/pkg/tracing v0.0.0-00010101000000-000000000000
+	belfry/pkg/tracing v0.0.0
 	belfry/services/gateway v0.0.0
 	belfry/services/worker v0.0.0
 	github.com/prometheus/client_golang v1.25.0

@@ -8,7 +8,7 @@ require (
 	belfry/pkg/emitter v0.0.0
 	belfry/pkg/protocol v0.0.0
 	belfry/pkg/settings v0.0.0
-	belfry/services/gateway v0.0.0-00010101000000-000000000000
+	belfry/services/gateway v0.0.0
 	belfry/services/worker v0.0.0
 	github.com/coder/websocket v1.8.15
 	github.com/golang-jwt/jwt/v5 v5.3.1
@@ -18,7 +18,7 @@ require (
 )
 
 require (
-	belfry/pkg/tracing v0.0.0-00010101000000-000000000000 // indirect
+	belfry/pkg/tracing v0.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

@@ -7,7 +7,7 @@ require (
 	belfry/pkg/daemon v0.0.0
 	belfry/pkg/protocol v0.0.0
 	belfry/pkg/settings v0.0.0
-	belfry/pkg/tracing v0.0.0-00010101000000-000000000000
+	belfry/pkg/tracing v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.28.0

@@ -15,6 +15,7 @@ type Options struct {
 	Early      time.Duration // from the loss of a route to an early gap, 5 s
 	CloseAfter time.Duration // from the loss of a route to closing everybody, 30 s
 	StaleEvery time.Duration // between stale answers to one worker about one shard, 1 s
+	Absent     time.Duration // until a refused event that no later reign brings is a gap, 10 s
 
 	Remember      time.Duration // how long events are remembered at least, 60 s
 	RememberCount int           // how many are remembered at least, 1,200 a shard (4 prefetches)
@@ -31,6 +32,7 @@ func (o Options) withDefaults() Options {
 	or(&o.Early, 5*time.Second)
 	or(&o.CloseAfter, 30*time.Second)
 	or(&o.StaleEvery, time.Second)
+	or(&o.Absent, 10*time.Second)
 	or(&o.Remember, 60*time.Second)
 	o.Shards = max(o.Shards, 1)
 	if o.RememberCount == 0 {
@@ -126,6 +128,7 @@ func (c *Core) LinkLost() {
 // watch acts on time passing for one shard.
 func (c *Core) watch(i int) {
 	s := &c.shards[i]
+	c.concludeAbsent(i)
 	if !s.lost {
 		if c.clock-s.heard < c.o.Silence {
 			return

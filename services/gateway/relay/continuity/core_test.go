@@ -74,6 +74,15 @@ func (s *story) pass(d time.Duration) {
 	}
 }
 
+// wait lets time go by in which all shards are heard.
+func (s *story) wait(r protocol.Reign, direct, flood uint64, d time.Duration) {
+	for end := s.now.Add(d); s.now.Before(end); {
+		s.pass(time.Second)
+		s.pulse(r, direct, flood)
+		s.must(s.c.Pulse(protocol.Pulse{Reign: protocol.Reign{Shard: 1, Epoch: 1, Worker: "w.1"}}))
+	}
+}
+
 // wants compares all effects, in words, with what is wanted.
 func (s *story) wants(want ...string) {
 	s.t.Helper()
@@ -152,13 +161,48 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-func TestAFreshGatewayJoinsAFloodInItsMiddle(t *testing.T) {
+// It cannot tell a flood that began before it from one that its full queue refused.
+func TestAFreshGatewayInTheMiddleOfAFlood(t *testing.T) {
 	s := begin(t)
 	s.flood(r1, 57, "a")
 	s.pulse(r1, 0, 57)
-	s.wants("a")
-	s.direct(r1, 2, "b") // but its direct numbers began with it
+	s.wants("gap 0", "a")
+	s.direct(r1, 2, "b") // its direct numbers began with it
 	s.wants("gap 0", "b")
+}
+
+func TestAFirstPulseShowsARefusedFlood(t *testing.T) {
+	s := begin(t)
+	s.pulse(r1, 0, 42)
+	s.wants("gap 0")
+	s.flood(r1, 43, "a")
+	s.wants("a")
+}
+
+// What a hole hid may be delivered again by the next reign, after what followed it.
+func TestLateAfterAHole(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after time.Duration
+		want  []string
+	}{
+		{"soon", 0, []string{"gap 0", "snapshot 20", "b"}},
+		{"when nothing of it can come any more", 61 * time.Second, []string{"snapshot 20", "b"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := begin(t)
+			s.ask(r1)
+			s.direct(r1, 1, "a")
+			s.direct(r1, 3, "c")
+			s.wants("snapshot 10", "a", "gap 0", "c")
+			s.wait(r1, 3, 0, c.after)
+			s.ask(r2)
+			s.flood(r2, 1, "b", "c")
+			s.wants(c.want...)
+			s.ask(r3) // once
+			s.wants("snapshot 30")
+		})
+	}
 }
 
 func TestLinkLoss(t *testing.T) {

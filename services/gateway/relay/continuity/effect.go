@@ -41,17 +41,18 @@ type Cause uint8
 const (
 	CauseHole    Cause = iota // a number is missing
 	CauseLink                 // the consuming link or the queue was lost
-	CauseStale                // a worker was refused, and came back with a higher reign
+	CauseStale                // a worker was refused, and came back with a higher reign, or nobody brought what was refused
 	CauseSilence              // nothing was heard for half the expiry of emits
 	CauseTold                 // a worker said so
 	CauseEarly                // the route has been lost for long
+	CauseLate                 // what a hole hid may come after what followed it
 )
 
-const causes = 6
+const causes = 7
 
 // Causes lists all causes.
-var Causes = [causes]Cause{CauseHole, CauseLink, CauseStale, CauseSilence, CauseTold, CauseEarly}
+var Causes = [causes]Cause{CauseHole, CauseLink, CauseStale, CauseSilence, CauseTold, CauseEarly, CauseLate}
 
 func (c Cause) String() string {
-	return [causes]string{"hole", "link", "stale", "silence", "told", "early"}[c]
+	return [causes]string{"hole", "link", "stale", "silence", "told", "early", "late"}[c]
 }

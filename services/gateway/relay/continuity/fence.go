@@ -33,11 +33,16 @@ func (c *Core) crown(s *shard, r protocol.Reign, asked bool) {
 		delete(s.stale, r.Worker)
 		s.owe(CauseStale)
 	}
+	if s.holed && c.clock-s.holedAt < c.o.Remember {
+		// What was missing may come now, after what followed it.
+		s.owe(CauseLate)
+	}
+	s.holed = false
 	s.past = past{s.reign, s.direct.last, s.flood.last}
 	whole := asked || !s.broken
-	// The very first reign may have flooded before this gateway was there; its
-	// direct numbers were always for this gateway alone.
-	s.flood = counter{known: asked || whole && s.known}
+	// A gateway that comes late into a flood declares a gap, to nobody or few: it
+	// cannot tell that from a flood which its full queue refused.
+	s.flood = counter{known: asked || whole}
 	s.direct = counter{known: whole}
 	s.reign, s.known = r, true
 }

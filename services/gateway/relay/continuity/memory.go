@@ -46,14 +46,16 @@ const (
 	otherBody // the id was seen with another body
 )
 
+// knows reports whether an event is remembered, with this body.
+func (m *memory) knows(e *protocol.Event) bool {
+	before, there := m.recall(m.name(e))
+	return there && before == maphash.Bytes(m.seeds[2], e.Payload)
+}
+
 // see remembers an event and says whether it was remembered.
 func (m *memory) see(e *protocol.Event, clock time.Duration) verdict {
-	n := m.name(e)
-	body := maphash.Bytes(m.seeds[2], e.Payload)
-	before, there := m.newer[n]
-	if !there {
-		before, there = m.older[n]
-	}
+	n, body := m.name(e), maphash.Bytes(m.seeds[2], e.Payload)
+	before, there := m.recall(n)
 	if !there || before != body {
 		m.newer[n] = body
 		if len(m.newer) >= m.most {
@@ -67,6 +69,15 @@ func (m *memory) see(e *protocol.Event, clock time.Duration) verdict {
 		return seen
 	}
 	return otherBody
+}
+
+// recall returns the hash of the body that came with a name.
+func (m *memory) recall(n name) (body uint64, there bool) {
+	if body, there = m.newer[n]; there {
+		return body, true
+	}
+	body, there = m.older[n]
+	return body, there
 }
 
 func (m *memory) name(e *protocol.Event) name {

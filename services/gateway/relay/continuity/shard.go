@@ -16,16 +16,19 @@ type shard struct {
 	flood  counter
 	past   past
 	stale  map[protocol.WorkerID]time.Duration // refused, and when told last
+	absent absent                              // events of refused batches
 
 	heard  time.Duration // when something of the accepted reign came
 	broken bool          // the link ended since the last number was checked
 
-	lost   bool // the route, at lostAt
-	lostAt time.Duration
-	early  bool // declared although the route is lost
-	closed bool // everybody was to be closed for it
-	owed   bool // a gap is to be declared when the route is back
-	cause  Cause
+	lost    bool // the route, at lostAt
+	lostAt  time.Duration
+	early   bool // declared although the route is lost
+	closed  bool // everybody was to be closed for it
+	owed    bool // a gap is to be declared when the route is back
+	cause   Cause
+	holed   bool // numbers of this reign did not come, last at holedAt
+	holedAt time.Duration
 }
 
 // counter is a sequence of which the last number may not be known yet.
@@ -70,6 +73,7 @@ func (c *Core) Batch(b protocol.Batch) error {
 		return nil
 	}
 	if !c.accept(s, b.Reign, false) {
+		c.miss(s, b.Events)
 		return nil
 	}
 	n := &s.direct
@@ -82,6 +86,7 @@ func (c *Core) Batch(b protocol.Batch) error {
 	}
 	c.active(s, b.Shard)
 	c.stats.Batches++
+	c.meet(s, b.Events)
 	if events := c.unseen(b.Events); len(events) > 0 {
 		c.stats.Events += uint64(len(events))
 		c.effects = append(c.effects, Effect{Kind: EffectDeliver, Shard: b.Shard, Events: events})
@@ -149,7 +154,7 @@ func (c *Core) number(s *shard, n *counter, sequence uint64) (fresh bool) {
 	case sequence <= n.last:
 		return false
 	case sequence > n.last+1:
-		s.owe(CauseHole)
+		c.hole(s, CauseHole)
 	}
 	n.last, n.known = sequence, true
 	return true
@@ -163,7 +168,7 @@ func (c *Core) tail(s *shard, n *counter, sequence uint64) {
 	case sequence <= n.last:
 		return
 	default:
-		s.owe(CauseHole)
+		c.hole(s, CauseHole)
 	}
 	n.last, n.known = sequence, true
 }
@@ -171,8 +176,14 @@ func (c *Core) tail(s *shard, n *counter, sequence uint64) {
 // unproven is a first number: after a lost link it proves nothing.
 func (c *Core) unproven(s *shard) {
 	if s.broken {
-		s.owe(CauseLink)
+		c.hole(s, CauseLink)
 	}
+}
+
+// hole is numbers of the accepted reign that did not come.
+func (c *Core) hole(s *shard, cause Cause) {
+	s.owe(cause)
+	s.holed, s.holedAt = true, c.clock
 }
 
 // active is something of the accepted reign that shows where its numbers are:
@@ -187,5 +198,6 @@ func (c *Core) active(s *shard, i int) {
 
 func (c *Core) declare(i int, cause Cause) {
 	c.stats.Gaps[cause]++
+	c.shards[i].absent = absent{}
 	c.effects = append(c.effects, Effect{Kind: EffectGapShard, Shard: i})
 }

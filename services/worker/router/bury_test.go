@@ -105,6 +105,21 @@ func TestNobodyIsBuriedWhileTheShardsQueueIsFull(t *testing.T) {
 	}
 }
 
+// Nothing more is published there once the gateway that lagged has said bye.
+func TestTheWordOfAFullQueueAges(t *testing.T) {
+	r := newRig(t)
+	r.routing(map[protocol.GatewayID][]protocol.Group{one: {"a-1"}, two: {"b-1"}})
+	r.emit("a-1", "e1")
+	r.settle(r.only(protocol.TypeBatch), amqpbus.ErrRefused)
+	r.settle(r.only(protocol.TypeLost), amqpbus.ErrRefused)
+	bye := protocol.Bye{Stamp: protocol.Stamp{Gateway: one, Link: 1, Revision: 1}}
+	r.deliver(r.control(gatewayUser, protocol.TypeBye, protocol.Encode(bye)))
+	r.unroutable(two, 40*time.Second)
+	if s := r.core.Stats(); s.Lost != 1 || s.Gateways != 0 {
+		t.Fatalf("stats %+v, want the dead gateway buried", s)
+	}
+}
+
 func TestOnlyShardZeroTellsOfADeath(t *testing.T) {
 	r := newRigOf(t, 2, 1)
 	group := protocol.Group("a-1")

@@ -103,7 +103,7 @@ func (c *Core) met(v directory.Verdict[*peer]) {
 // bury takes out gateways whose queue is gone and that were silent for three
 // heartbeats of the shard's queue (R12). Shard 0 tells the world.
 func (c *Core) bury() {
-	if c.full {
+	if silence := 3 * c.o.Timing.Heartbeat; c.full && c.clock-c.fullAt < silence {
 		return
 	}
 	list := c.table.Gateways()

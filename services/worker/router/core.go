@@ -62,7 +62,8 @@ type Core struct {
 	wall    time.Time     // of the last Tick
 	clock   time.Duration // worker time
 	blocked bool
-	full    bool // the shard's queue refuses: nobody is judged by silence
+	full    bool // the shard's queue refused at fullAt: nobody is judged by silence
+	fullAt  time.Duration
 
 	highest  uint64 // epoch, seen anywhere
 	reign    protocol.Reign

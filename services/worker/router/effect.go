@@ -120,7 +120,7 @@ func (c *Core) land(id uint64, err error) {
 	case flightLost:
 		c.landLost(landed, id, err)
 	case flightMark:
-		c.full = errors.Is(err, amqpbus.ErrRefused)
+		c.noteQueue(err)
 		if err != nil {
 			c.marked = 0
 		}

@@ -84,7 +84,7 @@ func (c *Core) publishLost(p *peer) {
 func (c *Core) landLost(f flight, id uint64, err error) {
 	p := f.peer
 	p.lostFlight = 0
-	c.full = errors.Is(err, amqpbus.ErrRefused)
+	c.noteQueue(err)
 	switch {
 	case p.gone:
 		c.settle(f.tags)
@@ -99,6 +99,12 @@ func (c *Core) landLost(f flight, id uint64, err error) {
 			c.uncover(p)
 		}
 	}
+}
+
+// noteQueue learns from a publish into the shard's queue whether it is full. The
+// word is good for three heartbeats: nothing more may be published there for long.
+func (c *Core) noteQueue(err error) {
+	c.full, c.fullAt = errors.Is(err, amqpbus.ErrRefused), c.clock
 }
 
 // uncover lets the acks go past a loss that the gateway has been shown, or finds

@@ -24,8 +24,13 @@ compiles() {
 broker() { compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server' >/dev/null || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 pika() { /usr/bin/python3 -c 'import pika' >/dev/null 2>&1; }
 
+program() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
+
 broker || need rabbitmq-server 'a private broker for the tests'
 pika || need python3-pika 'the foreign AMQP client that emits in a test'
+program nginx || need nginx 'TLS in front of the gateways, with the shipped configuration'
+program openssl || need openssl 'a certificate for it'
+program supervisord || need supervisor 'the shipped configuration for production, started'
 if ! command -v gcc >/dev/null || ! compiles; then
 	need gcc 'the race detector is linked with it'
 	need libc6-dev 'its headers'

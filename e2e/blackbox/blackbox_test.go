@@ -71,6 +71,13 @@ func TestTwoAndTwoFourShards(t *testing.T) {
 	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}, false)
 }
 
+// TestThroughNginx speaks TLS to nginx, with its shipped configuration, and two
+// gateways behind it.
+func TestThroughNginx(t *testing.T) {
+	needsBroker(t)
+	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1, Nginx: true}, false)
+}
+
 // needsBroker keeps the tests that need a RabbitMQ out of `go test -short`.
 // Without -short a missing broker is a failure.
 func needsBroker(t *testing.T) {

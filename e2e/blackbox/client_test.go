@@ -30,7 +30,7 @@ type client struct {
 // open connects to one of the gateways and reads the accept frame.
 func open(t *testing.T, in *harness.Installation, gateway int, token string) *client {
 	t.Helper()
-	conn, answer, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: in.Addr(gateway), Token: token})
+	conn, answer, err := wsclient.Dial(t.Context(), in.Request(gateway, wsclient.Request{Token: token}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"crypto/tls"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"belfry/e2e/wsclient"
 )
 
 // Shape says in which form Belfry runs.
@@ -20,6 +23,9 @@ type Shape struct {
 	Env []string
 	// GatewayEnv and WorkerEnv are for one role only.
 	GatewayEnv, WorkerEnv []string
+	// Nginx puts the two gateways behind nginx, which speaks TLS. Everything then
+	// has the ports of deploy/nginx/development.conf.
+	Nginx bool
 	// Broker, when set, is used instead of a virtual host of the shared one.
 	Broker *Broker
 }
@@ -32,6 +38,7 @@ type Installation struct {
 
 	shape Shape
 	dir   string
+	nginx *Nginx // nil: clients speak to the gateways themselves
 
 	emitting sync.Mutex
 	emitter  driver
@@ -68,17 +75,28 @@ func Start(t testing.TB, shape Shape) *Installation {
 		in.AddGateway(t, fmt.Sprintf("gateway%d", i+1))
 	}
 	in.WaitReady(t, 30*time.Second)
+	if shape.Nginx {
+		StartAPI(t)
+		in.nginx = StartNginx(t)
+	}
 	return in
 }
 
 // AddGateway starts one more gateway; it need not be ready at once.
 func (in *Installation) AddGateway(t testing.TB, name string) *Process {
 	t.Helper()
-	p := &Process{Name: name, Addr: FreeAddr(t), Admin: FreeAddr(t), bin: Binary(t, "gateway"), log: filepath.Join(in.dir, name+".log")}
-	p.env = slices.Concat([]string{"BELFRY_LISTEN=" + p.Addr, "BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name}, in.shape.Env, in.shape.GatewayEnv)
+	p := &Process{Name: name, Addr: in.gatewayAddr(t), Admin: FreeAddr(t), bin: Binary(t, "gateway"), log: filepath.Join(in.dir, name+".log")}
+	p.env = slices.Concat([]string{"BELFRY_LISTEN=" + p.Addr, "BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name, "BELFRY_TRUSTED_PROXIES=127.0.0.1"}, in.shape.Env, in.shape.GatewayEnv)
 	in.Gateways = append(in.Gateways, p)
 	p.start(t)
 	return p
+}
+
+func (in *Installation) gatewayAddr(t testing.TB) string {
+	if in.shape.Nginx {
+		return GatewayAddrs[len(in.Gateways)]
+	}
+	return FreeAddr(t)
 }
 
 // AddWorker starts one more worker; it need not be ready at once.
@@ -104,16 +122,47 @@ func (in *Installation) WaitReady(t testing.TB, within time.Duration) {
 	}
 }
 
-// Addr is the public address of the i-th gateway, counted round.
-func (in *Installation) Addr(i int) string { return in.Gateways[i%len(in.Gateways)].Addr }
+// Request is r, sent to the i-th gateway, counted round, or to nginx.
+func (in *Installation) Request(i int, r wsclient.Request) wsclient.Request {
+	r.Addr = in.Addr(i)
+	r.TLS = in.TLS()
+	return r
+}
 
-// Addrs are the public addresses of all gateways.
+// Addr is where clients of the i-th gateway, counted round, dial.
+func (in *Installation) Addr(i int) string {
+	if in.nginx != nil {
+		return in.nginx.Addr
+	}
+	return in.Gateways[i%len(in.Gateways)].Addr
+}
+
+// Addrs are all addresses that clients may dial.
 func (in *Installation) Addrs() []string {
+	if in.nginx != nil {
+		return []string{in.nginx.Addr}
+	}
 	out := make([]string, 0, len(in.Gateways))
 	for _, g := range in.Gateways {
 		out = append(out, g.Addr)
 	}
 	return out
+}
+
+// TLS is what clients verify the server with; nil: they speak without TLS.
+func (in *Installation) TLS() *tls.Config {
+	if in.nginx == nil {
+		return nil
+	}
+	return in.nginx.TLS
+}
+
+// Scheme is what an Origin begins with.
+func (in *Installation) Scheme() string {
+	if in.nginx == nil {
+		return "http"
+	}
+	return "https"
 }
 
 // Emit publishes one payload through the installation's driver and returns when

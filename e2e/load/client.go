@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 type Client struct {
 	Name    string
 	Addrs   []string
+	TLS     *tls.Config // nil: without TLS
 	Token   string
 	Groups  []string
 	Allowed func(group string) bool
@@ -75,7 +77,7 @@ func (c *Client) run(ctx context.Context) {
 
 // connection lives through one connection; false: it never had one.
 func (c *Client) connection(ctx context.Context, addr string, rng *rand.Rand) bool {
-	conn, _, err := wsclient.Dial(ctx, wsclient.Request{Addr: addr, Token: c.Token})
+	conn, _, err := wsclient.Dial(ctx, wsclient.Request{Addr: addr, TLS: c.TLS, Token: c.Token})
 	if err != nil || conn == nil {
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // RFC 6455 4.2.2 asks for it
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -29,6 +30,7 @@ type Request struct {
 	Header  []Field
 	After   []byte        // bytes sent right behind the request
 	Timeout time.Duration // for the answer; default 10 s
+	TLS     *tls.Config   // nil: without TLS
 }
 
 // Field is one header line. A list, because a test may send a name twice.
@@ -42,6 +44,9 @@ func Dial(ctx context.Context, r Request) (*Conn, *Answer, error) {
 	raw, err := d.DialContext(ctx, "tcp", r.Addr)
 	if err != nil {
 		return nil, nil, fmt.Errorf("dial the gateway: %w", err)
+	}
+	if r.TLS != nil {
+		raw = tls.Client(raw, r.TLS) // shakes hands with the first write
 	}
 	_ = raw.SetDeadline(time.Now().Add(r.Timeout))
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })

@@ -18,9 +18,9 @@ func refused(t *testing.T, ids ...string) *story {
 
 func TestRefusedEventsThatNobodyBringsAreAGap(t *testing.T) {
 	s := refused(t, "a", "before")
-	s.wait(r2, 0, 1, 9 * time.Second)
+	s.wait(r2, 0, 1, 9*time.Second)
 	s.wants()
-	s.wait(r2, 0, 1, 2 * time.Second)
+	s.wait(r2, 0, 1, 2*time.Second)
 	s.wants("gap [jobs-a]")
 	s.wait(r2, 0, 1, time.Minute)
 	s.wants()
@@ -43,13 +43,13 @@ func TestAGapOfTheShardCoversRefusedEvents(t *testing.T) {
 	s := refused(t, "a")
 	s.flood(r2, 3, "b")
 	s.wants("gap 0", "b")
-	s.wait(r2, 0, 1, 20 * time.Second)
+	s.wait(r2, 0, 1, 20*time.Second)
 	s.wants()
 }
 
 func TestARefusedEventWithoutAnIDIsAGap(t *testing.T) {
 	s := refused(t, "")
-	s.wait(r2, 0, 1, 11 * time.Second)
+	s.wait(r2, 0, 1, 11*time.Second)
 	s.wants("gap [jobs-a]")
 }
 
@@ -59,6 +59,6 @@ func TestTooManyRefusedEventsAreAGapOfTheShard(t *testing.T) {
 		s.flood(r1, uint64(i+2), strconv.Itoa(i))
 	}
 	s.c.Effects()
-	s.wait(r2, 0, 1, 11 * time.Second)
+	s.wait(r2, 0, 1, 11*time.Second)
 	s.wants("gap 0")
 }

@@ -1,0 +1,110 @@
+package harness
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// The addresses of deploy/nginx/development.conf. A test that reads the file
+// itself, instead of a copy with free ports, needs exactly these.
+const (
+	nginxAddr = "127.0.0.1:8043"
+	apiAddr   = "127.0.0.1:8050"
+)
+
+// GatewayAddrs are the gateways that nginx knows.
+var GatewayAddrs = []string{"127.0.0.1:8051", "127.0.0.1:8052"}
+
+// Nginx is a running nginx with the shipped development configuration.
+type Nginx struct {
+	Addr   string      // where it speaks TLS
+	TLS    *tls.Config // trusts its certificate
+	Prefix string      // the folder of its logs
+}
+
+// StartNginx runs nginx until the test ends.
+func StartNginx(t testing.TB) *Nginx {
+	t.Helper()
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	making := exec.Command(filepath.Join(root, "deploy", "nginx", "certificate"))
+	making.Dir = root
+	if out, err := making.CombinedOutput(); err != nil {
+		t.Fatalf("make a certificate: %v\n%s", err, out)
+	}
+	certificate, err := os.ReadFile(filepath.Join(root, "tmp", "nginx", "certificate.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(certificate) {
+		t.Fatal("tmp/nginx/certificate.pem is no certificate: remove it, and it is made again")
+	}
+	bin, err := exec.LookPath("nginx")
+	if err != nil {
+		bin = "/usr/sbin/nginx" // not in the PATH of every user
+	}
+	n := &Nginx{Addr: nginxAddr, TLS: &tls.Config{RootCAs: pool, ServerName: "localhost"}, Prefix: t.TempDir()}
+	p := &Process{
+		Name: "nginx", bin: bin, log: filepath.Join(n.Prefix, "output.log"),
+		args: []string{"-p", n.Prefix, "-e", "error.log", "-c", filepath.Join(root, "deploy", "nginx", "development.conf")},
+	}
+	p.start(t)
+	t.Cleanup(func() {
+		if _, err := p.Terminate(10 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("nginx: %s", p.tail(20))
+		}
+	})
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		conn, err := net.DialTimeout("tcp", nginxAddr, time.Second)
+		if err == nil {
+			_ = conn.Close()
+			return n
+		}
+		select {
+		case <-p.done:
+			t.Fatalf("nginx ended: %s", p.tail(20))
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nginx does not listen: %v", err)
+		}
+	}
+}
+
+// StartAPI runs an application that has nothing, where nginx looks for one.
+func StartAPI(t testing.TB) {
+	t.Helper()
+	listener, err := net.Listen("tcp", apiAddr)
+	if err != nil {
+		t.Fatalf("the place of the example application: %v", err)
+	}
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": "the application has no " + r.URL.Path})
+	})}
+	done := make(chan struct{})
+	go func() {
+		_ = server.Serve(listener)
+		close(done)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-done
+	})
+}

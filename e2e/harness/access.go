@@ -24,9 +24,9 @@ const tokens = `{
   "token-of-alice": {"user": "alice", "groups": ["*"]}
 }`
 
-// writeAccess writes the tokens file and a policy: the shipped one for Tower's
+// WriteAccess writes the tokens file and a policy: the shipped one for Tower's
 // families, and, for the tests' own groups, the token's claim.
-func writeAccess(t testing.TB, dir string) (tokensFile, policyFile string) {
+func WriteAccess(t testing.TB, dir string) (tokensFile, policyFile string) {
 	t.Helper()
 	root, err := Root()
 	if err != nil {

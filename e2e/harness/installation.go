@@ -57,7 +57,7 @@ func Start(t testing.TB, shape Shape) *Installation {
 	t.Helper()
 	in := &Installation{shape: shape, dir: t.TempDir()}
 	t.Cleanup(func() { in.stop(t) })
-	tokensFile, policyFile := writeAccess(t, in.dir)
+	tokensFile, policyFile := WriteAccess(t, in.dir)
 	in.shape.Env = append([]string{"BELFRY_TOKENS_FILE=" + tokensFile, "BELFRY_POLICY_FILE=" + policyFile}, shape.Env...)
 	if shape.Embedded {
 		in.startEmbedded(t)

@@ -55,19 +55,7 @@ func StartNginx(t testing.TB) *Nginx {
 		bin = "/usr/sbin/nginx" // not in the PATH of every user
 	}
 	n := &Nginx{Addr: nginxAddr, TLS: &tls.Config{RootCAs: pool, ServerName: "localhost"}, Prefix: t.TempDir()}
-	p := &Process{
-		Name: "nginx", bin: bin, log: filepath.Join(n.Prefix, "output.log"),
-		args: []string{"-p", n.Prefix, "-e", "error.log", "-c", filepath.Join(root, "deploy", "nginx", "development.conf")},
-	}
-	p.start(t)
-	t.Cleanup(func() {
-		if _, err := p.Terminate(10 * time.Second); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("nginx: %s", p.tail(20))
-		}
-	})
+	p := Run(t, "nginx", bin, "-p", n.Prefix, "-e", "error.log", "-c", filepath.Join(root, "deploy", "nginx", "development.conf"))
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		conn, err := net.DialTimeout("tcp", nginxAddr, time.Second)

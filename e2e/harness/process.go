@@ -33,6 +33,23 @@ type Process struct {
 	done chan struct{} // closed when the process has ended
 }
 
+// Run starts a program that is not Belfry's and ends it, with SIGTERM, when the
+// test does.
+func Run(t testing.TB, name, bin string, args ...string) *Process {
+	t.Helper()
+	p := &Process{Name: name, bin: bin, args: args, log: filepath.Join(t.TempDir(), name+".log")}
+	p.start(t)
+	t.Cleanup(func() {
+		if _, err := p.Terminate(60 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the last lines of %s:\n%s", name, p.tail(40))
+		}
+	})
+	return p
+}
+
 // start runs the program; its output goes to a log of its own.
 func (p *Process) start(t testing.TB) {
 	t.Helper()

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// inFlight is how long before a close by the server a confirmed emit must have
-// been published for the connection to be owed it: younger ones were on their
-// way, and the close itself tells the client to reload.
+// inFlight is how long before a close by the server, or before the client leaves
+// the group, a confirmed emit must have been published for the connection to be
+// owed it: younger ones were on their way. The close itself tells the client to
+// reload; who leaves a group does not want its events any more.
 const inFlight = time.Second
 
 // Report is the checker's verdict over one connection, or the sum of many.
@@ -19,6 +20,7 @@ type Report struct {
 	LostWithoutGap int // owed, and neither delivered nor in a gap
 	LostWithGap    int // owed, and named by a gap
 	LostAtClose    int // on their way when the server closed the connection
+	LostAtLeave    int // on their way when the client left the group
 	Duplicated     int // events that came again
 	Reordered      int // events that came after a later one of their publisher and group
 	Ghost          int // events of a group that the connection was not subscribed to
@@ -38,8 +40,8 @@ func (r Report) CleanButDuplicates() bool {
 }
 
 func (r Report) String() string {
-	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, duplicated %d, reordered %d, ghost %d, unauthorised %d, unexpected %d",
-		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.Duplicated, r.Reordered, r.Ghost, r.Unauthorised, r.Unexpected)
+	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, lost at leave %d, duplicated %d, reordered %d, ghost %d, unauthorised %d, unexpected %d",
+		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.LostAtLeave, r.Duplicated, r.Reordered, r.Ghost, r.Unauthorised, r.Unexpected)
 	if len(r.Examples) > 0 {
 		text += "\n  " + strings.Join(r.Examples, "\n  ")
 	}
@@ -53,6 +55,7 @@ func (r *Report) add(o Report) {
 	r.LostWithoutGap += o.LostWithoutGap
 	r.LostWithGap += o.LostWithGap
 	r.LostAtClose += o.LostAtClose
+	r.LostAtLeave += o.LostAtLeave
 	r.Duplicated += o.Duplicated
 	r.Reordered += o.Reordered
 	r.Ghost += o.Ghost
@@ -161,17 +164,26 @@ func (c *check) event(e *entry, current map[string]bool, last map[stream]int) {
 type membership struct {
 	group       string
 	from, until time.Time
-	closed      bool // until is a close by the server
+	end         ending
 }
+
+// ending is what ended a membership.
+type ending uint8
+
+const (
+	clientGone   ending = iota // the client has read what was on its way, and gone
+	clientLeft                 // the client asked for a set without the group
+	serverClosed               // the server closed the connection
+)
 
 // memberships follows the replies and the changes: a group that stays in the
 // set over a change is owed without an interruption.
 func (c *check) memberships() []membership {
 	var out []membership
 	since := map[string]time.Time{}
-	end := func(group string, at time.Time, closed bool) {
+	end := func(group string, at time.Time, how ending) {
 		if from, open := since[group]; open {
-			out = append(out, membership{group, from, at, closed})
+			out = append(out, membership{group, from, at, how})
 			delete(since, group)
 		}
 	}
@@ -181,7 +193,7 @@ func (c *check) memberships() []membership {
 		case sentChange: // what leaves is no longer owed from here
 			for group := range since {
 				if !contains(e.groups, group) {
-					end(group, e.at, false)
+					end(group, e.at, clientLeft)
 				}
 			}
 		case sawGroups:
@@ -192,12 +204,12 @@ func (c *check) memberships() []membership {
 			}
 		}
 	}
-	until, closed := c.record.Closed, true
+	until, how := c.record.Closed, serverClosed
 	if !c.record.Left.IsZero() {
-		until, closed = c.record.Left, false
+		until, how = c.record.Left, clientGone
 	}
 	for group := range since {
-		end(group, until, closed)
+		end(group, until, how)
 	}
 	return out
 }
@@ -235,8 +247,10 @@ func (c *check) lost(e Emit, m membership) {
 	switch {
 	case c.gapCovers(e):
 		c.report.LostWithGap++
-	case m.closed && e.Start.After(m.until.Add(-inFlight)):
+	case m.end == serverClosed && e.Start.After(m.until.Add(-inFlight)):
 		c.report.LostAtClose++
+	case m.end == clientLeft && e.Start.After(m.until.Add(-inFlight)):
+		c.report.LostAtLeave++
 	default:
 		c.report.LostWithoutGap++
 		c.report.example("%s: %v lost; published %v, confirmed %v after the subscribe reply, left %v after it, close code %d",

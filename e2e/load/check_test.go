@@ -30,6 +30,10 @@ func (s *script) saw(text string) {
 	s.record.Saw(text)
 	s.record.entries[len(s.record.entries)-1].at = s.tick()
 }
+func (s *script) changed(groups ...string) {
+	s.record.Changing(groups)
+	s.record.entries[len(s.record.entries)-1].at = s.tick()
+}
 func (s *script) got(e Emit) { s.saw(string(Payload(e, "load"))) }
 func (s *script) subscribed() {
 	s.saw(`{"groups_current": ["load-1"], "groups_left": [], "groups_joined": ["load-1"]}`)
@@ -63,6 +67,23 @@ func TestCheckerFindsWhatIsWrong(t *testing.T) {
 		}, Report{Attempted: 1, Confirmed: 1, LostAtClose: 1}},
 		{"lost well before a close", func(s *script) { s.subscribed(); s.emit(1); s.closed(1001) },
 			Report{Attempted: 1, Confirmed: 1, LostWithoutGap: 1}},
+		{"on its way at a leave", func(s *script) {
+			s.subscribed()
+			s.emit(1)
+			s.changed("load-2")
+			s.ledger.emits[0].Start = s.clock.Add(-500 * time.Millisecond)
+			s.ledger.emits[0].Confirmed = s.clock.Add(-time.Millisecond)
+		}, Report{Attempted: 1, Confirmed: 1, LostAtLeave: 1}},
+		{"lost well before a leave", func(s *script) { s.subscribed(); s.emit(1); s.changed("load-2") },
+			Report{Attempted: 1, Confirmed: 1, LostWithoutGap: 1}},
+		{"lost in a group that stays over a change", func(s *script) {
+			s.subscribed()
+			s.emit(1)
+			s.changed("load-1", "load-2")
+			s.ledger.emits[0].Start = s.clock.Add(-500 * time.Millisecond)
+			s.ledger.emits[0].Confirmed = s.clock.Add(-time.Millisecond)
+			s.left()
+		}, Report{Attempted: 1, Confirmed: 1, LostWithoutGap: 1}},
 		{"doubled", func(s *script) { s.subscribed(); e := s.emit(1); s.got(e); s.got(e); s.left() },
 			Report{Attempted: 1, Confirmed: 1, Delivered: 1, Duplicated: 1}},
 		{"out of order", func(s *script) { s.subscribed(); a, b := s.emit(1), s.emit(2); s.got(b); s.got(a); s.left() },

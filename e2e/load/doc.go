@@ -9,7 +9,9 @@
 // What a connection is owed: an emit whose publish started after the connection
 // had its subscribe reply, and which was confirmed before the connection sent
 // its next change or its close, arrives once and in the order of its publisher,
-// or a gap notice names its group, or the connection was closed by the server.
+// or a gap notice names its group, or the connection was closed by the server. What
+// was published in the last second before the client left the group may be on its
+// way when the leave takes effect: it is counted apart (docs/decisions/0010).
 package load
 
 import (

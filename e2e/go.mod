@@ -6,6 +6,7 @@ require (
 	belfry/pkg/amqpbus v0.0.0
 	belfry/pkg/emitter v0.0.0
 	belfry/pkg/protocol v0.0.0
+	belfry/pkg/settings v0.0.0
 	belfry/pkg/tracing v0.0.0
 	belfry/services/gateway v0.0.0
 	belfry/services/worker v0.0.0
@@ -16,13 +17,16 @@ require (
 )
 
 require (
+	belfry/pkg/daemon v0.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.30.0 // indirect
+	github.com/kelseyhightower/envconfig v1.4.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
@@ -43,6 +47,7 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/grpc v1.83.2 // indirect
+	nhooyr.io/websocket v1.8.17 // indirect
 )
 
 replace (

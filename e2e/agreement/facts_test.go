@@ -1,0 +1,312 @@
+package agreement
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"belfry/pkg/settings"
+	gateway "belfry/services/gateway/app"
+	worker "belfry/services/worker/app"
+)
+
+// fallback is the default of a field of a configuration struct.
+func fallback(spec any, field string) string {
+	f, ok := reflect.TypeOf(spec).FieldByName(field)
+	if !ok {
+		panic("there is no field " + field) // a mistake in this test
+	}
+	return f.Tag.Get("default")
+}
+
+func port(address string) string { return address[strings.LastIndex(address, ":")+1:] }
+
+// upstream is the ports of an upstream block of nginx.
+func upstream(f files, name string) ([]string, error) {
+	block, err := find(f[nginxHTTP], `(?s)upstream `+name+` \{(.*?)\}`)
+	if err != nil {
+		return nil, err
+	}
+	return find(block[0], `server 127\.0\.0\.1:(\d+)`)
+}
+
+func gatewayPorts(f files) error {
+	known, err := upstream(f, "belfry_gateway")
+	if err != nil {
+		return err
+	}
+	part := section(f[supervisorFile], "program:belfry-gateway")
+	begin, err := find(part, `BELFRY_LISTEN=127\.0\.0\.1:(\d+)%\(process_num\)d`)
+	if err != nil {
+		return err
+	}
+	var started []string
+	count, first, err := counts(part)
+	if err != nil {
+		return err
+	}
+	for i := range count {
+		started = append(started, begin[0]+strconv.Itoa(first+i))
+	}
+	if !slices.Equal(known, started) {
+		return fmt.Errorf("nginx knows %v, supervisord starts %v", known, started)
+	}
+	return nil
+}
+
+func counts(part string) (count, first int, err error) {
+	for key, n := range map[string]*int{"numprocs": &count, "numprocs_start": &first} {
+		text, missing := setting(part, key)
+		if missing != nil {
+			return 0, 0, missing
+		}
+		if *n, err = strconv.Atoi(text); err != nil {
+			return 0, 0, err
+		}
+	}
+	return count, first, nil
+}
+
+func defaultPorts(f files) error {
+	listen, admin := port(fallback(gateway.Config{}, "Listen")), port(fallback(gateway.Config{}, "AdminListen"))
+	for _, look := range []struct{ file, pattern, want string }{
+		{dockerFile, `EXPOSE (\d+)`, listen},
+		{composeFile, `ports: \["127\.0\.0\.1:8051-8059:(\d+)"\]`, listen},
+		{composeFile, `http://127\.0\.0\.1:(\d+)/health/ready`, admin},
+		{composeFile, `BELFRY_ADMIN_LISTEN: 127\.0\.0\.1:(\d+)`, admin},
+	} {
+		found, err := find(f[look.file], look.pattern)
+		if err != nil {
+			return fmt.Errorf("%s: %w", look.file, err)
+		}
+		for _, got := range found {
+			if got != look.want {
+				return fmt.Errorf("%s has port %s where the program has %s", look.file, got, look.want)
+			}
+		}
+	}
+	known, err := upstream(f, "belfry_gateway")
+	if err != nil {
+		return err
+	}
+	if known[0] != listen {
+		return fmt.Errorf("the first gateway of nginx has port %s, the program's default is %s", known[0], listen)
+	}
+	return nil
+}
+
+func nginxPorts(f files) error {
+	for file, want := range map[string][]string{nginxDev: {"8013", "8043"}, nginxProd: {"80", "443"}} {
+		found, err := find(f[file], `(?m)^\s*listen (?:127\.0\.0\.1:)?(\d+)(?: ssl)?;`)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(found, want) {
+			return fmt.Errorf("%s listens on %v, not %v", file, found, want)
+		}
+	}
+	return nil
+}
+
+func patience(f files) error {
+	interval, err := time.ParseDuration(fallback(gateway.Config{}, "PingInterval"))
+	if err != nil {
+		return err
+	}
+	for _, directive := range []string{"proxy_read_timeout", "proxy_send_timeout"} {
+		found, err := find(f[nginxLocations], `(?s)location ~ \^/websocket.*?`+directive+` (\w+);`)
+		if err != nil {
+			return err
+		}
+		if d, err := time.ParseDuration(found[0]); err != nil || d <= 2*interval {
+			return fmt.Errorf("%s is %s, a gateway pings every %v and allows two", directive, found[0], interval)
+		}
+	}
+	return nil
+}
+
+func redaction(f files) error {
+	format, err := find(f[nginxHTTP], `(?s)log_format belfry (.*?);`)
+	if err != nil {
+		return err
+	}
+	for _, used := range regexp.MustCompile(`\$\w+`).FindAllString(format[0], -1) {
+		if regexp.MustCompile(`^\$(request|request_uri|request_body|args|query_string|http_\w+|cookie_\w+|arg_\w+)$`).MatchString(used) {
+			return fmt.Errorf("the log format has %s, which may show a token", used)
+		}
+	}
+	for _, file := range []string{nginxDev, nginxProd} {
+		logs, err := find(f[file], `(?m)^\s*access_log \S+ (\w+);`)
+		if err != nil {
+			return err
+		}
+		for _, used := range logs {
+			if used != "belfry" {
+				return fmt.Errorf("%s logs in the format %s, which shows tokens", file, used)
+			}
+		}
+	}
+	websocket, err := find(f[nginxLocations], `(?s)(location ~ \^/websocket.*?\n\})`)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(websocket[0], "error_log /dev/null crit;") {
+		return errors.New("nginx's error log would show the request line of a websocket")
+	}
+	return nil
+}
+
+func graces(f files) error {
+	for _, look := range []struct {
+		what, text, pattern string
+		own                 time.Duration
+	}{
+		{"supervisord, gateway", section(f[supervisorFile], "program:belfry-gateway"), `(?m)^stopwaitsecs=(\d+)`, gateway.Grace},
+		{"supervisord, worker", section(f[supervisorFile], "program:belfry-worker"), `(?m)^stopwaitsecs=(\d+)`, worker.Grace},
+		{"systemd, gateway", f[gatewayUnit], `(?m)^TimeoutStopSec=(\d+)`, gateway.Grace},
+		{"systemd, worker", f[workerUnit], `(?m)^TimeoutStopSec=(\d+)`, worker.Grace},
+		{"compose, gateway", service(f, "gateway"), `stop_grace_period: (\d+)s`, gateway.Grace},
+		{"compose, worker", service(f, "worker"), `stop_grace_period: (\d+)s`, worker.Grace},
+	} {
+		found, err := find(look.text, look.pattern)
+		if err != nil {
+			return fmt.Errorf("%s: %w", look.what, err)
+		}
+		if seconds, err := strconv.Atoi(found[0]); err != nil || time.Duration(seconds)*time.Second <= look.own {
+			return fmt.Errorf("%s: killed after %s s, the own grace period is %v", look.what, found[0], look.own)
+		}
+	}
+	for _, program := range []string{"gateway", "worker"} {
+		if signal, err := setting(section(f[supervisorFile], "program:belfry-"+program), "stopsignal"); err != nil || signal != "TERM" {
+			return fmt.Errorf("supervisord stops the %s with %q, not TERM", program, signal)
+		}
+	}
+	return nil
+}
+
+// service is the part of docker-compose.yml below a service's name.
+func service(f files, name string) string {
+	_, rest, _ := strings.Cut(f[composeFile], "\n  "+name+":")
+	end := regexp.MustCompile(`\n  ?\w`).FindStringIndex(rest)
+	if end == nil {
+		return rest
+	}
+	return rest[:end[0]]
+}
+
+func variables(f files) error {
+	ofGateway, err := settings.Names(&gateway.Config{})
+	if err != nil {
+		return err
+	}
+	ofWorker, err := settings.Names(&worker.Config{})
+	if err != nil {
+		return err
+	}
+	for _, look := range []struct {
+		what, text string
+		known      []string
+	}{
+		{"supervisord, gateway", section(f[supervisorFile], "program:belfry-gateway"), ofGateway},
+		{"supervisord, worker", section(f[supervisorFile], "program:belfry-worker"), ofWorker},
+		{"compose, gateway", service(f, "gateway"), ofGateway},
+		{"compose, worker", service(f, "worker"), ofWorker},
+		{"compose", f[composeFile], settings.Known()},
+		{"Dockerfile", f[dockerFile], settings.Known()},
+	} {
+		for _, name := range regexp.MustCompile(`BELFRY_[A-Z_]+`).FindAllString(look.text, -1) {
+			if !slices.Contains(look.known, name) {
+				return fmt.Errorf("%s sets %s, which the program does not read", look.what, name)
+			}
+		}
+	}
+	return nil
+}
+
+func programs(f files) error {
+	built, err := find(f[makeFile], `go build .* -o (bin/\w+)`)
+	if err != nil {
+		return err
+	}
+	run, err := find(f[procFile], `(?m)^\w+: (bin/\w+)`)
+	if err != nil {
+		return err
+	}
+	for _, program := range run {
+		if !slices.Contains(built, program) {
+			return fmt.Errorf("the Procfile runs %s, make build makes %v", program, built)
+		}
+	}
+	for unit, name := range map[string]string{gatewayUnit: "gateway", workerUnit: "worker"} {
+		part := section(f[supervisorFile], "program:belfry-"+name)
+		for _, look := range []struct{ ofUnit, ofSupervisor string }{
+			{`(?m)^ExecStart=(\S+)`, `exec (\S+)'`},
+			{`(?m)^EnvironmentFile=(\S+)`, `set -a; \. (\S+);`},
+			{`(?m)^User=(\S+)`, `(?m)^user=(\S+)`},
+		} {
+			a, err := find(f[unit], look.ofUnit)
+			if err != nil {
+				return err
+			}
+			b, err := find(part, look.ofSupervisor)
+			if err != nil {
+				return err
+			}
+			if a[0] != b[0] {
+				return fmt.Errorf("%s has %s, supervisord %s", unit, a[0], b[0])
+			}
+		}
+	}
+	return nil
+}
+
+func descriptors(f files) error {
+	most, err := strconv.Atoi(fallback(gateway.Config{}, "MaxConnections"))
+	if err != nil {
+		return err
+	}
+	for what, look := range map[string][2]string{
+		"systemd":     {f[gatewayUnit], `(?m)^LimitNOFILE=(\d+)`},
+		"supervisord": {f[supervisorFile], `(?m)^minfds=(\d+)`},
+	} {
+		found, err := find(look[0], look[1])
+		if err != nil {
+			return err
+		}
+		if n, err := strconv.Atoi(found[0]); err != nil || n < most+1000 {
+			return fmt.Errorf("%s allows %s open files, a gateway takes %d connections", what, found[0], most)
+		}
+	}
+	return nil
+}
+
+func users(f files) error {
+	var broker struct {
+		Users []struct{ Name string }
+	}
+	if err := json.Unmarshal([]byte(f[brokerFile]), &broker); err != nil {
+		return err
+	}
+	var known []string
+	for _, u := range broker.Users {
+		known = append(known, u.Name)
+	}
+	for _, pattern := range []string{`amqp://([\w-]+):`, `BELFRY_(?:GATEWAY|WORKER)_USERS: (\S+)`} {
+		named, err := find(f[composeFile], pattern)
+		if err != nil {
+			return err
+		}
+		for _, name := range named {
+			if !slices.Contains(known, name) {
+				return fmt.Errorf("docker-compose.yml names the broker user %s, the broker has %v", name, known)
+			}
+		}
+	}
+	return nil
+}

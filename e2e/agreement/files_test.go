@@ -1,0 +1,87 @@
+package agreement
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"belfry/e2e/harness"
+)
+
+// files holds the text of each file by its path below the repository's top.
+type files map[string]string
+
+const (
+	composeFile    = "docker-compose.yml"
+	dockerFile     = "Dockerfile"
+	makeFile       = "Makefile"
+	procFile       = "Procfile"
+	supervisorFile = "deploy/supervisord/supervisord.conf"
+	gatewayUnit    = "deploy/systemd/belfry-gateway.service"
+	workerUnit     = "deploy/systemd/belfry-worker.service"
+	nginxHTTP      = "deploy/nginx/http.conf"
+	nginxLocations = "deploy/nginx/locations.conf"
+	nginxProd      = "deploy/nginx/production.conf"
+	nginxDev       = "deploy/nginx/development.conf"
+	brokerFile     = "deploy/rabbitmq/definitions.json"
+)
+
+var all = []string{
+	composeFile, dockerFile, makeFile, procFile, supervisorFile, gatewayUnit, workerUnit,
+	nginxHTTP, nginxLocations, nginxProd, nginxDev, brokerFile,
+}
+
+func read(t *testing.T) files {
+	t.Helper()
+	root, err := harness.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := files{}
+	for _, name := range all {
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f[name] = string(b)
+	}
+	return f
+}
+
+// find returns the first group of every match; none is an error.
+func find(text, pattern string) ([]string, error) {
+	found := regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1)
+	if len(found) == 0 {
+		return nil, fmt.Errorf("nothing matches %s", pattern)
+	}
+	var out []string
+	for _, m := range found {
+		out = append(out, m[len(m)-1])
+	}
+	return out, nil
+}
+
+// section is the part of an INI file below a header, without comments.
+func section(text, header string) string {
+	_, rest, _ := strings.Cut(text, "["+header+"]\n")
+	rest, _, _ = strings.Cut(rest, "\n[")
+	var b strings.Builder
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(line, ";") && !strings.HasPrefix(line, "#") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// setting is the value of a key in such a part.
+func setting(part, key string) (string, error) {
+	found, err := find(part, `(?m)^`+key+`=(.*)$`)
+	if err != nil {
+		return "", err
+	}
+	return found[0], nil
+}

@@ -58,7 +58,7 @@ func parse() (options, error) {
 	only := flag.String("run", "", "run only the experiments whose name matches")
 	conns := flag.Int("conns", 10000, "idle connections, at most 15,000")
 	seconds := flag.Int("seconds", 10, "how long each rate is held")
-	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage); flag.PrintDefaults() }
+	flag.Usage = func() { _, _ = fmt.Fprint(flag.CommandLine.Output(), usage); flag.PrintDefaults() }
 	flag.Parse()
 	match, err := regexp.Compile(*only)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"belfry/pkg/amqpbus/brokertest"
 )
@@ -81,7 +82,13 @@ func (s *system) startServices(ctx context.Context, bin string) error {
 }
 
 func (s *system) ready() error {
-	answer, err := http.Get("http://" + s.admin + "/health/ready")
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/health/ready", nil)
+	if err != nil {
+		return fmt.Errorf("ask whether the gateway is ready: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask whether the gateway is ready: %w", err)
 	}

@@ -3,6 +3,7 @@ package blackbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -46,7 +47,7 @@ var hostile = []row{
 			t.Fatal(err)
 		}
 		_, err := c.conn.Next(patience)
-		if closed, ok := err.(*wsclient.CloseError); !ok || closed.Code != 1000 {
+		if closed, ok := errors.AsType[*wsclient.CloseError](err); !ok || closed.Code != 1000 {
 			t.Fatalf("got %v, want the close's answer and nothing before it", err)
 		}
 	})},

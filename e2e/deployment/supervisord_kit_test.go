@@ -132,7 +132,7 @@ func (s *supervised) kill(name string) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("supervisord did not start %s again", name)
 		}
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 	s.waitReady(name)
 }
@@ -142,7 +142,7 @@ func (s *supervised) waitReady(name string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	last := "it did not answer"
+	var last string
 	for {
 		status, body, err := harness.Get(ctx, "http://"+admins[name]+"/health/ready")
 		switch {

@@ -47,7 +47,7 @@ func (p *poster) emit(group, payload string) error {
 	if err != nil {
 		return fmt.Errorf("post an emit: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, _ := io.ReadAll(response.Body)
 	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("post an emit: HTTP %d %s", response.StatusCode, body)

@@ -57,7 +57,7 @@ func (p *Process) start(t testing.TB) {
 	if err != nil {
 		t.Fatalf("open the log of %s: %v", p.Name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	cmd := exec.Command(p.bin, p.args...)
 	cmd.Env = append(cleanEnvironment(), p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -184,7 +184,7 @@ func Get(ctx context.Context, url string) (int, string, error) {
 	if err != nil {
 		return 0, "", fmt.Errorf("ask %s: %w", url, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	var b bytes.Buffer
 	if _, err := b.ReadFrom(response.Body); err != nil {
 		return 0, "", fmt.Errorf("read %s: %w", url, err)

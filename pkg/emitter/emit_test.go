@@ -122,7 +122,7 @@ belfry_emitter_events_total{outcome="unroutable"} 0
 func TestNoQueueIsUnroutable(t *testing.T) {
 	broker := membus.New()
 	bus := broker.Open("worker")
-	defer bus.Close(context.Background())
+	defer func() { _ = bus.Close(context.Background()) }()
 	if err := bus.Declare(t.Context(), amqpbus.Topology{Exchanges: []amqpbus.Exchange{{Name: amqpbus.ExchangeEmit, Kind: "topic"}}}); err != nil {
 		t.Fatal(err)
 	}

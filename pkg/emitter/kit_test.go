@@ -56,7 +56,7 @@ func receive(t testing.TB, bus amqpbus.Bus, queue string, n int) []amqpbus.Deliv
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer consumer.Close()
+	defer func() { _ = consumer.Close() }()
 	var all []amqpbus.Delivery
 	for len(all) < n {
 		got, err := consumer.Receive(ctx, n-len(all))

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"testing"
 	"unicode/utf8"
@@ -46,7 +47,7 @@ func FuzzDecodeClientMessage(f *testing.F) {
 		}
 		if err := json.Unmarshal(top["groups"], &other.Groups); err != nil {
 			// Only numbers beyond float64 part the two decoders.
-			if _, isType := err.(*json.UnmarshalTypeError); !isType {
+			if _, isType := errors.AsType[*json.UnmarshalTypeError](err); !isType {
 				t.Fatalf("encoding/json: %v", err)
 			}
 		}

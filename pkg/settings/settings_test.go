@@ -23,7 +23,7 @@ func clean(t *testing.T) {
 	for _, entry := range os.Environ() {
 		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "BELFRY_") {
 			t.Setenv(name, value) // so that it comes back
-			os.Unsetenv(name)
+			_ = os.Unsetenv(name)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func TestUnknownVariableIsRefusedWithTheNearestName(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), name+" ") || !strings.Contains(err.Error(), "did you mean "+want+"?") {
 			t.Errorf("%s: %v", name, err)
 		}
-		os.Unsetenv(name)
+		_ = os.Unsetenv(name)
 	}
 }
 

@@ -85,10 +85,10 @@ func Run(ctx context.Context, o Options) error {
 
 // rest waits before the next attempt.
 func (l *listener) rest(ctx context.Context, cause error) error {
-	pause := l.pause/2 + rand.N(l.pause/2+1) //nolint:gosec // jitter, not a secret
+	pause := l.pause/2 + rand.N(l.pause/2+1) // jitter, not a secret
 	var told later
 	if errors.As(cause, &told) {
-		pause = told.after + rand.N(l.pause) //nolint:gosec // jitter, not a secret
+		pause = told.after + rand.N(l.pause) // jitter, not a secret
 	}
 	l.pause = min(2*l.pause, longestPause)
 	l.Say("%v; trying again in %v", cause, pause.Round(10*time.Millisecond))

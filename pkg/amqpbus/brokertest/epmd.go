@@ -19,7 +19,7 @@ func (n *Node) endPortMapper() {
 			return // nobody listens: it has ended, or was never started
 		}
 		_ = c.Close()
-		cmd := exec.Command("epmd", "-kill") //nolint:noctx // it talks to its own daemon and ends at once
+		cmd := exec.Command("epmd", "-kill") // it talks to its own daemon and ends at once
 		cmd.Env = n.environment()
 		_ = cmd.Run()
 		<-tick.C

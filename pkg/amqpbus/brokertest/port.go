@@ -30,7 +30,7 @@ func FreePort() (int, error) {
 	defer given.Unlock()
 	var last error
 	for range 100 {
-		port := firstPort + rand.IntN(lastPort-firstPort+1) //nolint:gosec // a port is no secret
+		port := firstPort + rand.IntN(lastPort-firstPort+1) // a port is no secret
 		if given.ports[port] {
 			continue
 		}

@@ -129,7 +129,7 @@ func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancel
 			verdict = amqpbus.ErrCancelled
 			go func() { _ = c.ch.Close() }() // what was not acked goes back
 		}
-	case <-lost:
+	case _ = <-lost: // why it ended is said where the link is
 	}
 	if c.bus.ctx.Err() != nil {
 		verdict = amqpbus.ErrClosed

@@ -57,7 +57,7 @@ func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 	}
 	lost := ch.NotifyClose(make(chan *amqp.Error, 1))
 	go func() {
-		<-lost
+		_ = <-lost // why it ended is said where the link is
 		close(p.ended)
 	}()
 	go p.settle()

@@ -13,7 +13,7 @@ import (
 	"belfry/services/gateway/wsconn"
 )
 
-// ErrDraining: the gateway is stopping and takes no more connections.
+// ErrDraining says that the gateway is stopping and takes no more connections.
 var ErrDraining = errors.New("the gateway is draining")
 
 // Owner closes a connection in an orderly way. Close must not block and must

@@ -150,7 +150,7 @@ func (r *Relay) serve(ctx context.Context, name string, once func(context.Contex
 			return
 		}
 		r.log.Warn("interrupted, opening anew", zap.String("loop", name), zap.Error(err))
-		pause(ctx, 50*time.Millisecond+rand.N(200*time.Millisecond)) //nolint:gosec // jitter, not a secret
+		pause(ctx, 50*time.Millisecond+rand.N(200*time.Millisecond)) // jitter, not a secret
 	}
 }
 

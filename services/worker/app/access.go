@@ -89,7 +89,7 @@ func secretOf(variable, path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator's own configuration names the path
+	text, err := os.ReadFile(path) // the operator's own configuration names the path
 	if err != nil {
 		return "", named(variable, err)
 	}

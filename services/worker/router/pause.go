@@ -10,7 +10,7 @@ import (
 // pause waits before something is opened again: 100 to 300 ms, so that the
 // workers of an installation do not come back in step.
 func (r *Router) pause(ctx context.Context) {
-	t := time.NewTimer(100*time.Millisecond + rand.N(200*time.Millisecond)) //nolint:gosec // jitter, not a secret
+	t := time.NewTimer(100*time.Millisecond + rand.N(200*time.Millisecond)) // jitter, not a secret
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -147,7 +147,7 @@ func (s *Sessions) run(ctx context.Context) {
 			backoff = minBackoff
 		}
 		s.logger.Info("session consumer ended, opening another", zap.Error(err))
-		wait(ctx, backoff/2+rand.N(backoff/2)) //nolint:gosec // jitter, not a secret
+		wait(ctx, backoff/2+rand.N(backoff/2)) // jitter, not a secret
 		backoff = min(2*backoff, maxBackoff)
 	}
 }

@@ -50,7 +50,7 @@ func (s *shard) owe(cause Cause) {
 	}
 }
 
-// ErrShard: a message names a shard that this installation does not have, so
+// ErrShard says that a message names a shard that this installation does not have, so
 // its sender is configured with another number of them.
 var ErrShard = errors.New("the shard does not exist here")
 

@@ -31,6 +31,8 @@ pika || need python3-pika 'the foreign AMQP client that emits in a test'
 program nginx || need nginx 'TLS in front of the gateways, with the shipped configuration'
 program openssl || need openssl 'a certificate for it'
 program supervisord || need supervisor 'the shipped configuration for production, started'
+program docker-compose || need docker-compose 'reads docker-compose.yml; no engine is needed'
+program foreman || need ruby-foreman 'runs the Procfile'
 if ! command -v gcc >/dev/null || ! compiles; then
 	need gcc 'the race detector is linked with it'
 	need libc6-dev 'its headers'

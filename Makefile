@@ -1,5 +1,5 @@
-# Belfry's commands. `make help` lists them. Two need nothing but Go, git and
-# make: `make dev` and `make test-short`. `make test` installs what it needs
+# Belfry's commands. `make help` lists them. Three need nothing but Go, git and
+# make: `make dev`, `make demo` and `make test-short`. `make test` installs what it needs
 # through apt, and says what.
 
 SHELL := bash
@@ -14,7 +14,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X belfry/pkg/daemon.Version=$(VERSION)
 FUZZTIME ?= 20s
 
-.PHONY: help dev up down build test test-short check fmt lint bench fuzz docs clean
+.PHONY: help dev demo up down build test test-short check fmt lint bench fuzz docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,15 @@ up: ## the same as separate processes beside a RabbitMQ, in containers
 down: ## stop what `make up` started
 	docker compose down
 
-build: ## bin/gateway, bin/worker, bin/belfry: static
+demo: build ## the example application with a Belfry of its own: a page to log in to
+	@exec bin/tower demo
+
+build: ## bin/gateway, bin/worker, bin/belfry, and the example bin/tower: static
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gateway ./services/gateway
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/worker ./services/worker
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/tower ./examples/tower
 
 test: ## all tests, with a private RabbitMQ; installs what is missing through apt
 	@scripts/test.sh

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v3"
+	"go.uber.org/zap"
+
+	"belfry/pkg/emitter"
+)
+
+// minSecret is the least length of a secret in bytes (RFC 7518 3.2 for HS256).
+const minSecret = 32
+
+// tokenLife is how long a websocket token is valid: the page fetches a new one
+// for each connection.
+const tokenLife = 5 * time.Minute
+
+// Variables that Belfry's programs read too keep their names, so that one
+// environment serves all.
+func flags() []cli.Flag {
+	env := cli.EnvVars
+	return []cli.Flag{
+		&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8050", Sources: env("TOWER_LISTEN"), Usage: "`address` of the API and the page"},
+		&cli.StringFlag{Name: "database", Value: "tower.db", Sources: env("TOWER_DATABASE"), Usage: "SQLite `file`; :memory: keeps nothing"},
+		&cli.IntFlag{Name: "session-limit", Value: 2, Sources: env("TOWER_SESSION_LIMIT"), Usage: "sessions of one user; a login above it ends the oldest"},
+		&cli.StringFlag{Name: "websocket-url", Sources: env("TOWER_WEBSOCKET_URL"), Usage: "where the page finds the gateway; empty: /websocket of its own address"},
+		&cli.BoolFlag{Name: "demo-users", Sources: env("TOWER_DEMO_USERS"), Usage: "make the users admin and alice, with their names as passwords"},
+	}
+}
+
+func serveCommand() *cli.Command {
+	env := cli.EnvVars
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "run the application beside Belfry",
+		Description: "Example:\n  BELFRY_AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ BELFRY_JWT_SECRET_FILE=jwt.secret \\\n" +
+			"  BELFRY_AUTHORIZE_SECRET_FILE=authorize.secret tower serve --demo-users",
+		Flags: append(flags(),
+			&cli.StringFlag{Name: "amqp-url", Required: true, Sources: env("BELFRY_AMQP_URL"), Usage: "where events go: amqp://, amqps://, or embedded:// for `belfry dev`", HideDefault: true},
+			&cli.BoolFlag{Name: "amqp-insecure", Sources: env("BELFRY_AMQP_INSECURE"), Usage: "allow a broker on another host without TLS"},
+			&cli.IntFlag{Name: "shards", Value: 1, Sources: env("BELFRY_SHARDS"), Usage: "shards of the installation"},
+			&cli.StringFlag{Name: "token-key-file", Required: true, Sources: env("BELFRY_JWT_SECRET_FILE"), Usage: "`file` with the secret that signs tokens, the worker's too"},
+			&cli.StringFlag{Name: "authorize-secret-file", Required: true, Sources: env("BELFRY_AUTHORIZE_SECRET_FILE"), Usage: "`file` with what the worker sends with its question"},
+		),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			key, err := secret("BELFRY_JWT_SECRET_FILE", c.String("token-key-file"))
+			if err != nil {
+				return err
+			}
+			authorize, err := secret("BELFRY_AUTHORIZE_SECRET_FILE", c.String("authorize-secret-file"))
+			if err != nil {
+				return err
+			}
+			log, err := logger()
+			if err != nil {
+				return err
+			}
+			return serve(ctx, settings{
+				Listen: c.String("listen"), Database: c.String("database"), SessionLimit: c.Int("session-limit"),
+				WebSocketURL: c.String("websocket-url"), DemoUsers: c.Bool("demo-users"),
+				TokenKey: key, AuthorizeSecret: string(authorize),
+				Emitter: emitter.Options{
+					URL: c.String("amqp-url"), Insecure: c.Bool("amqp-insecure"), Shards: c.Int("shards"),
+					Name: "tower", Quiet: true, Logger: log,
+				},
+			}, log)
+		},
+	}
+}
+
+func logger() (*zap.Logger, error) {
+	log, err := zap.NewProduction()
+	if err != nil {
+		return nil, fmt.Errorf("make the logger: %w", err)
+	}
+	return log, nil
+}
+
+// secret reads a file, without the line break at its end.
+func secret(variable, path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	if text = bytes.TrimRight(text, "\r\n"); len(text) < minSecret {
+		return nil, fmt.Errorf("%s: %s has %d bytes: write at least %d, as with `openssl rand -hex 32`", variable, path, len(text), minSecret)
+	}
+	return text, nil
+}
+
+var errLimit = errors.New("--session-limit (TOWER_SESSION_LIMIT) must be at least 1")

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/examples/tower/api"
+	"belfry/examples/tower/runner"
+	"belfry/examples/tower/store"
+	"belfry/examples/tower/web"
+	"belfry/pkg/emitter"
+)
+
+// stopWithin bounds the end: requests, jobs, the last events.
+const stopWithin = 8 * time.Second
+
+// settings is what a server needs.
+type settings struct {
+	Listen, Database, WebSocketURL string
+	SessionLimit                   int
+	DemoUsers                      bool
+	TokenKey                       []byte
+	AuthorizeSecret                string
+	Emitter                        emitter.Options
+}
+
+// demoUsers may log in with their names as passwords. The first sees every job.
+var demoUsers = []string{"admin", "alice"}
+
+// serve runs the application until ctx ends.
+func serve(ctx context.Context, s settings, log *zap.Logger) (err error) {
+	if s.SessionLimit < 1 {
+		return errLimit
+	}
+	db, err := store.Open(ctx, s.Database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if s.DemoUsers {
+		for i, name := range demoUsers {
+			if err := db.EnsureUser(ctx, name, name, i == 0); err != nil {
+				return err
+			}
+		}
+	}
+	events, err := emitter.Open(s.Emitter)
+	if err != nil {
+		return err
+	}
+	emit := func(ctx context.Context, group string, payload []byte) {
+		_ = events.Emit(ctx, group, payload) // quiet: it logs and counts by itself
+	}
+	jobs := runner.New(db, emit, log)
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s (--listen, TOWER_LISTEN): %w", s.Listen, err)
+	}
+	server := &http.Server{
+		ReadHeaderTimeout: 10 * time.Second,
+		Handler: api.New(api.Options{
+			Store: db, Runner: jobs, Emit: emit, Log: log,
+			TokenKey: s.TokenKey, TokenLife: tokenLife, AuthorizeSecret: s.AuthorizeSecret,
+			SessionLimit: s.SessionLimit, WebSocketURL: s.WebSocketURL, Web: web.Handler(),
+		}),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("tower started", zap.Stringer("listen", listener.Addr()))
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+		err = fmt.Errorf("serve: %w", err)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	err = errors.Join(err, server.Shutdown(last))
+	jobs.Stop()
+	if flushed := events.Close(last); flushed != nil {
+		log.Warn("the last events were not confirmed", zap.Error(flushed))
+	}
+	return err
+}

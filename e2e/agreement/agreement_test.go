@@ -52,16 +52,26 @@ var facts = []fact{
 		{supervisorFile, "BELFRY_LISTEN=", "BELFRY_LISTEN_ADDRESS="},
 		{composeFile, "BELFRY_TOKENS_FILE", "BELFRY_TOKEN_FILE"},
 		{supervisorFile, "BELFRY_NAME=worker", "BELFRY_LISTEN=:1 BELFRY_NAME=worker"},
+		{envFile, "BELFRY_USER_CLAIM", "BELFRY_JWT_USER_CLAIM"},
+		{envFile, "TOWER_DATABASE", "TOWER_DB"},
 	}},
 	{"programs are where they are installed", programs, []mutation{
 		{gatewayUnit, "ExecStart=/usr/bin/belfry-gateway", "ExecStart=/usr/local/bin/gateway"},
 		{supervisorFile, "exec /usr/bin/belfry-worker", "exec /usr/bin/worker"},
 		{gatewayUnit, "EnvironmentFile=/etc/belfry/gateway.env", "EnvironmentFile=/etc/default/belfry"},
 		{procFile, "worker: bin/worker", "worker: bin/work"},
+		{procFile, "api: bin/tower serve", "api: cd bin && ./tower serve --port $PORT"},
 	}},
 	{"a gateway may open as many files as it takes connections", descriptors, []mutation{
 		{gatewayUnit, "LimitNOFILE=200000", "LimitNOFILE=20000"},
 		{supervisorFile, "minfds=200000", "minfds=1024"},
+	}},
+	{"development has one broker, and nginx asks the application where it listens", development, []mutation{
+		{envFile, "127.0.0.1:5673", "127.0.0.1:5672"},
+		{brokerScript, "RABBITMQ_NODE_PORT=5673", "RABBITMQ_NODE_PORT=5672"},
+		{nginxHTTP, "server 127.0.0.1:8050", "server 127.0.0.1:8059"},
+		{towerFile, `Value: "127.0.0.1:8050"`, `Value: "127.0.0.1:8000"`},
+		{envFile, "http://127.0.0.1:8050/internal", "http://127.0.0.1:8059/internal"},
 	}},
 	{"the broker has the users that the containers log in as", users, []mutation{
 		{composeFile, "amqp://belfry-worker:", "amqp://worker:"},

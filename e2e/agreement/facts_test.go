@@ -219,7 +219,13 @@ func variables(f files) error {
 		{"compose, worker", service(f, "worker"), ofWorker},
 		{"compose", f[composeFile], settings.Known()},
 		{"Dockerfile", f[dockerFile], settings.Known()},
+		{".env", f[envFile], settings.Known()},
 	} {
+		for _, name := range regexp.MustCompile(`TOWER_[A-Z_]+`).FindAllString(look.text, -1) {
+			if !strings.Contains(f[towerFile], `"`+name+`"`) {
+				return fmt.Errorf("%s sets %s, which the example does not read", look.what, name)
+			}
+		}
 		for _, name := range regexp.MustCompile(`BELFRY_[A-Z_]+`).FindAllString(look.text, -1) {
 			if !slices.Contains(look.known, name) {
 				return fmt.Errorf("%s sets %s, which the program does not read", look.what, name)
@@ -229,7 +235,43 @@ func variables(f files) error {
 	return nil
 }
 
+func development(f files) error {
+	api, err := one(f[nginxHTTP], `upstream belfry_api \{\s*server 127\.0\.0\.1:(\d+)`)
+	if err != nil {
+		return err
+	}
+	for _, look := range []struct{ what, text, pattern, want string }{
+		{"the broker's node", f[brokerScript], `RABBITMQ_NODE_PORT=(\d+)`, "5673"},
+		{"the broker's configuration", f[brokerScript], `listeners\.tcp\.default = 127\.0\.0\.1:(\d+)`, "5673"},
+		{".env, the broker", f[envFile], `BELFRY_AMQP_URL=amqp://guest:guest@127\.0\.0\.1:(\d+)/`, "5673"},
+		{"the example's default", f[towerFile], `Name: "listen", Value: "127\.0\.0\.1:(\d+)"`, api},
+		{".env, the application", f[envFile], `BELFRY_AUTHORIZE_URL=http://127\.0\.0\.1:(\d+)/`, api},
+	} {
+		if got, err := one(look.text, look.pattern); err != nil || got != look.want {
+			return fmt.Errorf("%s has port %q, the others have %s (%v)", look.what, got, look.want, err)
+		}
+	}
+	return nil
+}
+
+// one returns the only match.
+func one(text, pattern string) (match string, err error) {
+	found, err := find(text, pattern)
+	if err != nil {
+		return "", err
+	}
+	if len(found) > 1 {
+		return "", fmt.Errorf("%d matches of %s", len(found), pattern)
+	}
+	return found[0], nil
+}
+
 func programs(f files) error {
+	for line := range strings.Lines(f[procFile]) {
+		if !regexp.MustCompile(`^[a-z]+: [a-z/]+( serve)?\n$`).MatchString(line) {
+			return fmt.Errorf("the Procfile's line %q is more than a name and a command", line)
+		}
+	}
 	built, err := find(f[makeFile], `go build .* -o (bin/\w+)`)
 	if err != nil {
 		return err

@@ -26,12 +26,17 @@ const (
 	nginxLocations = "deploy/nginx/locations.conf"
 	nginxProd      = "deploy/nginx/production.conf"
 	nginxDev       = "deploy/nginx/development.conf"
+	envFile        = ".env"
+	brokerScript   = "deploy/development/broker"
+	nginxScript    = "deploy/development/nginx"
+	towerFile      = "examples/tower/serve.go"
 	brokerFile     = "deploy/rabbitmq/definitions.json"
 )
 
 var all = []string{
 	composeFile, dockerFile, makeFile, procFile, supervisorFile, gatewayUnit, workerUnit,
 	nginxHTTP, nginxLocations, nginxProd, nginxDev, brokerFile,
+	envFile, brokerScript, nginxScript, towerFile,
 }
 
 func read(t *testing.T) files {

@@ -22,17 +22,19 @@ type supervised struct {
 	conf string
 }
 
-// admins are the admin listeners that the file gives.
-var admins = map[string]string{
-	"belfry-gateway:belfry-gateway-1": "127.0.0.1:9051",
-	"belfry-gateway:belfry-gateway-2": "127.0.0.1:9052",
-	"belfry-worker:belfry-worker-1":   "127.0.0.1:9061",
-	"belfry-worker:belfry-worker-2":   "127.0.0.1:9062",
+// health is where the programs, with the ports that the file gives, say that
+// they are ready.
+var health = map[string]string{
+	"belfry-api":                      "http://127.0.0.1:8050/health",
+	"belfry-gateway:belfry-gateway-1": "http://127.0.0.1:9051/health/ready",
+	"belfry-gateway:belfry-gateway-2": "http://127.0.0.1:9052/health/ready",
+	"belfry-worker:belfry-worker-1":   "http://127.0.0.1:9061/health/ready",
+	"belfry-worker:belfry-worker-2":   "http://127.0.0.1:9062/health/ready",
 }
 
 // programs in the order in which a release restarts them.
 var programs = []string{
-	"belfry-worker:belfry-worker-1", "belfry-worker:belfry-worker-2",
+	"belfry-worker:belfry-worker-1", "belfry-worker:belfry-worker-2", "belfry-api",
 	"belfry-gateway:belfry-gateway-1", "belfry-gateway:belfry-gateway-2",
 }
 
@@ -57,12 +59,16 @@ func supervise(t *testing.T, broker *harness.Broker) *supervised {
 	files := map[string]string{
 		"etc/gateway.env": common + "BELFRY_TRUSTED_PROXIES=127.0.0.1\nBELFRY_MAX_PER_USER=1000\n",
 		"etc/worker.env":  common + "BELFRY_TOKENS_FILE=" + tokens + "\nBELFRY_POLICY_FILE=" + policy + "\n",
+		"etc/api.env": common + "BELFRY_JWT_SECRET_FILE=" + filepath.Join(root, "deploy", "development", "jwt.secret") +
+			"\nBELFRY_AUTHORIZE_SECRET_FILE=" + filepath.Join(root, "deploy", "development", "authorize.secret") +
+			"\nTOWER_DATABASE=" + filepath.Join(dir, "tower.db") + "\n",
 		"etc/supervisord.conf": strings.NewReplacer(
 			"/etc/belfry", filepath.Join(dir, "etc"),
 			"/run/belfry", filepath.Join(dir, "run"),
 			"/var/log/belfry", filepath.Join(dir, "log"),
 			"/usr/bin/belfry-gateway", harness.Binary(t, "gateway"),
 			"/usr/bin/belfry-worker", harness.Binary(t, "worker"),
+			"/usr/bin/belfry-tower", harness.Binary(t, "tower"),
 			"user=belfry\n", "",
 			"minfds=200000", "minfds=4096",
 		).Replace(string(shipped)),
@@ -137,14 +143,14 @@ func (s *supervised) kill(name string) {
 	s.waitReady(name)
 }
 
-// waitReady waits until a program's admin listener says so.
+// waitReady waits until a program says that it is.
 func (s *supervised) waitReady(name string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var last string
 	for {
-		status, body, err := harness.Get(ctx, "http://"+admins[name]+"/health/ready")
+		status, body, err := harness.Get(ctx, health[name])
 		switch {
 		case err == nil && status == 200:
 			return

@@ -66,7 +66,7 @@ func OwnBroker(t testing.TB) *Broker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(node.Kill9)
+	t.Cleanup(node.Stop)
 	return newVhost(t, node)
 }
 

@@ -44,7 +44,7 @@ var binaries struct {
 	err  error
 }
 
-// Binary returns the path of gateway, worker or belfry, built once for each
+// Binary returns the path of gateway, worker, belfry or tower, built once for each
 // test binary. E2E_RACE=1 builds them with the race detector.
 func Binary(t testing.TB, name string) string {
 	t.Helper()
@@ -64,7 +64,7 @@ func buildAll() {
 	if binaries.dir, binaries.err = os.MkdirTemp("", "belfry-e2e-"); binaries.err != nil {
 		return
 	}
-	for name, module := range map[string]string{"gateway": "services/gateway", "worker": "services/worker", "belfry": "cmd/belfry"} {
+	for name, module := range map[string]string{"gateway": "services/gateway", "worker": "services/worker", "belfry": "cmd/belfry", "tower": "examples/tower"} {
 		args := []string{"build", "-o", filepath.Join(binaries.dir, name)}
 		if os.Getenv("E2E_RACE") != "" {
 			args = append(args, "-race")

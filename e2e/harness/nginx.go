@@ -42,19 +42,11 @@ func StartNginx(t testing.TB) *Nginx {
 	if out, err := making.CombinedOutput(); err != nil {
 		t.Fatalf("make a certificate: %v\n%s", err, out)
 	}
-	certificate, err := os.ReadFile(filepath.Join(root, "tmp", "nginx", "certificate.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(certificate) {
-		t.Fatal("tmp/nginx/certificate.pem is no certificate: remove it, and it is made again")
-	}
 	bin, err := exec.LookPath("nginx")
 	if err != nil {
 		bin = "/usr/sbin/nginx" // not in the PATH of every user
 	}
-	n := &Nginx{Addr: nginxAddr, TLS: &tls.Config{RootCAs: pool, ServerName: "localhost"}, Prefix: t.TempDir()}
+	n := &Nginx{Addr: nginxAddr, TLS: Trust(t, filepath.Join(root, "tmp", "nginx", "certificate.pem")), Prefix: t.TempDir()}
 	p := Run(t, "nginx", bin, "-p", n.Prefix, "-e", "error.log", "-c", filepath.Join(root, "deploy", "nginx", "development.conf"))
 	deadline := time.Now().Add(10 * time.Second)
 	for {
@@ -72,6 +64,20 @@ func StartNginx(t testing.TB) *Nginx {
 			t.Fatalf("nginx does not listen: %v", err)
 		}
 	}
+}
+
+// Trust is a client's configuration that believes one certificate.
+func Trust(t testing.TB, path string) *tls.Config {
+	t.Helper()
+	certificate, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(certificate) {
+		t.Fatalf("%s is no certificate: remove it, and it is made again", path)
+	}
+	return &tls.Config{RootCAs: pool, ServerName: "localhost"}
 }
 
 // StartAPI runs an application that has nothing, where nginx looks for one.

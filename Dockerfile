@@ -1,4 +1,5 @@
-# One file, three images: build with --target gateway, worker or belfry.
+# One file, four images: build with --target gateway, worker, belfry, or tower (the
+# example application).
 # The binaries are static; the images hold nothing else but the certificates
 # that a TLS link to the broker or an application is verified with, and a wget
 # (busybox, static) for the health check.
@@ -23,6 +24,16 @@ ENTRYPOINT ["/worker"]
 FROM base AS belfry
 COPY --from=build /src/bin/belfry /belfry
 ENTRYPOINT ["/belfry"]
+
+# The example application runs real commands, so it needs a system around it.
+FROM debian:bookworm-slim AS tower
+RUN apt-get update && apt-get install -y --no-install-recommends wget && rm -rf /var/lib/apt/lists/*
+COPY --from=build /src/bin/tower /usr/bin/belfry-tower
+USER 65534:65534
+EXPOSE 8050
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/bin/belfry-tower"]
+CMD ["serve"]
 
 FROM base AS gateway
 COPY --from=build /src/bin/gateway /gateway

@@ -23,6 +23,7 @@ var facts = []fact{
 	{"a gateway listens where containers and nginx look for one", defaultPorts, []mutation{
 		{dockerFile, "EXPOSE 8051", "EXPOSE 8052"},
 		{composeFile, "8051-8059:8051", "8051-8059:8052"},
+		{nginxCompose, "server gateway:8051", "server gateway:8052"},
 		{composeFile, "http://127.0.0.1:9051/health/ready", "http://127.0.0.1:9052/health/ready"},
 	}},
 	{"nginx listens on Tower's ports", nginxPorts, []mutation{
@@ -34,8 +35,9 @@ var facts = []fact{
 		{nginxLocations, "proxy_send_timeout 75s", "proxy_send_timeout 10s"},
 	}},
 	{"nginx writes no token down", redaction, []mutation{
-		{nginxHTTP, "$request_method $uri", "$request_uri"},
-		{nginxHTTP, "'$status ", "'$http_referer $status "},
+		{nginxLog, "$request_method $uri", "$request_uri"},
+		{nginxLog, "'$status ", "'$http_referer $status "},
+		{nginxCompose, "access_log /dev/stdout belfry;", "access_log /dev/stdout combined;"},
 		{nginxLocations, "error_log /dev/null crit;", "error_log error.log error;"},
 		{nginxDev, "access_log access.log belfry;", "access_log access.log combined;"},
 	}},
@@ -45,12 +47,12 @@ var facts = []fact{
 		{gatewayUnit, "TimeoutStopSec=30", "TimeoutStopSec=20"},
 		{workerUnit, "TimeoutStopSec=15", "TimeoutStopSec=5"},
 		{composeFile, "stop_grace_period: 30s # the gateway's", "stop_grace_period: 10s # the gateway's"},
-		{composeFile, "stop_grace_period: 15s", "stop_grace_period: 10s"},
+		{composeFile, "stop_grace_period: 15s # the worker's", "stop_grace_period: 10s # the worker's"},
 		{supervisorFile, "stopsignal=TERM", "stopsignal=KILL"},
 	}},
 	{"every variable is one that the program reads", variables, []mutation{
 		{supervisorFile, "BELFRY_LISTEN=", "BELFRY_LISTEN_ADDRESS="},
-		{composeFile, "BELFRY_TOKENS_FILE", "BELFRY_TOKEN_FILE"},
+		{composeFile, "BELFRY_USER_CLAIM", "BELFRY_CLAIM"},
 		{supervisorFile, "BELFRY_NAME=worker", "BELFRY_LISTEN=:1 BELFRY_NAME=worker"},
 		{envFile, "BELFRY_USER_CLAIM", "BELFRY_JWT_USER_CLAIM"},
 		{envFile, "TOWER_DATABASE", "TOWER_DB"},

@@ -76,7 +76,8 @@ func counts(part string) (count, first int, err error) {
 func defaultPorts(f files) error {
 	listen, admin := port(fallback(gateway.Config{}, "Listen")), port(fallback(gateway.Config{}, "AdminListen"))
 	for _, look := range []struct{ file, pattern, want string }{
-		{dockerFile, `EXPOSE (\d+)`, listen},
+		{dockerFile, `(?s)AS gateway.*?EXPOSE (\d+)`, listen},
+		{nginxCompose, `server gateway:(\d+)`, listen},
 		{composeFile, `ports: \["127\.0\.0\.1:8051-8059:(\d+)"\]`, listen},
 		{composeFile, `http://127\.0\.0\.1:(\d+)/health/ready`, admin},
 		{composeFile, `BELFRY_ADMIN_LISTEN: 127\.0\.0\.1:(\d+)`, admin},
@@ -102,7 +103,7 @@ func defaultPorts(f files) error {
 }
 
 func nginxPorts(f files) error {
-	for file, want := range map[string][]string{nginxDev: {"8013", "8043"}, nginxProd: {"80", "443"}} {
+	for file, want := range map[string][]string{nginxDev: {"8013", "8043"}, nginxProd: {"80", "443"}, nginxCompose: {"8013", "8043"}} {
 		found, err := find(f[file], `(?m)^\s*listen (?:127\.0\.0\.1:)?(\d+)(?: ssl)?;`)
 		if err != nil {
 			return err
@@ -132,7 +133,7 @@ func patience(f files) error {
 }
 
 func redaction(f files) error {
-	format, err := find(f[nginxHTTP], `(?s)log_format belfry (.*?);`)
+	format, err := find(f[nginxLog], `(?s)log_format belfry (.*?);`)
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func redaction(f files) error {
 			return fmt.Errorf("the log format has %s, which may show a token", used)
 		}
 	}
-	for _, file := range []string{nginxDev, nginxProd} {
+	for _, file := range []string{nginxDev, nginxProd, nginxCompose} {
 		logs, err := find(f[file], `(?m)^\s*access_log \S+ (\w+);`)
 		if err != nil {
 			return err

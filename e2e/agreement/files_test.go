@@ -24,6 +24,8 @@ const (
 	workerUnit     = "deploy/systemd/belfry-worker.service"
 	nginxHTTP      = "deploy/nginx/http.conf"
 	nginxLocations = "deploy/nginx/locations.conf"
+	nginxLog       = "deploy/nginx/log.conf"
+	nginxCompose   = "deploy/compose/nginx.conf"
 	nginxProd      = "deploy/nginx/production.conf"
 	nginxDev       = "deploy/nginx/development.conf"
 	envFile        = ".env"
@@ -36,7 +38,7 @@ const (
 var all = []string{
 	composeFile, dockerFile, makeFile, procFile, supervisorFile, gatewayUnit, workerUnit,
 	nginxHTTP, nginxLocations, nginxProd, nginxDev, brokerFile,
-	envFile, brokerScript, nginxScript, towerFile,
+	nginxLog, nginxCompose, envFile, brokerScript, nginxScript, towerFile,
 }
 
 func read(t *testing.T) files {

@@ -42,12 +42,8 @@ func StartNginx(t testing.TB) *Nginx {
 	if out, err := making.CombinedOutput(); err != nil {
 		t.Fatalf("make a certificate: %v\n%s", err, out)
 	}
-	bin, err := exec.LookPath("nginx")
-	if err != nil {
-		bin = "/usr/sbin/nginx" // not in the PATH of every user
-	}
 	n := &Nginx{Addr: nginxAddr, TLS: Trust(t, filepath.Join(root, "tmp", "nginx", "certificate.pem")), Prefix: t.TempDir()}
-	p := Run(t, "nginx", bin, "-p", n.Prefix, "-e", "error.log", "-c", filepath.Join(root, "deploy", "nginx", "development.conf"))
+	p := Run(t, "nginx", NginxProgram(), "-p", n.Prefix, "-e", "error.log", "-c", filepath.Join(root, "deploy", "nginx", "development.conf"))
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		conn, err := net.DialTimeout("tcp", nginxAddr, time.Second)
@@ -64,6 +60,14 @@ func StartNginx(t testing.TB) *Nginx {
 			t.Fatalf("nginx does not listen: %v", err)
 		}
 	}
+}
+
+// NginxProgram is where nginx is; it is not in the PATH of every user.
+func NginxProgram() string {
+	if bin, err := exec.LookPath("nginx"); err == nil {
+		return bin
+	}
+	return "/usr/sbin/nginx"
 }
 
 // Trust is a client's configuration that believes one certificate.

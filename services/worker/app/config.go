@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"time"
 
 	"belfry/pkg/settings"
@@ -36,6 +37,7 @@ type Config struct {
 
 	PolicyFile          string        `split_words:"true" desc:"who may see which group: docs/policy.md; required"`
 	AuthorizeURL        string        `split_words:"true" desc:"address of the application, asked where the policy allows \"application\""`
+	AuthorizeInsecure   bool          `split_words:"true" default:"false" desc:"allow http:// without TLS to an application that is not on this host: the secret travels readable"`
 	AuthorizeSecretFile string        `split_words:"true" desc:"file with the secret that the application gets as a bearer token"`
 	AuthorizeTimeout    time.Duration `split_words:"true" default:"2s" desc:"bound of one question to the application; at most 4s"`
 	AuthorizeParallel   int           `split_words:"true" default:"32" desc:"questions to the application at a time, 1 to 1000"`
@@ -63,7 +65,7 @@ func (c Config) Validate() error {
 		problems = append(problems, settings.CheckFile(f.variable, f.path))
 	}
 	for _, u := range []struct{ variable, address string }{
-		{"BELFRY_JWT_KEYS_URL", c.JwtKeysURL}, {"BELFRY_INTROSPECTION_URL", c.IntrospectionURL}, {"BELFRY_AUTHORIZE_URL", c.AuthorizeURL},
+		{"BELFRY_JWT_KEYS_URL", c.JwtKeysURL}, {"BELFRY_INTROSPECTION_URL", c.IntrospectionURL},
 	} {
 		if u.address == "" {
 			continue
@@ -71,6 +73,9 @@ func (c Config) Validate() error {
 		if err := auth.CheckURL(u.address); err != nil {
 			problems = append(problems, settings.Wrong(u.variable, "cannot be used", err.Error()))
 		}
+	}
+	if c.AuthorizeURL != "" {
+		problems = append(problems, c.checkAuthorizeURL())
 	}
 	if c.PolicyFile == "" {
 		problems = append(problems, settings.Wrong("BELFRY_POLICY_FILE", "is empty", "name a policy file; configs/policy.tower.json is an example"))
@@ -91,6 +96,17 @@ func (c Config) Validate() error {
 func within(variable string, d, least, most time.Duration) error {
 	if d < least || d > most {
 		return settings.Wrong(variable, fmt.Sprintf("is %v", d), fmt.Sprintf("set %v to %v", least, most))
+	}
+	return nil
+}
+
+func (c Config) checkAuthorizeURL() error {
+	err := auth.CheckURL(c.AuthorizeURL)
+	if u, parsed := url.Parse(c.AuthorizeURL); c.AuthorizeInsecure && parsed == nil && u.Scheme == "http" && u.Host != "" && u.User == nil {
+		return nil
+	}
+	if err != nil {
+		return settings.Wrong("BELFRY_AUTHORIZE_URL", "cannot be used", err.Error()+"; BELFRY_AUTHORIZE_INSECURE=true allows http within a network that is trusted")
 	}
 	return nil
 }

@@ -40,24 +40,24 @@ func TestProcfile(t *testing.T) {
 
 	config := harness.Trust(t, filepath.Join(dir, "tmp", "nginx", "certificate.pem"))
 	const addr = "127.0.0.1:8043"
-	alice := visit(t, "https://"+addr, config, "alice")
-	job := alice.launch("count")
+	bob := visit(t, "https://"+addr, config, "bob")
+	job := bob.launch("count")
 	group := fmt.Sprintf("job_events-%d", job)
-	mine, reply := alice.watch(addr, "jobs-status_changed", group)
+	mine, reply := bob.watch(addr, "jobs-status_changed", group)
 	if !strings.Contains(reply, `"groups_joined": ["`+group+`", "jobs-status_changed"]`) {
 		t.Fatalf("the reply is %s", reply)
 	}
 
-	admin := visit(t, "https://"+addr, config, "admin")
-	theirs := admin.launch("count")
-	_, refusal := alice.watch(addr, fmt.Sprintf("job_events-%d", theirs))
+	alice := visit(t, "https://"+addr, config, "alice")
+	theirs := alice.launch("count")
+	_, refusal := bob.watch(addr, fmt.Sprintf("job_events-%d", theirs))
 	if !strings.Contains(refusal, fmt.Sprintf("access denied to channel job_events for resource id %d", theirs)) {
-		t.Errorf("alice asked for the admin's job, the reply is %s", refusal)
+		t.Errorf("bob asked for alice's job, the reply is %s", refusal)
 	}
 
-	first := alice.lines(mine, job, lineCount)
+	first := bob.lines(mine, job, lineCount)
 	var stored []struct{ Counter int }
-	alice.call(http.MethodGet, fmt.Sprintf("/api/jobs/%d/events?after=0", job), nil, &stored)
+	bob.call(http.MethodGet, fmt.Sprintf("/api/jobs/%d/events?after=0", job), nil, &stored)
 	if len(stored) != lineCount {
 		t.Errorf("the API has %d lines", len(stored))
 	}

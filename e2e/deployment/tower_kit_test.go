@@ -33,7 +33,7 @@ func visit(t *testing.T, base string, config *tls.Config, name string) *visitor 
 	transport := &http.Transport{TLSClientConfig: config}
 	t.Cleanup(transport.CloseIdleConnections)
 	v := &visitor{t: t, base: base, tls: config, client: &http.Client{Jar: jar, Transport: transport, Timeout: 10 * time.Second}}
-	v.call(http.MethodPost, "/api/login", map[string]string{"name": name, "password": name}, nil)
+	v.call(http.MethodPost, "/api/login", map[string]string{"name": name, "password": "tower"}, nil)
 	return v
 }
 

@@ -59,8 +59,8 @@ func demo(ctx context.Context, c *cli.Command) (err error) {
 	_, _ = fmt.Fprintf(c.Root().Writer, `Tower, the example application, with a Belfry of its own.
 
   page     http://%s/
-  log in   admin / admin   (sees every job)
-           alice / alice   (sees her own)
+  log in   alice / tower   (sees every job)
+           bob / tower     (sees his own)
 
 Use two browsers, or a private window, for two users. Ctrl-C ends it.
 `, c.String("listen"))

@@ -30,7 +30,7 @@ func flags() []cli.Flag {
 		&cli.StringFlag{Name: "database", Value: "tower.db", Sources: env("TOWER_DATABASE"), Usage: "SQLite `file`; :memory: keeps nothing"},
 		&cli.IntFlag{Name: "session-limit", Value: 2, Sources: env("TOWER_SESSION_LIMIT"), Usage: "sessions of one user; a login above it ends the oldest"},
 		&cli.StringFlag{Name: "websocket-url", Sources: env("TOWER_WEBSOCKET_URL"), Usage: "where the page finds the gateway; empty: /websocket of its own address"},
-		&cli.BoolFlag{Name: "demo-users", Sources: env("TOWER_DEMO_USERS"), Usage: "make the users admin and alice, with their names as passwords"},
+		&cli.BoolFlag{Name: "demo-users", Sources: env("TOWER_DEMO_USERS"), Usage: "make the users alice, who sees every job, and bob; the password of both is tower"},
 	}
 }
 

@@ -30,8 +30,10 @@ type settings struct {
 	Emitter                        emitter.Options
 }
 
-// demoUsers may log in with their names as passwords. The first sees every job.
-var demoUsers = []string{"admin", "alice"}
+// demoUsers may log in with demoPassword. The first sees every job.
+var demoUsers = []string{"alice", "bob"}
+
+const demoPassword = "tower"
 
 // serve runs the application until ctx ends.
 func serve(ctx context.Context, s settings, log *zap.Logger) (err error) {
@@ -45,7 +47,7 @@ func serve(ctx context.Context, s settings, log *zap.Logger) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if s.DemoUsers {
 		for i, name := range demoUsers {
-			if err := db.EnsureUser(ctx, name, name, i == 0); err != nil {
+			if err := db.EnsureUser(ctx, name, demoPassword, i == 0); err != nil {
 				return err
 			}
 		}

@@ -23,7 +23,9 @@ compiles() {
 
 broker() { compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server' >/dev/null || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 pika() { /usr/bin/python3 -c 'import pika' >/dev/null 2>&1; }
+kombu() { /usr/bin/python3 -c 'import kombu' >/dev/null 2>&1; }
 
+kombu || need python3-kombu 'the other AMQP library of the Python emitter'
 program() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
 
 broker || need rabbitmq-server 'a private broker for the tests'
@@ -33,6 +35,9 @@ program openssl || need openssl 'a certificate for it'
 program supervisord || need supervisor 'the shipped configuration for production, started'
 program docker-compose || need docker-compose 'reads docker-compose.yml; no engine is needed'
 program foreman || need ruby-foreman 'runs the Procfile'
+program node || need nodejs 'the browser client, built and tested'
+program npm || need npm 'its dependencies for tests'
+[ -x /usr/bin/chromium ] || need chromium 'the example application, in a real browser'
 if ! command -v gcc >/dev/null || ! compiles; then
 	need gcc 'the race detector is linked with it'
 	need libc6-dev 'its headers'
@@ -62,7 +67,7 @@ fi
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install
 
-broker && pika && compiles || {
+broker && pika && kombu && compiles || {
 	echo "apt installed the packages, but something of them is still not found." >&2
 	exit 1
 }

@@ -58,6 +58,11 @@ for module in $(scripts/modules.sh); do
 	cd "$root" || exit 1
 done
 
+if [ "$short" = false ]; then
+	run clients/js scripts/browser-clients.sh client
+	run examples/tower/browser scripts/browser-clients.sh tower
+fi
+
 echo
 printf '%s\n' "${results[@]}"
 if [ "$status" -ne 0 ]; then echo "FAILED"; else echo "all passed in $SECONDS s"; fi

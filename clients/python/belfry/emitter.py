@@ -77,6 +77,12 @@ class Emitter:
         with self._lock:
             self._drop()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def _publish(self, group, body, message_id):
         """Publishes, and again with the same id when the link was lost."""
         deadline = time.monotonic() + self.timeout

@@ -8,6 +8,7 @@ require (
 	belfry/pkg/protocol v0.0.0
 	belfry/pkg/settings v0.0.0
 	belfry/pkg/tracing v0.0.0
+	github.com/coder/websocket v1.8.15
 	github.com/prometheus/client_golang v1.25.0
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.28.0

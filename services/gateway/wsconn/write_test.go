@@ -1,0 +1,134 @@
+package wsconn
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestASlowReaderIsClosed fills the outbox of a client that does not read. What
+// it reads afterwards is whole frames in order, and then the reason.
+func TestASlowReaderIsClosed(t *testing.T) {
+	slow := new(atomic.Int64)
+	s := serve(t, Options{Outbox: 64 << 10, SendBuffer: 4 << 10, Slow: slow})
+	p, c := dial(t, s)
+	_ = p.raw.SetReadBuffer(4 << 10)
+	text := strings.Repeat("x", 4000)
+	sent := 0
+	for ; c.Send(FrameText(fmt.Appendf(nil, "%d %s", sent, text))); sent++ {
+		if sent > 100_000 {
+			t.Fatal("the outbox has no bound")
+		}
+	}
+	if got := c.Ending(); got != by(4408) {
+		t.Fatalf("it ended as %+v", got)
+	}
+	for read := 0; ; read++ {
+		got, err := p.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == "close 4408" {
+			t.Logf("%d frames taken, %d read", sent, read)
+			break
+		}
+		if want := fmt.Sprintf("text %d %s", read, text); got != want {
+			t.Fatalf("frame %d is %.30q", read, got)
+		}
+	}
+	_ = p.raw.Close()
+	if got := s.ending(t); got != by(4408) {
+		t.Errorf("it ended as %+v", got)
+	}
+	until(t, "the slow writer to end", func() bool { return slow.Load() == 0 })
+}
+
+// TestAPausingReaderLosesNothing reads late, but before the bound.
+func TestAPausingReaderLosesNothing(t *testing.T) {
+	s := serve(t, Options{Outbox: 8 << 20, SendBuffer: 4 << 10})
+	p, c := dial(t, s)
+	text := strings.Repeat("y", 2000)
+	const frames = 2000
+	for i := range frames {
+		if !c.Send(FrameText(fmt.Appendf(nil, "%d %s", i, text))) {
+			t.Fatalf("frame %d was not taken", i)
+		}
+	}
+	for i := range frames {
+		p.expect(fmt.Sprintf("text %d %s", i, text))
+	}
+	until(t, "the outbox to be empty", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.waiting == 0 && len(c.queue) == 0 && !c.slow
+	})
+	p.write(closing(1000, ""))
+	p.expect("close 1000")
+	s.ending(t)
+}
+
+// TestManyWriters send at once: frames stay whole, and each writer's order is kept.
+func TestManyWriters(t *testing.T) {
+	s := serve(t, Options{Outbox: 64 << 20, SendBuffer: 4 << 10})
+	p, c := dial(t, s)
+	const writers, each = 8, 500
+	var running sync.WaitGroup
+	for w := range writers {
+		running.Go(func() {
+			for i := range each {
+				row := FrameText(fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("z", i)))
+				if i%2 == 0 {
+					c.Send(row)
+				} else {
+					c.Push(row)
+					c.Flush()
+				}
+			}
+		})
+	}
+	next := [writers]int{}
+	for range writers * each {
+		text, err := p.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w, i int
+		var rest string
+		if _, err := fmt.Sscanf(text, "text %d %d %s", &w, &i, &rest); i > 0 && err != nil {
+			t.Fatalf("%.40q: %v", text, err)
+		}
+		if i != next[w] || len(rest) != i {
+			t.Fatalf("writer %d: got %d with %d bytes, want %d", w, i, len(rest), next[w])
+		}
+		next[w]++
+	}
+	running.Wait()
+	p.write(closing(1000, ""))
+	p.expect("close 1000")
+	s.ending(t)
+}
+
+// TestAClientThatNeverAnswersTheClose is left after the time for it.
+func TestAClientThatNeverAnswersTheClose(t *testing.T) {
+	s := serve(t, Options{CloseTimeout: 50 * time.Millisecond})
+	p, c := dial(t, s)
+	c.Close(1001, "")
+	p.expect("close 1001")
+	if got := s.ending(t); got != by(1001) {
+		t.Errorf("it ended as %+v", got)
+	}
+}
+
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		<-time.After(time.Millisecond)
+	}
+}

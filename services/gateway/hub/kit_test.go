@@ -23,7 +23,7 @@ type rig struct {
 	hub    *Hub
 	server *httptest.Server
 	conns  chan *Conn
-	done   sync.WaitGroup
+	served sync.WaitGroup // one per dial
 }
 
 func newRig(t *testing.T) *rig {
@@ -33,6 +33,7 @@ func newRig(t *testing.T) *rig {
 		out, err := wsconn.Accept(w, request, &o)
 		if err != nil {
 			t.Errorf("accept: %v", err)
+			r.served.Done()
 			return
 		}
 		c, err := r.hub.Add(r.hub.NextID(), out, out, wsconn.FrameText([]byte("first")))
@@ -42,7 +43,8 @@ func newRig(t *testing.T) *rig {
 			out.Flush()
 			r.conns <- c
 		}
-		r.done.Go(func() {
+		go func() {
+			defer r.served.Done()
 			for {
 				if _, err := out.Read(); err != nil {
 					end := out.Finish()
@@ -52,7 +54,7 @@ func newRig(t *testing.T) *rig {
 					return
 				}
 			}
-		})
+		}()
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan struct{})
@@ -61,7 +63,7 @@ func newRig(t *testing.T) *rig {
 		for _, c := range r.hub.all() {
 			c.out.CloseNow()
 		}
-		r.done.Wait()
+		r.served.Wait()
 		cancel()
 		<-running
 		r.server.Close()
@@ -88,6 +90,7 @@ func (r *rig) dial() *websocket.Conn {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	r.served.Add(1)
 	ws, _, err := websocket.Dial(ctx, r.server.URL, &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
 	if err != nil {
 		r.Fatal(err)

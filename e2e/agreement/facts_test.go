@@ -248,8 +248,12 @@ func development(f files) error {
 		{"the example's default", f[towerFile], `Name: "listen", Value: "127\.0\.0\.1:(\d+)"`, api},
 		{".env, the application", f[envFile], `BELFRY_AUTHORIZE_URL=http://127\.0\.0\.1:(\d+)/`, api},
 	} {
-		if got, err := one(look.text, look.pattern); err != nil || got != look.want {
-			return fmt.Errorf("%s has port %q, the others have %s (%v)", look.what, got, look.want, err)
+		got, err := one(look.text, look.pattern)
+		if err != nil {
+			return fmt.Errorf("%s: %w", look.what, err)
+		}
+		if got != look.want {
+			return fmt.Errorf("%s has port %s, the others have %s", look.what, got, look.want)
 		}
 	}
 	return nil

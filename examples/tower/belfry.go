@@ -51,7 +51,7 @@ func (b *belfry) run(ctx context.Context) error {
 		return fmt.Errorf("open belfry's log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.CommandContext(ctx, b.program, "dev")
+	cmd := exec.CommandContext(ctx, b.program, "dev") //nolint:gosec // the program that make built
 	cmd.Env, cmd.Stdout, cmd.Stderr = b.env, log, log
 	// Ctrl-C is for this process, which stops the child in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}

@@ -125,8 +125,7 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) {
 	if ended > 0 {
 		a.Emit(r.Context(), "control-limit_reached_"+strconv.FormatInt(u.ID, 10), []byte(`{"group_name":"control","reason":"limit_reached"}`))
 	}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", HttpOnly: true,
-		SameSite: http.SameSiteStrictMode, Secure: r.Header.Get("X-Forwarded-Proto") == "https"})
+	setSession(w, r, token, 0)
 	write(w, http.StatusOK, u)
 }
 
@@ -137,9 +136,17 @@ func (a *api) logout(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: r.Header.Get("X-Forwarded-Proto") == "https"})
+	setSession(w, r, "", -1)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// setSession sets the session's cookie; age is in seconds, 0 lasts as long as
+// the browser, below 0 removes it.
+func setSession(w http.ResponseWriter, r *http.Request, token string, age int) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever nginx speaks TLS; plain HTTP is the demonstration on loopback
+		Name: sessionCookie, Value: token, Path: "/", MaxAge: age, HttpOnly: true,
+		SameSite: http.SameSiteStrictMode, Secure: r.Header.Get("X-Forwarded-Proto") == "https",
+	})
 }
 
 func (a *api) me(w http.ResponseWriter, _ *http.Request, u store.User) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -173,7 +174,12 @@ func TestLoginRefusesWhatIsWrong(t *testing.T) {
 
 func TestAForeignPagesFormIsRefused(t *testing.T) {
 	tw := start(t)
-	answer, err := http.Post(tw.URL+"/api/login", "text/plain", bytes.NewReader([]byte(`{"name":"bob","password":"secret bob"}`)))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tw.URL+"/api/login", strings.NewReader(`{"name":"bob","password":"secret bob"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "text/plain")
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

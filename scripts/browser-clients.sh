@@ -2,8 +2,8 @@
 # Tests what runs in browsers: the JavaScript client (types, size, package), and
 # the example application in headless Chromium. `make test` calls it.
 #
-#   scripts/browser-clients.sh client    clients/js
-#   scripts/browser-clients.sh tower     examples/tower/browser, after make build
+#   scripts/browser-clients.sh client    clients/js, also against a real gateway
+#   scripts/browser-clients.sh tower     examples/tower/browser
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,6 +18,7 @@ fi
 
 case "${1:-}" in
 client)
+	make --silent build
 	cd clients/js
 	npm ci "${quiet[@]}"
 	npm run --silent check

@@ -3,6 +3,7 @@ package blackbox
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"belfry/e2e/harness"
@@ -42,6 +43,9 @@ var badOnes = []struct {
 	{"length with the top bit", []byte{0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4}, 1002},
 	{"binary", frame(wsclient.OpBinary, `{"groups": {}}`).Bytes(), 1003},
 	{"invalid UTF-8", frame(wsclient.OpText, "{\"groups\": {\"\xff\": []}}").Bytes(), 1007},
+	{"invalid UTF-8 in a close's reason", closeFrame(1000, "\xff"), 1007},
+	{"fragmented close", with(frame(wsclient.OpClose, "\x03\xe8"), func(f *wsclient.Frame) { f.Fin = false }), 1002},
+	{"close of 126 bytes", closeFrame(1000, strings.Repeat("x", 124)), 1002},
 	{"one byte in a close", frame(wsclient.OpClose, "\x03").Bytes(), 1002},
 	{"close code 0", closeFrame(0, ""), 1002},
 	{"close code 999", closeFrame(999, ""), 1002},

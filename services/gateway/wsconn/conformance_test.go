@@ -43,6 +43,8 @@ var conformance = []struct {
 	{"7.3.1 a close without a code", [][]byte{frame(0x88, "")}, []string{"close"}, Ending{ByClient, statusNone}},
 	{"7.3.2 a close of one byte", [][]byte{frame(0x88, "x")}, []string{"close 1002"}, by(1002)},
 	{"7.3.6 a close of 126 bytes", [][]byte{frame(0x88, strings.Repeat("x", 126))}, []string{"close 1002"}, by(1002)},
+	{"7.5.1 a close whose reason is not UTF-8", [][]byte{closing(1000, "\xce\xba\xed\xa0\x80")}, []string{"close 1007"}, by(1007)},
+	{"7.9 close 0", [][]byte{closing(0, "")}, []string{"close 1002"}, by(1002)},
 	{"7.9 close 999", [][]byte{closing(999, "")}, []string{"close 1002"}, by(1002)},
 	{"7.9 close 1005", [][]byte{closing(1005, "")}, []string{"close 1002"}, by(1002)},
 	{"7.9 close 5000", [][]byte{closing(5000, "")}, []string{"close 1002"}, by(1002)},

@@ -1,0 +1,94 @@
+package wsconn
+
+import (
+	"testing"
+	"time"
+)
+
+// clock is the time that a connection is told, far from the time that is.
+type clock struct {
+	conn *Conn
+	now  time.Time
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.now = c.now.Add(d)
+	c.conn.Tick(c.now)
+}
+
+// interval passes the longest time between two pings.
+func (c *clock) interval() { c.pass(c.conn.opts.PingInterval * 11 / 10) }
+
+func TestAClientThatFallsSilentIsDropped(t *testing.T) {
+	s := serve(t, Options{})
+	p, conn := dial(t, s)
+	c := clock{conn, time.Now()}
+	c.pass(0) // draws the first ping's time
+	c.interval()
+	p.expect("ping ")
+	p.write(frame(0x8A, ""), frame(0x81, "here"))
+	p.expect("text here")
+	for range missedPongs {
+		c.interval()
+		p.expect("ping ")
+	}
+	c.interval()
+	p.gone()
+	if got := s.ending(t); got != (Ending{By: ByNobody}) {
+		t.Errorf("it ended as %+v", got)
+	}
+}
+
+func TestAnyByteShowsThatAClientIsThere(t *testing.T) {
+	s := serve(t, Options{})
+	p, conn := dial(t, s)
+	c := clock{conn, time.Now()}
+	c.pass(0)
+	for range 5 * missedPongs {
+		c.interval()
+		p.expect("ping ")
+		p.write(frame(0x81, "x"))
+		p.expect("text x")
+	}
+}
+
+func TestAMessageThatIsNotFinished(t *testing.T) {
+	for name, begun := range map[string][]byte{
+		"half a header":  {0x81},
+		"half a payload": frame(0x81, "hello")[:9],
+		"a first piece":  frame(0x01, "hello"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, Options{CloseTimeout: 100 * time.Millisecond}) // the client does not answer the close
+			p, conn := dial(t, s)
+			p.write(frame(0x81, "whole"))
+			p.expect("text whole")
+			conn.Tick(time.Now().Add(time.Hour)) // a finished message is never late
+			before := conn.received.Load()
+			p.write(begun)
+			arrived(t, func() bool { return conn.received.Load() != before && conn.unfinished.Load() != 0 })
+			conn.Tick(time.Now().Add(conn.opts.MessageTimeout - time.Second))
+			if !conn.open() {
+				t.Error("it was closed a second too early")
+			}
+			conn.Tick(time.Now().Add(conn.opts.MessageTimeout + time.Second))
+			p.expect("close 1002")
+			p.gone()
+			if got := s.ending(t); got != by(1002) {
+				t.Errorf("it ended as %+v", got)
+			}
+		})
+	}
+}
+
+// arrived waits until the gateway's side has seen what was written.
+func arrived(t *testing.T, seen func() bool) {
+	t.Helper()
+	for deadline := time.After(patience); !seen(); {
+		select {
+		case <-deadline:
+			t.Fatal("what was written did not arrive")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}

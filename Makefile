@@ -13,8 +13,9 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X belfry/pkg/daemon.Version=$(VERSION)
 FUZZTIME ?= 20s
+SCHEDULES ?= 100000
 
-.PHONY: help dev demo up down build test test-short check fmt lint bench fuzz docs clean
+.PHONY: help dev demo up down build test test-short simulate check fmt lint bench fuzz docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ test: ## all tests, with a private RabbitMQ; installs what is missing through ap
 
 test-short: ## the tests that need Go alone
 	@scripts/test.sh -short
+
+simulate: ## the routing rules under SCHEDULES (100000) new schedules of faults
+	@cd e2e && BELFRY_TEST_SIM_SCHEDULES=$(SCHEDULES) go test -count=1 -v -timeout 2h -run TestSchedules ./sim
 
 check: ## formatting, vet, go.mod files; no tests
 	@scripts/check.sh

@@ -33,5 +33,6 @@
 // one gap or duplicate may be seen: a gap is no cheap way out.
 //
 //	BELFRY_TEST_SIM_SEED=17        replays one schedule and tells its story
-//	BELFRY_TEST_SIM_SCHEDULES=N    runs N schedules instead of 5,000
+//	BELFRY_TEST_SIM_SCHEDULES=N    runs N schedules that were never run before,
+//	                               instead of the same 5,000 (make simulate)
 package sim

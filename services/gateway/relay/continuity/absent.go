@@ -73,6 +73,7 @@ func (c *Core) concludeAbsent(i int) {
 	}
 	if len(a.groups) > 0 {
 		c.stats.Gaps[CauseStale]++
+		c.shards[i].gapped, c.shards[i].gapAt = true, c.clock
 		c.effects = append(c.effects, Effect{Kind: EffectGap, Shard: i, Groups: slices.Sorted(maps.Keys(a.groups))})
 	}
 }

@@ -179,8 +179,8 @@ func TestAFirstPulseShowsARefusedFlood(t *testing.T) {
 	s.wants("a")
 }
 
-// What a hole hid may be delivered again by the next reign, after what followed it.
-func TestLateAfterAHole(t *testing.T) {
+// What a gap stands for may be delivered by the next reign, after what followed it.
+func TestLateAfterAGap(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		after time.Duration
@@ -273,8 +273,14 @@ func TestFenceAndStaleAnswers(t *testing.T) {
 	// The refused worker comes back with a higher reign.
 	s.ask(r3)
 	s.wants("gap 0", "snapshot 30")
+	// What was refused of it may come with its next reign, after what came since.
 	s.ask(reign(40, "w.1"))
-	s.wants("snapshot 40")
+	s.wants("gap 0", "snapshot 40")
+	s.ask(reign(50, "w.1"))
+	s.wants("snapshot 50")
+	if got := s.c.Stats().Gaps; got[CauseStale] != 1 || got[CauseLate] != 1 {
+		t.Fatalf("gaps %v", got)
+	}
 }
 
 func TestSilence(t *testing.T) {

@@ -45,7 +45,7 @@ const (
 	CauseSilence              // nothing was heard for half the expiry of emits
 	CauseTold                 // a worker said so
 	CauseEarly                // the route has been lost for long
-	CauseLate                 // what a hole hid may come after what followed it
+	CauseLate                 // what a gap stood for may come after what followed it
 )
 
 const causes = 7

@@ -33,11 +33,11 @@ func (c *Core) crown(s *shard, r protocol.Reign, asked bool) {
 		delete(s.stale, r.Worker)
 		s.owe(CauseStale)
 	}
-	if s.holed && c.clock-s.holedAt < c.o.Remember {
-		// What was missing may come now, after what followed it.
+	if s.gapped && c.clock-s.gapAt < c.o.Remember {
+		// What was missed may come now, after what followed it.
 		s.owe(CauseLate)
 	}
-	s.holed = false
+	s.gapped = false
 	s.past = past{s.reign, s.direct.last, s.flood.last}
 	whole := asked || !s.broken
 	// A gateway that comes late into a flood declares a gap, to nobody or few: it

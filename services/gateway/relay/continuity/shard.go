@@ -21,14 +21,14 @@ type shard struct {
 	heard  time.Duration // when something of the accepted reign came
 	broken bool          // the link ended since the last number was checked
 
-	lost    bool // the route, at lostAt
-	lostAt  time.Duration
-	early   bool // declared although the route is lost
-	closed  bool // everybody was to be closed for it
-	owed    bool // a gap is to be declared when the route is back
-	cause   Cause
-	holed   bool // numbers of this reign did not come, last at holedAt
-	holedAt time.Duration
+	lost   bool // the route, at lostAt
+	lostAt time.Duration
+	early  bool // declared although the route is lost
+	closed bool // everybody was to be closed for it
+	owed   bool // a gap is to be declared when the route is back
+	cause  Cause
+	gapped bool // a gap was declared, last at gapAt; what it stands for may yet come
+	gapAt  time.Duration
 }
 
 // counter is a sequence of which the last number may not be known yet.
@@ -80,7 +80,7 @@ func (c *Core) Batch(b protocol.Batch) error {
 	if b.Mode == protocol.ModeFlood {
 		n = &s.flood
 	}
-	if !c.number(s, n, b.Sequence) {
+	if !s.number(n, b.Sequence) {
 		c.stats.Repeated++ // it proves nothing: the broker delivers it again
 		return nil
 	}
@@ -103,9 +103,9 @@ func (c *Core) Pulse(p protocol.Pulse) error {
 	if !c.accept(s, p.Reign, false) {
 		return nil
 	}
-	c.tail(s, &s.flood, p.Flood)
+	s.tail(&s.flood, p.Flood)
 	if !p.All {
-		c.tail(s, &s.direct, p.Direct)
+		s.tail(&s.direct, p.Direct)
 	}
 	whole := !p.All && p.Direct == s.direct.last && p.Flood == s.flood.last
 	if whole || !s.broken {
@@ -147,43 +147,37 @@ func (c *Core) Gap(g protocol.Gap) error {
 }
 
 // number checks a batch's number and reports that it was not seen before.
-func (c *Core) number(s *shard, n *counter, sequence uint64) (fresh bool) {
+func (s *shard) number(n *counter, sequence uint64) (fresh bool) {
 	switch {
 	case !n.known:
-		c.unproven(s)
+		s.unproven()
 	case sequence <= n.last:
 		return false
 	case sequence > n.last+1:
-		c.hole(s, CauseHole)
+		s.owe(CauseHole)
 	}
 	n.last, n.known = sequence, true
 	return true
 }
 
 // tail checks a pulse's number: what it names must have arrived before it.
-func (c *Core) tail(s *shard, n *counter, sequence uint64) {
+func (s *shard) tail(n *counter, sequence uint64) {
 	switch {
 	case !n.known:
-		c.unproven(s)
+		s.unproven()
 	case sequence <= n.last:
 		return
 	default:
-		c.hole(s, CauseHole)
+		s.owe(CauseHole)
 	}
 	n.last, n.known = sequence, true
 }
 
 // unproven is a first number: after a lost link it proves nothing.
-func (c *Core) unproven(s *shard) {
+func (s *shard) unproven() {
 	if s.broken {
-		c.hole(s, CauseLink)
+		s.owe(CauseLink)
 	}
-}
-
-// hole is numbers of the accepted reign that did not come.
-func (c *Core) hole(s *shard, cause Cause) {
-	s.owe(cause)
-	s.holed, s.holedAt = true, c.clock
 }
 
 // active is something of the accepted reign that shows where its numbers are:
@@ -196,8 +190,13 @@ func (c *Core) active(s *shard, i int) {
 	}
 }
 
+// declare tells a whole shard's groups that they may have missed something.
 func (c *Core) declare(i int, cause Cause) {
 	c.stats.Gaps[cause]++
-	c.shards[i].absent = absent{}
+	s := &c.shards[i]
+	s.absent = absent{}
+	if cause != CauseLate {
+		s.gapped, s.gapAt = true, c.clock
+	}
 	c.effects = append(c.effects, Effect{Kind: EffectGapShard, Shard: i})
 }

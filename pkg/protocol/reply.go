@@ -46,6 +46,8 @@ type Pulse struct {
 	Flooding bool   `json:"flooding,omitempty"`
 	// All is set on a pulse to belfry.reply.all, whose Direct means nothing.
 	All bool `json:"all,omitempty"`
+	// Member says that the worker's directory has this gateway.
+	Member bool `json:"member,omitempty"`
 }
 
 // Presence is what every worker sends to all every two seconds.

@@ -94,7 +94,7 @@ func (c *Core) pulse(p *peer) {
 		p.sequence++ // a number that never arrives: the gateway sees the hole
 		p.skipped = false
 	}
-	m := protocol.Pulse{Reign: c.reign, Direct: p.sequence, Flood: c.all.sequence, Flooding: c.flooding}
+	m := protocol.Pulse{Reign: c.reign, Direct: p.sequence, Flood: c.all.sequence, Flooding: c.flooding, Member: p.member}
 	if p == c.all {
 		m.All, m.Direct = true, 0
 	}

@@ -72,8 +72,13 @@ func (c *Core) Snapshot(m protocol.Snapshot) {
 		return
 	}
 	c.accepted = true
-	c.peer(m.Gateway).accepted = true
+	p := c.peer(m.Gateway)
+	first := !p.accepted
+	p.accepted = true
 	c.met(c.table.Snapshot(c.clock, m))
+	if first && p.member {
+		c.pulse(p) // it knows now that this reign serves it
+	}
 	c.advance()
 }
 

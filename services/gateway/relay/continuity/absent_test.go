@@ -9,7 +9,7 @@ import (
 // refused is a story in which a worker of a lower reign has sent events.
 func refused(t *testing.T, ids ...string) *story {
 	s := begin(t)
-	s.ask(r2)
+	s.serve(r2)
 	s.flood(r2, 1, "before")
 	s.flood(r1, 1, ids...)
 	s.wants("snapshot 20", "before", "stale w.1 10<20")

@@ -51,12 +51,19 @@ func (s *story) flood(r protocol.Reign, sequence uint64, ids ...string) {
 
 func (s *story) pulse(r protocol.Reign, direct, flood uint64) {
 	s.t.Helper()
-	s.must(s.c.Pulse(protocol.Pulse{Reign: r, Direct: direct, Flood: flood}))
+	s.must(s.c.Pulse(protocol.Pulse{Reign: r, Direct: direct, Flood: flood, Member: true}))
 }
 
 func (s *story) ask(r protocol.Reign) {
 	s.t.Helper()
 	s.must(s.c.Ask(protocol.Ask{Reign: r}))
+}
+
+// serve is a reign's question, and the pulse that shows that its answer came.
+func (s *story) serve(r protocol.Reign) {
+	s.t.Helper()
+	s.ask(r)
+	s.pulse(r, 0, 0)
 }
 
 func (s *story) must(err error) {
@@ -179,6 +186,32 @@ func TestAFirstPulseShowsARefusedFlood(t *testing.T) {
 	s.wants("a")
 }
 
+// A reign that never served this gateway may have ended its flood without it,
+// and acked what its members are owed.
+func TestAReignThatNeverServed(t *testing.T) {
+	for name, c := range map[string]struct {
+		served func(s *story)
+		want   []string
+	}{
+		"unknown to its worker":            {func(*story) {}, []string{"gap 0", "snapshot 20"}},
+		"a flood is for everybody":         {func(s *story) { s.flood(r1, 1) }, []string{"gap 0", "snapshot 20"}},
+		"so is the pulse that ends it":     {func(s *story) { s.must(s.c.Pulse(protocol.Pulse{Reign: r1, All: true})) }, []string{"gap 0", "snapshot 20"}},
+		"probed, but not a member":         {func(s *story) { s.must(s.c.Pulse(protocol.Pulse{Reign: r1})) }, []string{"gap 0", "snapshot 20"}},
+		"known by a pulse of its own":      {func(s *story) { s.pulse(r1, 0, 0) }, []string{"snapshot 20"}},
+		"known by a batch of its own":      {func(s *story) { s.direct(r1, 1) }, []string{"snapshot 20"}},
+		"known by a batch after the flood": {func(s *story) { s.flood(r1, 1); s.direct(r1, 1) }, []string{"snapshot 20"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t)
+			s.ask(r1)
+			s.wants("snapshot 10")
+			c.served(s)
+			s.ask(r2)
+			s.wants(c.want...)
+		})
+	}
+}
+
 // What a gap stands for may be delivered by the next reign, after what followed it.
 func TestLateAfterAGap(t *testing.T) {
 	for _, c := range []struct {
@@ -196,7 +229,7 @@ func TestLateAfterAGap(t *testing.T) {
 			s.direct(r1, 3, "c")
 			s.wants("snapshot 10", "a", "gap 0", "c")
 			s.wait(r1, 3, 0, c.after)
-			s.ask(r2)
+			s.serve(r2)
 			s.flood(r2, 1, "b", "c")
 			s.wants(c.want...)
 			s.ask(r3) // once
@@ -252,9 +285,9 @@ func TestLinkLostBeforeAnyReign(t *testing.T) {
 
 func TestFenceAndStaleAnswers(t *testing.T) {
 	s := begin(t)
-	s.ask(r1)
+	s.serve(r1)
 	s.flood(r1, 1, "a")
-	s.ask(r2)
+	s.serve(r2)
 	s.wants("snapshot 10", "a", "snapshot 20")
 	s.flood(r1, 1, "a") // delivered again by the broker
 	s.wants()
@@ -271,10 +304,10 @@ func TestFenceAndStaleAnswers(t *testing.T) {
 		t.Fatalf("stats %+v", got)
 	}
 	// The refused worker comes back with a higher reign.
-	s.ask(r3)
+	s.serve(r3)
 	s.wants("gap 0", "snapshot 30")
 	// What was refused of it may come with its next reign, after what came since.
-	s.ask(reign(40, "w.1"))
+	s.serve(reign(40, "w.1"))
 	s.wants("gap 0", "snapshot 40")
 	s.ask(reign(50, "w.1"))
 	s.wants("snapshot 50")

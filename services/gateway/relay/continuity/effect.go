@@ -39,20 +39,21 @@ type Cause uint8
 
 // The causes.
 const (
-	CauseHole    Cause = iota // a number is missing
-	CauseLink                 // the consuming link or the queue was lost
-	CauseStale                // a worker was refused, and came back with a higher reign, or nobody brought what was refused
-	CauseSilence              // nothing was heard for half the expiry of emits
-	CauseTold                 // a worker said so
-	CauseEarly                // the route has been lost for long
-	CauseLate                 // what a gap stood for may come after what followed it
+	CauseHole     Cause = iota // a number is missing
+	CauseLink                  // the consuming link or the queue was lost
+	CauseStale                 // a worker was refused, and came back with a higher reign, or nobody brought what was refused
+	CauseSilence               // nothing was heard for half the expiry of emits
+	CauseTold                  // a worker said so
+	CauseEarly                 // the route has been lost for long
+	CauseLate                  // what a gap stood for may come after what followed it
+	CauseUnserved              // a reign came and went without serving this gateway
 )
 
-const causes = 7
+const causes = 8
 
 // Causes lists all causes.
-var Causes = [causes]Cause{CauseHole, CauseLink, CauseStale, CauseSilence, CauseTold, CauseEarly, CauseLate}
+var Causes = [causes]Cause{CauseHole, CauseLink, CauseStale, CauseSilence, CauseTold, CauseEarly, CauseLate, CauseUnserved}
 
 func (c Cause) String() string {
-	return [causes]string{"hole", "link", "stale", "silence", "told", "early", "late"}[c]
+	return [causes]string{"hole", "link", "stale", "silence", "told", "early", "late", "unserved"}[c]
 }

@@ -12,6 +12,7 @@ import (
 type shard struct {
 	known  bool // a reign was accepted
 	reign  protocol.Reign
+	served bool // its worker's directory has, or had, this gateway
 	direct counter
 	flood  counter
 	past   past
@@ -84,6 +85,7 @@ func (c *Core) Batch(b protocol.Batch) error {
 		c.stats.Repeated++ // it proves nothing: the broker delivers it again
 		return nil
 	}
+	s.served = s.served || b.Mode == protocol.ModeDirect
 	c.active(s, b.Shard)
 	c.stats.Batches++
 	c.meet(s, b.Events)
@@ -105,6 +107,7 @@ func (c *Core) Pulse(p protocol.Pulse) error {
 	}
 	s.tail(&s.flood, p.Flood)
 	if !p.All {
+		s.served = s.served || p.Member
 		s.tail(&s.direct, p.Direct)
 	}
 	whole := !p.All && p.Direct == s.direct.last && p.Flood == s.flood.last

@@ -39,7 +39,7 @@ func node(t *testing.T) *brokertest.Node {
 			return
 		}
 		for _, user := range [][4]string{
-			{"backend", "^$", `^belfry\.emit(\.v1\.n[0-9]+)?$`, "^$"},
+			{"backend", "^$", `^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect)$`, "^$"},
 			{"halfway", `^belfry\..*`, `^belfry\..*`, `^belfry\..*`},
 		} {
 			if shared.err = shared.node.AddUser(user[0], "secret", user[1], user[2], user[3]); shared.err != nil {

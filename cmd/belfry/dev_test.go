@@ -63,6 +63,21 @@ func TestDevCarriesEventsFromEmitToListen(t *testing.T) {
 	sh(t, "", "check").want(t, 1, "WRONG  belfry dev", "something is wrong")
 }
 
+func TestDisconnectEndsListen(t *testing.T) {
+	development(t)
+	listening := start(t, "listen", "job_events-42")
+	listening.err.await(t, "listening")
+	sh(t, "", "disconnect", "--session", "another", "7").want(t, 0, "", "")
+	sh(t, "", "disconnect", "8").want(t, 0, "", "")
+	sh(t, "", "emit", "job_events-42", `"here still"`).want(t, 0, "", "")
+	listening.out.await(t, "here still")
+	sh(t, "", "disconnect", "7").want(t, 0, "", "")
+	if status := listening.ends(t); status != 1 {
+		t.Errorf("listen ended with %d", status)
+	}
+	listening.err.await(t, "4403")
+}
+
 func TestEmitStopsAtTheFirstBadLine(t *testing.T) {
 	development(t)
 	listening := start(t, "listen", "job_events-42")

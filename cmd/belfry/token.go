@@ -27,6 +27,7 @@ func tokenCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "user", Usage: "the user's id", Required: true},
 			&cli.StringSliceFlag{Name: "groups", Usage: "group patterns that the token claims, such as job_events-*"},
+			&cli.StringFlag{Name: "session", Usage: "the login session that the token names, for belfry disconnect"},
 			&cli.DurationFlag{Name: "ttl", Usage: "how long the token is good", Value: time.Hour},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
@@ -44,7 +45,7 @@ func tokenCommand() *cli.Command {
 			if err := settings.Load(&e); err != nil {
 				return err
 			}
-			token, err := sign(ctx, e, user, c.StringSlice("groups"), c.Duration("ttl"))
+			token, err := sign(ctx, e, user, saying{c.StringSlice("groups"), c.String("session"), c.Duration("ttl")})
 			if err != nil {
 				return err
 			}
@@ -56,20 +57,27 @@ func tokenCommand() *cli.Command {
 // userID is the id as JSON: a number where it is spelled as one.
 func userID(text string) (json.RawMessage, error) {
 	id := json.RawMessage(text)
-	if _, err := auth.CheckUser(id); err != nil {
+	if _, err := protocol.ParseUser(id); err != nil {
 		if id, err = json.Marshal(text); err != nil {
 			return nil, fmt.Errorf("--user %q: %w", text, err)
 		}
 	}
-	if _, err := auth.CheckUser(id); err != nil {
+	if _, err := protocol.ParseUser(id); err != nil {
 		return nil, fmt.Errorf("--user %q: %w", text, err)
 	}
 	return id, nil
 }
 
+// saying is what a token says besides its user.
+type saying struct {
+	groups  []string
+	session string
+	ttl     time.Duration
+}
+
 // sign makes a token and shows it to a worker's own check, so that what is
 // printed is good.
-func sign(ctx context.Context, e environment.Token, user json.RawMessage, groups []string, ttl time.Duration) (string, error) {
+func sign(ctx context.Context, e environment.Token, user json.RawMessage, o saying) (string, error) {
 	keys, err := auth.LoadSecret(e.JwtSecretFile)
 	if err != nil {
 		return "", fmt.Errorf("BELFRY_JWT_SECRET_FILE: %w", err)
@@ -79,9 +87,12 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, groups
 		return "", fmt.Errorf("BELFRY_JWT_SECRET_FILE: %w", err)
 	}
 	now := time.Now()
-	claims := jwt.MapClaims{e.UserClaim: user, "iat": now.Unix(), "exp": now.Add(ttl).Unix()}
-	if len(groups) > 0 {
-		claims[e.GroupsClaim] = groups
+	claims := jwt.MapClaims{e.UserClaim: user, "iat": now.Unix(), "exp": now.Add(o.ttl).Unix()}
+	if o.session != "" {
+		claims[e.SessionClaim] = o.session
+	}
+	if len(o.groups) > 0 {
+		claims[e.GroupsClaim] = o.groups
 	}
 	if e.JwtIssuer != "" {
 		claims["iss"] = e.JwtIssuer
@@ -96,7 +107,7 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, groups
 	}
 	worker := auth.NewJWT(auth.JWTOptions{
 		Keys: keys, Issuer: e.JwtIssuer, Audience: e.JwtAudience,
-		Claims: auth.ClaimNames{User: e.UserClaim, Groups: e.GroupsClaim},
+		Claims: auth.ClaimNames{User: e.UserClaim, Groups: e.GroupsClaim, SID: e.SessionClaim},
 	})
 	if _, err := worker.Authenticate(ctx, protocol.NewToken(text)); err != nil {
 		return "", fmt.Errorf("a worker would not take this token: %w", err)

@@ -30,6 +30,7 @@ var sections = []struct {
 	{"Subscribing", subscribing},
 	{"Events", events},
 	{"Closing", closing},
+	{"Disconnecting", disconnecting},
 	{"Hostile clients", hostile},
 }
 

@@ -14,6 +14,8 @@ const (
 	TokenUser  = "token-of-8"     // user 8, may see job_events-*
 	TokenTower = "token-of-tower" // user 7, may see the jobs of Tower's sample
 	TokenNamed = "token-of-alice" // user "alice", may see everything
+	TokenPhone = "token-of-phone" // user 9, login session "phone", may see everything
+	TokenDesk  = "token-of-desk"  // user 9, login session "desk", likewise
 )
 
 const tokens = `{
@@ -21,7 +23,9 @@ const tokens = `{
   "token-of-8": {"user": 8, "groups": ["job_events-*"]},
   "token-of-tower": {"user": 7, "groups": ["job_events-42", "ad_hoc_command_events-43", "project_update_events-44",
     "inventory_update_events-45", "system_job_events-46", "workflow_events-47"]},
-  "token-of-alice": {"user": "alice", "groups": ["*"]}
+  "token-of-alice": {"user": "alice", "groups": ["*"]},
+  "token-of-phone": {"user": 9, "groups": ["*"], "session": "phone"},
+  "token-of-desk": {"user": 9, "groups": ["*"], "session": "desk"}
 }`
 
 // WriteAccess writes the tokens file and a policy: the shipped one for Tower's

@@ -75,7 +75,7 @@ func newVhost(t testing.TB, node *brokertest.Node) *Broker {
 	b := &Broker{node: node, vhost: "test" + strconv.FormatInt(lastVhost.Add(1), 10)}
 	b.Ctl(t, "add_vhost", b.vhost)
 	b.Ctl(t, "set_permissions", "-p", b.vhost, "guest", ".*", ".*", ".*")
-	b.Ctl(t, "set_permissions", "-p", b.vhost, Backend, "^$", `^belfry\.(emit(\.v1\.n[0-9]+)?|interest\.v1\.n[0-9]+|reply(\.all)?)$`, "^$")
+	b.Ctl(t, "set_permissions", "-p", b.vhost, Backend, "^$", `^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect|interest\.v1\.n[0-9]+|reply(\.all)?)$`, "^$")
 	return b
 }
 

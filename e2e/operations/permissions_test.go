@@ -162,6 +162,7 @@ var mayPublish = map[string][]string{
 	amqpbus.ExchangeEmit:             {backendUser},
 	amqpbus.EmitShards(shards):       {backendUser, workerUser},
 	amqpbus.InterestExchange(shards): {gatewayUser, workerUser},
+	amqpbus.ExchangeDisconnect:       {backendUser},
 	amqpbus.ExchangeSession:          {gatewayUser, workerUser}, // the worker's is its binding's, of the same name
 	amqpbus.ExchangeReply:            {gatewayUser, workerUser},
 	amqpbus.ExchangeReplyAll:         {workerUser},
@@ -174,6 +175,7 @@ var mayConsume = map[string][]string{
 	amqpbus.QueueSession:          {gatewayUser, workerUser}, // the gateway's is its binding's, of the same name
 	amqpbus.ShardQueue(shards, 0): {gatewayUser, workerUser}, // the gateway's is for dead-lettering
 	amqpbus.QueueEmitIn:           {gatewayUser, workerUser},
+	amqpbus.QueueDisconnect:       {workerUser},
 	amqpbus.QueueExpired:          {workerUser},
 	amqpbus.QueueDead:             nil,
 }

@@ -10,15 +10,17 @@ import (
 // The fixed names. The version is in the names of what Belfry alone uses, so
 // that two versions never share a queue with different arguments.
 const (
-	ExchangeEmit     = "belfry.emit"      // topic; any backend publishes here, key = group
-	ExchangeSession  = "belfry.session"   // direct; questions of gateways, key = QueueSession
-	ExchangeReply    = "belfry.reply"     // direct; key = identity
-	ExchangeReplyAll = "belfry.reply.all" // fanout; every reply queue
-	ExchangeEvents   = "belfry.events"    // topic; connection life, for any service
-	QueueSession     = "belfry.session"
-	QueueExpired     = "belfry.expired"
-	QueueDead        = "belfry.dead"
-	QueueEmitIn      = "belfry.emit.in.v1" // only with more than one shard
+	ExchangeEmit       = "belfry.emit"       // topic; any backend publishes here, key = group
+	ExchangeDisconnect = "belfry.disconnect" // fanout; any backend publishes orders to end connections here
+	ExchangeSession    = "belfry.session"    // direct; questions of gateways, key = QueueSession
+	ExchangeReply      = "belfry.reply"      // direct; key = identity
+	ExchangeReplyAll   = "belfry.reply.all"  // fanout; every reply queue
+	ExchangeEvents     = "belfry.events"     // topic; connection life, for any service
+	QueueDisconnect    = "belfry.disconnect.in.v1"
+	QueueSession       = "belfry.session"
+	QueueExpired       = "belfry.expired"
+	QueueDead          = "belfry.dead"
+	QueueEmitIn        = "belfry.emit.in.v1" // only with more than one shard
 )
 
 // HeaderGroup carries the group of an emit published to a shard exchange, whose
@@ -80,6 +82,7 @@ const (
 	maxReplyMessages = 20_000
 	maxReplyBytes    = 64 << 20
 	maxSession       = 50_000
+	maxDisconnect    = 50_000
 	maxExpired       = 100_000
 	maxDead          = 10_000
 	maxDeadBytes     = 64 << 20
@@ -102,6 +105,7 @@ func SharedTopology(l Layout) Topology {
 			{ExchangeEmit, "topic"},
 			{EmitShards(l.Shards), "direct"},
 			{InterestExchange(l.Shards), "direct"},
+			{ExchangeDisconnect, "fanout"},
 			{ExchangeSession, "direct"},
 			{ExchangeReply, "direct"},
 			{ExchangeReplyAll, "fanout"},
@@ -109,10 +113,14 @@ func SharedTopology(l Layout) Topology {
 		},
 		Queues: []Queue{
 			{Name: QueueSession, MaxLength: maxSession},
+			{Name: QueueDisconnect, MaxLength: maxDisconnect},
 			{Name: QueueExpired, MaxLength: maxExpired, DropHead: true},
 			{Name: QueueDead, MaxLength: maxDead, MaxBytes: maxDeadBytes, DropHead: true},
 		},
-		Bindings: []Binding{{ExchangeSession, QueueSession, QueueSession}},
+		Bindings: []Binding{
+			{ExchangeSession, QueueSession, QueueSession},
+			{ExchangeDisconnect, QueueDisconnect, ""},
+		},
 	}
 	for shard := range l.Shards {
 		q := shardQueue(l, ShardQueue(l.Shards, shard))

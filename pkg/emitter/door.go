@@ -46,7 +46,7 @@ func openDoor(hostPort, secret string, insecure bool) (*door, error) {
 		return nil, errors.New("embedded:// needs the secret that `belfry dev` prints: write embedded://:secret@host:port or set BELFRY_EMIT_SECRET")
 	}
 	return &door{
-		base: "http://" + hostPort + "/emit/", secret: secret, changed: make(chan struct{}),
+		base: "http://" + hostPort, secret: secret, changed: make(chan struct{}),
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute},
 			Timeout:       doorTimeout,
@@ -125,7 +125,7 @@ type doorAnswer struct {
 }
 
 func (d *door) post(ctx context.Context, m amqpbus.Message) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base+url.PathEscape(groupOf(m)), bytes.NewReader(m.Body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base+pathOf(m), bytes.NewReader(m.Body))
 	if err != nil {
 		return fmt.Errorf("post to the door: %w: %w", amqpbus.ErrLinkLost, err)
 	}
@@ -150,12 +150,20 @@ func (d *door) post(ctx context.Context, m amqpbus.Message) error {
 	return doorError(response.StatusCode, text)
 }
 
-// groupOf is a message's group, whatever the number of shards.
-func groupOf(m amqpbus.Message) string {
-	if g, ok := m.Headers[amqpbus.HeaderGroup]; ok {
-		return g
+// disconnectPath is where orders to disconnect are posted.
+const disconnectPath = "/disconnect"
+
+// pathOf is where a message is posted: an event by its group, whatever the
+// number of shards.
+func pathOf(m amqpbus.Message) string {
+	if m.Exchange == amqpbus.ExchangeDisconnect {
+		return disconnectPath
 	}
-	return m.Key
+	group := m.Key
+	if g, ok := m.Headers[amqpbus.HeaderGroup]; ok {
+		group = g
+	}
+	return "/emit/" + url.PathEscape(group)
 }
 
 func doorError(status int, text []byte) error {

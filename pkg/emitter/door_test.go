@@ -19,7 +19,7 @@ import (
 func serveDoor(t *testing.T, broker *membus.Broker) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.Handle(emitter.Pattern, emitter.Handler(over(t, broker, emitter.Options{}), "s3cret/x"))
+	emitter.Handle(mux, over(t, broker, emitter.Options{}), "s3cret/x")
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server
@@ -97,6 +97,10 @@ func TestTheDoorIsLocked(t *testing.T) {
 	}{
 		{"no secret", "", "/emit/jobs-1", "{}", 401},
 		{"no bearer", "s3cret/x", "/emit/jobs-1", "{}", 401},
+		{"no secret, an order", "", "/disconnect", `{"user": 7}`, 401},
+		{"no user", "Bearer s3cret/x", "/disconnect", "{}", 400},
+		{"a misspelt key", "Bearer s3cret/x", "/disconnect", `{"user": 7, "sesion": "s"}`, 400},
+		{"an order too long", "Bearer s3cret/x", "/disconnect", strings.Repeat(" ", 5000) + `{"user": 7}`, 400},
 		{"no JSON", "Bearer s3cret/x", "/emit/jobs-1", "{", 400},
 		{"no group", "Bearer s3cret/x", "/emit/jobs", "{}", 400},
 		{"too long", "Bearer s3cret/x", "/emit/jobs-1", strings.Repeat(" ", emitter.MaxPayload) + "{}", 400},
@@ -118,5 +122,8 @@ func TestTheDoorIsLocked(t *testing.T) {
 	}
 	if n := ready(t, broker, amqpbus.ShardQueue(1, 0)); n != 0 {
 		t.Errorf("%d events came through", n)
+	}
+	if n := ready(t, broker, amqpbus.QueueDisconnect); n != 0 {
+		t.Errorf("%d orders came through", n)
 	}
 }

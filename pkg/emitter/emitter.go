@@ -83,12 +83,17 @@ func (e *Emitter) EmitBatch(ctx context.Context, events []Event) error {
 	return nil
 }
 
+// deadline is when an emit that begins now must be confirmed.
+func (e *Emitter) deadline() time.Time {
+	if e.options.Timeout < 0 {
+		return time.Now().Add(100 * 365 * 24 * time.Hour)
+	}
+	return time.Now().Add(e.options.Timeout)
+}
+
 // emit returns nil when all is confirmed, or with Options.Quiet.
 func (e *Emitter) emit(ctx context.Context, events []Event) *BatchError {
-	deadline := time.Now().Add(e.options.Timeout)
-	if e.options.Timeout < 0 {
-		deadline = time.Now().Add(100 * 365 * 24 * time.Hour)
-	}
+	deadline := e.deadline()
 	b, problem := e.newBatch(ctx, events, deadline)
 	if problem == nil {
 		ctx, cancel := context.WithDeadline(ctx, deadline)

@@ -95,7 +95,7 @@ func TestATraceGoesThroughTheDoor(t *testing.T) {
 	broker, bus := installation(t, 1)
 	inner := over(t, broker, emitter.Options{})
 	mux := http.NewServeMux()
-	mux.Handle(emitter.Pattern, emitter.Handler(inner, "secret"))
+	emitter.Handle(mux, inner, "secret")
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	outer, err := emitter.Open(emitter.Options{URL: strings.Replace(server.URL, "http://", "embedded://:secret@", 1)})

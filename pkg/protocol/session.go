@@ -82,7 +82,7 @@ const (
 	VerdictUnavailable Verdict = "unavailable"
 )
 
-// Decision answers a Connect (User, Session, Expires) or a Subscribe (Allowed,
+// Decision answers a Connect (User, SID, Session, Expires) or a Subscribe (Allowed,
 // Denied, both in the order asked).
 type Decision struct {
 	Conn     ConnID          `json:"conn"`
@@ -91,6 +91,7 @@ type Decision struct {
 	Verdict  Verdict         `json:"verdict"`
 	Reason   string          `json:"reason,omitempty"` // for the log; never a token
 	User     json.RawMessage `json:"user,omitempty"`   // the id as the token carries it
+	SID      string          `json:"sid,omitempty"`    // the login session that the token names
 	Session  json.RawMessage `json:"session,omitempty"`
 	Expires  int64           `json:"expires,omitempty"` // unix milliseconds; 0: does not expire
 	Allowed  []Group         `json:"allowed,omitempty"`
@@ -148,7 +149,7 @@ func mustJSON(v any) []byte {
 }
 
 // Encode gives the JSON body of a message of this package.
-func Encode[T Subscribe | Decision | Life | Noted | LifeReport | Interest | Heartbeat | Bye | Mark | Lost | Snapshot | Stale | Ask | Pulse | Presence | Gap](v T) []byte {
+func Encode[T Subscribe | Decision | Life | Noted | LifeReport | Interest | Heartbeat | Bye | Mark | Lost | Snapshot | Stale | Ask | Pulse | Presence | Gap | Disconnect](v T) []byte {
 	return mustJSON(v)
 }
 

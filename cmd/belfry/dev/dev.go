@@ -89,7 +89,7 @@ func (d *Dev) startDoor(ctx context.Context, logger *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	d.gateway.Admin().Handle(emitter.Pattern, emitter.Handler(e, d.cfg.Secret.Reveal()))
+	emitter.Handle(d.gateway.Admin(), e, d.cfg.Secret.Reveal())
 	d.gateway.Admin().Handle("GET /{$}", d.page())
 	return d.steps.Start(ctx, "the door", nil, e.Close, doorWithin)
 }

@@ -61,6 +61,7 @@ type Token struct {
 	JwtAudience   string `split_words:"true"`
 	UserClaim     string `split_words:"true" default:"sub"`
 	GroupsClaim   string `split_words:"true" default:"groups"`
+	SessionClaim  string `split_words:"true" default:"sid"`
 }
 
 // Validate implements the check that settings.Load makes.

@@ -36,6 +36,7 @@ type Hub struct {
 	draining bool
 	empty    chan struct{}      // closed when the last connection of a drain is gone
 	owed     map[*Conn]struct{} // connections with a gap notice to be sent
+	orders   orders
 
 	closing chan closing // to Run
 }
@@ -45,6 +46,7 @@ type Conn struct {
 	id    protocol.ConnID
 	out   *wsconn.Conn
 	owner Owner
+	who   protocol.Principal
 
 	// Guarded by the hub's lock.
 	places  []place
@@ -91,17 +93,30 @@ func New(o Options) *Hub {
 // NextID hands out connection numbers, from 1, none twice.
 func (h *Hub) NextID() protocol.ConnID { return protocol.ConnID(h.lastID.Add(1)) }
 
-// Add makes a connection known, with first as its first frame. It fails with
-// ErrDraining only.
-func (h *Hub) Add(id protocol.ConnID, out *wsconn.Conn, owner Owner, first []byte) (*Conn, error) {
-	c := &Conn{id: id, out: out, owner: owner}
+// Newcomer is a connection that is not known yet.
+type Newcomer struct {
+	ID    protocol.ConnID
+	Out   *wsconn.Conn
+	Owner Owner
+	Who   protocol.Principal
+	Asked time.Time // when its token was sent to be checked
+	First []byte    // its first frame, not framed
+}
+
+// Add makes a connection known. Its errors are ErrDraining, ErrDisconnected and
+// ErrUncertain, and then it is not known and no frame was sent.
+func (h *Hub) Add(n Newcomer) (*Conn, error) {
+	c := &Conn{id: n.ID, out: n.Out, owner: n.Owner, who: n.Who}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.draining {
 		return nil, ErrDraining
 	}
-	h.conns[id] = c
-	out.Push(first)
+	if err := h.orders.check(n.Who, n.Asked); err != nil {
+		return nil, err
+	}
+	h.conns[n.ID] = c
+	n.Out.Push(wsconn.FrameText(n.First))
 	h.metrics.connections.Set(float64(len(h.conns)))
 	return c, nil
 }

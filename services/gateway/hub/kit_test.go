@@ -36,7 +36,7 @@ func newRig(t *testing.T) *rig {
 			r.served.Done()
 			return
 		}
-		c, err := r.hub.Add(r.hub.NextID(), out, out, wsconn.FrameText([]byte("first")))
+		c, err := r.hub.Add(Newcomer{ID: r.hub.NextID(), Out: out, Owner: out, Who: whoOf(request), Asked: time.Now(), First: []byte("first")})
 		if err != nil {
 			out.Close(protocol.CloseGoingAway, "")
 		} else {
@@ -78,20 +78,30 @@ type browser struct {
 	conn *Conn // the hub's side
 }
 
-func (r *rig) open() *browser {
+// whoOf is whose a test's connection is: what its request says.
+func whoOf(r *http.Request) protocol.Principal {
+	return protocol.Principal{User: r.FormValue("user"), SID: r.FormValue("sid")}
+}
+
+func (r *rig) open() *browser { return r.openAs("") }
+
+// openAs opens a connection of the principal that the query names.
+func (r *rig) openAs(query string) *browser {
 	r.Helper()
-	ws := r.dial()
+	ws := r.dialAs(query)
 	b := &browser{r.T, ws, <-r.conns}
 	b.expect("first")
 	return b
 }
 
-func (r *rig) dial() *websocket.Conn {
+func (r *rig) dial() *websocket.Conn { return r.dialAs("") }
+
+func (r *rig) dialAs(query string) *websocket.Conn {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r.served.Add(1)
-	ws, _, err := websocket.Dial(ctx, r.server.URL, &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	ws, _, err := websocket.Dial(ctx, r.server.URL+"?"+query, &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
 	if err != nil {
 		r.Fatal(err)
 	}

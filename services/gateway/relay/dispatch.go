@@ -43,6 +43,13 @@ func (v *receiver) take(d *amqpbus.Delivery) error {
 		return decoded(d, v.core.Ask)
 	case protocol.TypeGap:
 		return decoded(d, v.core.Gap)
+	case protocol.TypeDisconnect:
+		order, err := protocol.DecodeDisconnect(d.Body)
+		if err != nil {
+			return err
+		}
+		v.r.o.Sink.Disconnect(d.ID, order)
+		return nil
 	case protocol.TypePresence:
 		return decoded(d, func(m protocol.Presence) error { v.workers.heard(m); return nil })
 	default:

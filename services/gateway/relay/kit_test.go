@@ -25,6 +25,7 @@ type sink struct {
 	gaps   []protocol.Group
 	shards []int // gaps of whole shards
 	closed []protocol.CloseCode
+	ended  []protocol.Disconnect
 }
 
 func (s *sink) Deliver(events []protocol.Event) {
@@ -45,6 +46,12 @@ func (s *sink) GapShard(shard, _ int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shards = append(s.shards, shard)
+}
+
+func (s *sink) Disconnect(_ string, d protocol.Disconnect) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, d)
 }
 
 func (s *sink) CloseAll(code protocol.CloseCode, _ time.Duration) {

@@ -24,6 +24,9 @@ type Sink interface {
 	Gap(groups []protocol.Group)
 	// GapShard is Gap for all groups of a shard.
 	GapShard(shard, shards int)
+	// Disconnect closes the connections that an application's order concerns.
+	// The same id is the same order, which may come again.
+	Disconnect(id string, d protocol.Disconnect)
 	// CloseAll closes all connections, spread over a time.
 	CloseAll(code protocol.CloseCode, spread time.Duration)
 }

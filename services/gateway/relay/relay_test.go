@@ -156,15 +156,28 @@ func TestForgedAndMadeUpRepliesAreRefused(t *testing.T) {
 		forged := protocol.Batch{Reign: reign(1 << 60), Mode: protocol.ModeFlood, Sequence: 1, Events: []protocol.Event{event("jobs-1", "x")}}
 		r.sendAs(pub, protocol.TypeBatch, forged.Encode())
 		r.sendAs(pub, protocol.TypeGap, protocol.Encode(protocol.Gap{}))
+		r.sendAs(pub, protocol.TypeDisconnect, protocol.Encode(protocol.Disconnect{User: "7"}))
 		for _, m := range []struct{ kind, body string }{
 			{protocol.TypeBatch, "\x01"}, {protocol.TypePulse, "{"}, {"unheard-of", "{}"},
-			{protocol.TypeAsk, `{"shard": 7, "epoch": 1, "worker": "w"}`}, {protocol.TypeGap, `{"shard": -1}`},
+			{protocol.TypeAsk, `{"shard": 7, "epoch": 1, "worker": "w"}`}, {protocol.TypeGap, `{"shard": -1}`}, {protocol.TypeDisconnect, `{"usr": 7}`},
 		} {
 			r.send(m.kind, []byte(m.body))
 		}
 		r.batch(1, 1, event("jobs-1", "real"))
-		if !slices.Equal(r.sink.events, []string{"jobs-1 real"}) || len(r.sink.shards) != 0 || len(r.sink.gaps) != 0 {
+		if !slices.Equal(r.sink.events, []string{"jobs-1 real"}) || len(r.sink.shards) != 0 || len(r.sink.gaps) != 0 || len(r.sink.ended) != 0 {
 			t.Errorf("delivered %v, gaps %v %v", r.sink.events, r.sink.shards, r.sink.gaps)
+		}
+	})
+}
+
+func TestOrdersToDisconnectReachTheSink(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		orders := []protocol.Disconnect{{User: "7"}, {User: "7", SID: "s"}}
+		for _, o := range orders {
+			r.send(protocol.TypeDisconnect, protocol.Encode(o))
+		}
+		if !slices.Equal(r.sink.ended, orders) {
+			t.Errorf("got %v, want %v", r.sink.ended, orders)
 		}
 	})
 }

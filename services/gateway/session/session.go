@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -25,6 +26,7 @@ type Session struct {
 	// Set before the reading goroutine starts, then unchanged.
 	user   json.RawMessage
 	proof  json.RawMessage // the worker's session context
+	asked  time.Time       // when the token was sent to be checked
 	ws     *wsconn.Conn
 	conn   *hub.Conn
 	opened time.Time
@@ -48,6 +50,7 @@ func (s *Session) ID() protocol.ConnID { return s.id }
 // Ask asks a worker whether the token may open a connection. An error means
 // that nobody could decide.
 func (s *Session) Ask(ctx context.Context, token protocol.Token) (protocol.Decision, error) {
+	s.asked = time.Now()
 	d, err := s.all.relay.Connect(ctx, s.id, token, s.remote)
 	if err != nil {
 		return protocol.Decision{}, fmt.Errorf("ask for a decision: %w", err)
@@ -76,8 +79,8 @@ func seeOff(ws *wsconn.Conn) wsconn.Ending {
 // it has ended. It blocks: the caller gives it a fresh goroutine.
 func (s *Session) Serve(ws *wsconn.Conn, d protocol.Decision) {
 	s.ws, s.user, s.proof = ws, d.User, d.Session
-	if !s.open(d.Expires) {
-		ws.Close(protocol.CloseGoingAway, "")
+	if err := s.open(d); err != nil {
+		ws.Close(codeOf(err), "")
 		seeOff(ws)
 		return
 	}
@@ -91,28 +94,44 @@ func (s *Session) Serve(ws *wsconn.Conn, d protocol.Decision) {
 	}
 }
 
-// open makes the connection known. It is false while the gateway drains.
-func (s *Session) open(expires int64) bool {
+// codeOf is the close code of a connection that the hub did not take.
+func codeOf(err error) protocol.CloseCode {
+	switch {
+	case errors.Is(err, hub.ErrDraining):
+		return protocol.CloseGoingAway
+	case errors.Is(err, hub.ErrDisconnected):
+		return protocol.CloseDisconnected
+	}
+	return protocol.CloseTryLater
+}
+
+// open makes the connection known, unless the hub does not take it.
+func (s *Session) open(d protocol.Decision) error {
 	s.mu.Lock()
 	s.state, _ = s.state.Move(Open)
 	s.opened = time.Now()
 	s.mu.Unlock()
-	conn, err := s.all.hub.Add(s.id, s.ws, s, wsconn.FrameText(protocol.AcceptFrame(s.user)))
+	user, err := protocol.ParseUser(d.User)
+	if err == nil {
+		s.conn, err = s.all.hub.Add(hub.Newcomer{
+			ID: s.id, Out: s.ws, Owner: s, First: protocol.AcceptFrame(s.user),
+			Who: protocol.Principal{User: user, SID: d.SID}, Asked: s.asked,
+		})
+	}
 	if err != nil {
 		s.mu.Lock()
 		s.state, _ = s.state.Move(Closed)
 		s.mu.Unlock()
-		return false
+		return err
 	}
-	s.conn = conn
 	s.all.relay.Report(s.report(protocol.LifeOpened))
 	s.ws.Flush()
-	if expires != 0 {
+	if d.Expires != 0 {
 		s.mu.Lock()
-		s.expiry = time.AfterFunc(time.Until(time.UnixMilli(expires)), s.expire)
+		s.expiry = time.AfterFunc(time.Until(time.UnixMilli(d.Expires)), s.expire)
 		s.mu.Unlock()
 	}
-	return true
+	return nil
 }
 
 func (s *Session) expire() { s.Close(protocol.CloseToken, "") }

@@ -107,12 +107,12 @@ func (a *Application) Close() {
 // Ask implements Asker.
 func (a *Application) Ask(ctx context.Context, id auth.Identity, groups []protocol.Group) (map[protocol.Group]bool, error) {
 	who := string(id.User) + "\x00" + id.Fingerprint
-	known, open := a.cache.split(who, groups)
+	known, open, era := a.cache.split(who, groups)
 	if len(open) == 0 {
 		a.options.Metrics.cached.Inc()
 		return known, nil
 	}
-	f, err := a.join(who, id.User, open)
+	f, err := a.join(era, who, id.User, open)
 	if err != nil {
 		return nil, err
 	}
@@ -130,8 +130,17 @@ func (a *Application) Ask(ctx context.Context, id auth.Identity, groups []protoc
 	return known, nil
 }
 
+// Forget drops what the application has said, also in answers that are on their
+// way: the next question about any group is asked. Questions at hand keep theirs.
+func (a *Application) Forget() {
+	a.mu.Lock()
+	a.flights = map[string]*flight{}
+	a.mu.Unlock()
+	a.cache.forget()
+}
+
 // join finds the flight of this very question, or starts one.
-func (a *Application) join(who string, user json.RawMessage, groups []protocol.Group) (*flight, error) {
+func (a *Application) join(era uint64, who string, user json.RawMessage, groups []protocol.Group) (*flight, error) {
 	name := flightName(who, groups)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -147,12 +156,14 @@ func (a *Application) join(who string, user json.RawMessage, groups []protocol.G
 	a.done.Go(func() {
 		f.allowed, f.err = a.fly(user, groups)
 		if f.err == nil {
-			a.cache.put(who, groups, f.allowed)
+			a.cache.put(era, who, groups, f.allowed)
 		} else {
 			a.options.Logger.Warn("application not answering about groups", zap.Error(f.err))
 		}
 		a.mu.Lock()
-		delete(a.flights, name)
+		if a.flights[name] == f {
+			delete(a.flights, name)
+		}
 		a.mu.Unlock()
 		close(f.landed)
 	})

@@ -241,9 +241,61 @@ func TestCacheIsBounded(t *testing.T) {
 	c := newCache(time.Hour, time.Now)
 	for i := range 3*maxCached + 10 {
 		g := protocol.Group(fmt.Sprintf("g-%d", i))
-		c.put("u", []protocol.Group{g}, map[protocol.Group]bool{g: true})
+		c.put(0, "u", []protocol.Group{g}, map[protocol.Group]bool{g: true})
 	}
 	if n := len(c.young) + len(c.old); n > 2*maxCached {
 		t.Errorf("%d answers kept", n)
 	}
+}
+
+// TestForgottenAnswersAreAskedAgain: those that are kept, and those on their way
+// when everything is forgotten.
+func TestForgottenAnswersAreAskedAgain(t *testing.T) {
+	group := []protocol.Group{"job_events-1"}
+	arrived, answer := make(chan struct{}, 1), make(chan struct{})
+	var slow atomic.Bool
+	a, asked := application(t, ApplicationOptions{Cache: time.Hour}, func(w http.ResponseWriter, r *http.Request) {
+		if slow.Load() {
+			arrived <- struct{}{}
+			<-answer
+		}
+		allowing("job_events-1")(w, r)
+	})
+	ask := func() error {
+		_, err := a.Ask(context.Background(), user7, group)
+		return err
+	}
+	expect := func(n int64, what string) {
+		t.Helper()
+		if got := asked.Load(); got != n {
+			t.Fatalf("%s: asked %d times, want %d", what, got, n)
+		}
+	}
+	for range 2 {
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(1, "kept")
+	a.Forget()
+	slow.Store(true)
+	old := make(chan error, 1)
+	go func() { old <- ask() }()
+	<-arrived
+	expect(2, "forgotten")
+	a.Forget()
+	slow.Store(false)
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	expect(3, "forgotten on its way: a new question does not share the old flight")
+	close(answer)
+	if err := <-old; err != nil {
+		t.Fatal(err)
+	}
+	a.Forget()
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	expect(4, "the old flight's answer was not kept")
 }

@@ -38,7 +38,7 @@ func NewAuthorizer(policy *Policy, asker Asker) (*Authorizer, error) {
 // Authorize decides about all the groups of one client message. On an error
 // nothing is decided: not even what the policy alone would allow.
 func (a *Authorizer) Authorize(ctx context.Context, id auth.Identity, groups []protocol.Group) (Result, error) {
-	user, err := auth.CheckUser(id.User)
+	user, err := protocol.ParseUser(id.User)
 	if err != nil {
 		return Result{}, fmt.Errorf("authorize: %w", err)
 	}

@@ -30,14 +30,16 @@ type cache struct {
 	mu         sync.Mutex
 	young, old map[cacheKey]cached
 	born       time.Time // of young
+	forgotten  uint64    // counts forget
 }
 
 func newCache(keep time.Duration, now func() time.Time) *cache {
 	return &cache{keep: keep, now: now, young: map[cacheKey]cached{}, born: now()}
 }
 
-// split gives the answers that are known, and the groups that are not.
-func (c *cache) split(who string, groups []protocol.Group) (known map[protocol.Group]bool, open []protocol.Group) {
+// split gives the answers that are known, and the groups that are not; era is
+// for put.
+func (c *cache) split(who string, groups []protocol.Group) (known map[protocol.Group]bool, open []protocol.Group, era uint64) {
 	known = make(map[protocol.Group]bool, len(groups))
 	now := c.now()
 	c.mu.Lock()
@@ -54,21 +56,33 @@ func (c *cache) split(who string, groups []protocol.Group) (known map[protocol.G
 			open = append(open, g)
 		}
 	}
-	return known, open
+	return known, open, c.forgotten
 }
 
-// put keeps the answer about each group that was asked.
-func (c *cache) put(who string, groups []protocol.Group, allowed map[protocol.Group]bool) {
+// put keeps the answer about each group that was asked, unless everything was
+// forgotten since the question, in its era, began.
+func (c *cache) put(era uint64, who string, groups []protocol.Group, allowed map[protocol.Group]bool) {
 	if c.keep <= 0 {
 		return
 	}
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if era != c.forgotten {
+		return
+	}
 	if len(c.young)+len(groups) > maxCached || now.Sub(c.born) >= c.keep {
 		c.old, c.young, c.born = c.young, make(map[cacheKey]cached, len(groups)), now
 	}
 	for _, g := range groups {
 		c.young[cacheKey{who, g}] = cached{allowed[g], now.Add(c.keep)}
 	}
+}
+
+// forget drops all answers, and those of questions that are on their way.
+func (c *cache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.young, c.old, c.born = map[cacheKey]cached{}, nil, c.now()
+	c.forgotten++
 }

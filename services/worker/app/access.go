@@ -12,11 +12,15 @@ import (
 	"belfry/services/worker/auth"
 )
 
-// authenticator is the one way to find out whose a token is; release gives back
-// what it holds.
-func authenticator(c Config) (a auth.Authenticator, release func(), err error) {
-	claims := auth.ClaimNames{User: c.UserClaim, Groups: c.GroupsClaim}
-	release = func() {}
+// holdings is what a part holds for as long as the worker lives; nil: nothing.
+type holdings struct {
+	release func() // gives it back
+	forget  func() // drops what is cached of other people's word
+}
+
+// authenticator is the one way to find out whose a token is.
+func authenticator(c Config) (a auth.Authenticator, has holdings, err error) {
+	claims := auth.ClaimNames{User: c.UserClaim, Groups: c.GroupsClaim, SID: c.SessionClaim}
 	signed := func(keys auth.KeySource) auth.Authenticator {
 		return auth.NewJWT(auth.JWTOptions{
 			Keys: keys, Issuer: c.JwtIssuer, Audience: c.JwtAudience, Leeway: c.JwtLeeway, Claims: claims,
@@ -25,63 +29,63 @@ func authenticator(c Config) (a auth.Authenticator, release func(), err error) {
 	switch {
 	case c.TokensFile != "":
 		a, err = auth.LoadStatic(c.TokensFile)
-		return a, release, named("BELFRY_TOKENS_FILE", err)
+		return a, has, named("BELFRY_TOKENS_FILE", err)
 	case c.JwtSecretFile != "":
 		keys, err := auth.LoadSecret(c.JwtSecretFile)
-		return signed(keys), release, named("BELFRY_JWT_SECRET_FILE", err)
+		return signed(keys), has, named("BELFRY_JWT_SECRET_FILE", err)
 	case c.JwtKeyFile != "":
 		keys, err := auth.LoadKeys(c.JwtKeyFile)
-		return signed(keys), release, named("BELFRY_JWT_KEY_FILE", err)
+		return signed(keys), has, named("BELFRY_JWT_KEY_FILE", err)
 	case c.JwtKeysURL != "":
 		keys, err := auth.NewRemoteKeys(c.JwtKeysURL, nil)
 		if err != nil {
-			return nil, nil, named("BELFRY_JWT_KEYS_URL", err)
+			return nil, has, named("BELFRY_JWT_KEYS_URL", err)
 		}
-		return signed(keys), keys.Close, nil
+		return signed(keys), holdings{release: keys.Close}, nil
 	case c.IntrospectionURL != "":
 		return introspection(c, claims)
 	}
-	return nil, nil, c.checkMethod()
+	return nil, has, c.checkMethod()
 }
 
-func introspection(c Config, claims auth.ClaimNames) (auth.Authenticator, func(), error) {
+func introspection(c Config, claims auth.ClaimNames) (auth.Authenticator, holdings, error) {
 	secret, err := secretOf("BELFRY_INTROSPECTION_SECRET_FILE", c.IntrospectionSecretFile)
 	if err != nil {
-		return nil, nil, err
+		return nil, holdings{}, err
 	}
 	i, err := auth.NewIntrospection(auth.IntrospectionOptions{
 		URL: c.IntrospectionURL, ClientID: c.IntrospectionClient, ClientSecret: secret,
 		Cache: c.IntrospectionCache, Claims: claims,
 	})
 	if err != nil {
-		return nil, nil, named("BELFRY_INTROSPECTION_URL", err)
+		return nil, holdings{}, named("BELFRY_INTROSPECTION_URL", err)
 	}
-	return i, i.Close, nil
+	return i, holdings{release: i.Close, forget: i.Forget}, nil
 }
 
 // authorizer is the policy, and the application where it asks.
-func authorizer(c Config, metrics *access.Metrics, logger *zap.Logger) (a *access.Authorizer, release func(), err error) {
+func authorizer(c Config, metrics *access.Metrics, logger *zap.Logger) (a *access.Authorizer, has holdings, err error) {
 	policy, err := access.LoadPolicy(c.PolicyFile)
 	if err != nil {
-		return nil, nil, named("BELFRY_POLICY_FILE", err)
+		return nil, has, named("BELFRY_POLICY_FILE", err)
 	}
 	if c.AuthorizeURL == "" {
 		a, err = access.NewAuthorizer(policy, nil)
 		if err != nil {
-			return nil, nil, settings.Wrong("BELFRY_AUTHORIZE_URL", "is empty", err.Error())
+			return nil, has, settings.Wrong("BELFRY_AUTHORIZE_URL", "is empty", err.Error())
 		}
-		return a, func() {}, nil
+		return a, has, nil
 	}
 	secret, err := secretOf("BELFRY_AUTHORIZE_SECRET_FILE", c.AuthorizeSecretFile)
 	if err != nil {
-		return nil, nil, err
+		return nil, has, err
 	}
 	application := access.NewApplication(access.ApplicationOptions{
 		URL: c.AuthorizeURL, Secret: secret, Timeout: c.AuthorizeTimeout,
 		Parallel: c.AuthorizeParallel, Cache: c.AuthorizeCache, Logger: logger, Metrics: metrics,
 	})
 	a, err = access.NewAuthorizer(policy, application)
-	return a, application.Close, named("BELFRY_POLICY_FILE", err)
+	return a, holdings{release: application.Close, forget: application.Forget}, named("BELFRY_POLICY_FILE", err)
 }
 
 // secretOf reads a secret from a file, without the line break at its end.

@@ -3,6 +3,7 @@
 //	broker ── router ── directory      emits to gateways
 //	       ── sessions ── auth, access  questions of gateways
 //	                   └─ life          what happened to connections
+//	       ── disconnect               the application's orders to gateways
 //
 // A stop hands the shards over first, while questions are still answered, and
 // ends the admin listener last.
@@ -23,6 +24,7 @@ import (
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
 	"belfry/services/worker/access"
+	"belfry/services/worker/disconnect"
 	"belfry/services/worker/life"
 	"belfry/services/worker/router"
 	"belfry/services/worker/sessions"
@@ -35,11 +37,12 @@ type App struct {
 	log      *zap.Logger
 	router   *router.Router
 	sessions *sessions.Sessions
+	orders   *disconnect.Orders
 	courier  *sessions.Courier
 	admin    *daemon.Admin // nil: none is configured
 	tracer   *tracing.Tracer
 	steps    daemon.Steps
-	release  []func()
+	holds    []holdings
 }
 
 // Run runs a worker on RabbitMQ until ctx ends, then stops it within Grace.
@@ -88,24 +91,24 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	a := &App{cfg: cfg, id: protocol.WorkerID(cfg.Name + "." + protocol.NewIncarnation())}
 	a.log = logger.With(zap.String("worker", string(a.id)))
 	a.steps.Logger = a.log
-	authenticate, release, err := authenticator(cfg)
+	authenticate, held, err := authenticator(cfg)
 	if err != nil {
 		return nil, err
 	}
-	a.release = append(a.release, release)
-	authorize, release, err := authorizer(cfg, access.NewMetrics(registry), a.log)
+	a.holds = append(a.holds, held)
+	authorize, held, err := authorizer(cfg, access.NewMetrics(registry), a.log)
 	if err != nil {
 		return nil, err
 	}
-	a.release = append(a.release, release)
+	a.holds = append(a.holds, held)
 	if a.tracer, err = openTracer(cfg, a.id, registry, a.log); err != nil {
 		return nil, err
 	}
 	layout := cfg.Layout()
 	a.router, err = router.New(router.Options{
 		Bus: bus, Worker: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
-		Users:  router.Users{Gateways: cfg.GatewayUsers, Workers: cfg.WorkerUsers},
-		Trace:  routes(a.tracer),
+		Users: router.Users{Gateways: cfg.GatewayUsers, Workers: cfg.WorkerUsers},
+		Trace: routes(a.tracer), Disconnected: a.forget,
 		Logger: a.log, Registerer: registry,
 	})
 	if err != nil {
@@ -117,6 +120,9 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 		Authenticator: authenticate, Authorizer: authorize,
 		Life:   life.New(a.courier, a.id, life.NewMetrics(registry)),
 		Logger: a.log, Metrics: sessions.NewMetrics(registry),
+	})
+	a.orders = disconnect.New(disconnect.Options{
+		Bus: bus, Sender: a.courier, Worker: a.id, Logger: a.log, Metrics: disconnect.NewMetrics(registry),
 	})
 	if cfg.AdminListen != "" {
 		a.admin = daemon.NewAdmin(daemon.AdminOptions{
@@ -141,13 +147,17 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	a.log.Info("worker starts", zap.String("broker", a.cfg.Endpoint()), zap.Int("shards", a.cfg.Shards), zap.String("version", daemon.Version))
-	// The session queue is declared with everything else, by the router.
+	// All queues are declared by the router.
 	if err := a.router.Start(ctx); err != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		return errors.Join(err, a.router.Stop(last), a.steps.Stop(last))
 	}
 	err := a.steps.Start(ctx, "the sessions", func(context.Context) error { a.sessions.Start(); return nil }, a.sessions.Stop, 3*time.Second)
+	if err != nil {
+		return err
+	}
+	err = a.steps.Start(ctx, "the orders to disconnect", func(context.Context) error { a.orders.Start(); return nil }, a.orders.Stop, time.Second)
 	if err != nil {
 		return err
 	}
@@ -170,10 +180,22 @@ func (a *App) Stop(ctx context.Context) error {
 // giveBack ends what the rooms hold for as long as the worker lives.
 func (a *App) giveBack(context.Context) error {
 	_ = a.courier.Close() // its publisher ends either way
-	for _, release := range a.release {
-		release()
+	for _, h := range a.holds {
+		if h.release != nil {
+			h.release()
+		}
 	}
 	return nil
+}
+
+// forget drops what is cached of other people's word: an order to disconnect
+// says that it may have changed.
+func (a *App) forget(protocol.Disconnect) {
+	for _, h := range a.holds {
+		if h.forget != nil {
+			h.forget()
+		}
+	}
 }
 
 // AdminAddr is the admin address listened on; empty: none.

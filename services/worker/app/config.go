@@ -32,8 +32,9 @@ type Config struct {
 	IntrospectionSecretFile string        `split_words:"true" desc:"opaque tokens: file with this client's secret there"`
 	IntrospectionCache      time.Duration `split_words:"true" default:"10s" desc:"opaque tokens: how long a good answer is believed; at most 5m"`
 
-	UserClaim   string `split_words:"true" default:"sub" desc:"the claim with the user's id, a string or an integer"`
-	GroupsClaim string `split_words:"true" default:"groups" desc:"the claim with the patterns of groups that the token's user may see"`
+	UserClaim    string `split_words:"true" default:"sub" desc:"the claim with the user's id, a string or an integer"`
+	GroupsClaim  string `split_words:"true" default:"groups" desc:"the claim with the patterns of groups that the token's user may see"`
+	SessionClaim string `split_words:"true" default:"sid" desc:"the claim with the id of the login session, a string, so that the application can end its connections alone; may be absent in a token"`
 
 	PolicyFile          string        `split_words:"true" desc:"who may see which group: docs/policy.md; required"`
 	AuthorizeURL        string        `split_words:"true" desc:"address of the application, asked where the policy allows \"application\""`

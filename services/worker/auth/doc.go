@@ -36,10 +36,12 @@ func refused(format string, args ...any) error {
 // Identity is what a token says.
 type Identity struct {
 	// User is a JSON string or a JSON integer, as the token carries it. It has
-	// passed CheckUser.
+	// passed protocol.ParseUser.
 	User json.RawMessage `json:"user"`
 	// Groups are the group patterns that the token claims; see package access.
 	Groups []string `json:"groups,omitempty"`
+	// SID is the login session that the token belongs to; empty: it does not say.
+	SID string `json:"sid,omitempty"`
 	// Expires is when the token ends; zero: it does not.
 	Expires time.Time `json:"expires,omitzero"`
 	// Fingerprint names the token one-way, for caches.
@@ -52,10 +54,12 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token protocol.Token) (Identity, error)
 }
 
-// ClaimNames says where a token keeps the user's id and the group patterns.
+// ClaimNames says where a token keeps the user's id, the group patterns and the
+// login session.
 type ClaimNames struct {
 	User   string // a string or an integer; required in the token
 	Groups string // a list of strings; may be absent in the token
+	SID    string // a string; may be absent in the token
 }
 
 // Bounds of what is taken from a token. The identity travels with every
@@ -83,7 +87,11 @@ func (n ClaimNames) read(claims map[string]any) (Identity, error) {
 	if err != nil {
 		return Identity{}, refused("claim %q: %w", n.Groups, err)
 	}
-	return Identity{User: user, Groups: groups}, nil
+	sid, err := sidOf(claims[n.SID])
+	if err != nil {
+		return Identity{}, refused("claim %q: %w", n.SID, err)
+	}
+	return Identity{User: user, Groups: groups, SID: sid}, nil
 }
 
 // patternsOf takes nothing, a list of strings, or one string.

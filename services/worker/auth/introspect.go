@@ -38,6 +38,7 @@ type Introspection struct {
 
 	mu         sync.Mutex
 	remembered map[string]remembered // by fingerprint
+	forgotten  uint64                // counts Forget
 }
 
 type remembered struct {
@@ -62,25 +63,34 @@ func NewIntrospection(o IntrospectionOptions) (*Introspection, error) {
 // Close gives idle connections back.
 func (i *Introspection) Close() { i.client.CloseIdleConnections() }
 
+// Forget drops the answers that are remembered, and those on their way: the next
+// question about any token is asked.
+func (i *Introspection) Forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	clear(i.remembered)
+	i.forgotten++
+}
+
 // Authenticate implements Authenticator.
 func (i *Introspection) Authenticate(ctx context.Context, token protocol.Token) (Identity, error) {
 	if n := len(token.Reveal()); n == 0 || n > maxTokenBytes {
 		return Identity{}, refused("it has %d bytes, 1 to %d are allowed", n, maxTokenBytes)
 	}
 	fingerprint := token.Fingerprint()
-	if id, found := i.recall(fingerprint); found {
+	id, era, found := i.recall(fingerprint)
+	if found {
 		return id, nil
 	}
 	claims, err := i.ask(ctx, token)
 	if err != nil {
 		return Identity{}, err
 	}
-	id, err := i.judge(claims)
-	if err != nil {
+	if id, err = i.judge(claims); err != nil {
 		return Identity{}, err
 	}
 	id.Fingerprint = fingerprint
-	i.remember(id)
+	i.remember(era, id)
 	return id, nil
 }
 
@@ -156,21 +166,21 @@ func unixClaim(claims map[string]any, name string) (time.Time, error) {
 	return time.Unix(int64(seconds), 0), nil
 }
 
-func (i *Introspection) recall(fingerprint string) (Identity, bool) {
+func (i *Introspection) recall(fingerprint string) (id Identity, era uint64, found bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	r, found := i.remembered[fingerprint]
 	if !found {
-		return Identity{}, false
+		return Identity{}, i.forgotten, false
 	}
 	if !i.options.Now().Before(r.until) {
 		delete(i.remembered, fingerprint)
-		return Identity{}, false
+		return Identity{}, i.forgotten, false
 	}
-	return r.identity, true
+	return r.identity, i.forgotten, true
 }
 
-func (i *Introspection) remember(id Identity) {
+func (i *Introspection) remember(era uint64, id Identity) {
 	if i.options.Cache <= 0 {
 		return
 	}
@@ -180,6 +190,9 @@ func (i *Introspection) remember(id Identity) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if era != i.forgotten {
+		return
+	}
 	if len(i.remembered) >= maxRemembered {
 		clear(i.remembered)
 	}

@@ -199,7 +199,7 @@ func TestAttacks(t *testing.T) {
 		"user with NUL":        claim("sub", "7\x00"),
 		"user turned around":   claim("sub", "7\u202e8"),
 		"user empty":           claim("sub", ""),
-		"user too long":        claim("sub", strings.Repeat("u", maxUserBytes+1)),
+		"user too long":        claim("sub", strings.Repeat("u", protocol.MaxUserBytes+1)),
 		"user float":           claim("sub", 1.5),
 		"user bool":            claim("sub", true),
 		"user list":            claim("sub", []int{7}),

@@ -207,8 +207,12 @@ func TestIntrospection(t *testing.T) {
 	if n := server.asked.Load(); n != 1 {
 		t.Fatalf("asked %d times, want 1: a good answer is remembered", n)
 	}
-	c.advance(10 * time.Second)
+	i.Forget()
 	if _, err := ask(); err != nil || server.asked.Load() != 2 {
+		t.Fatalf("forgotten: %v, asked %d", err, server.asked.Load())
+	}
+	c.advance(10 * time.Second)
+	if _, err := ask(); err != nil || server.asked.Load() != 3 {
 		t.Fatalf("after the cache: %v, asked %d", err, server.asked.Load())
 	}
 	c.advance(6 * time.Second) // the token has ended, the cache would not have

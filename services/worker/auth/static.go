@@ -72,11 +72,11 @@ func (s *Static) add(dec *json.Decoder) error {
 		return errors.New(`the value must be an object {"user": 7, "groups": ["*"]}`)
 	}
 	for name := range entry {
-		if name != "user" && name != "groups" {
-			return fmt.Errorf(`unknown key %q, want "user" and "groups"`, name)
+		if name != "user" && name != "groups" && name != "session" {
+			return fmt.Errorf(`unknown key %q, want "user", "groups" and "session"`, name)
 		}
 	}
-	id, err := ClaimNames{User: "user", Groups: "groups"}.read(entry)
+	id, err := ClaimNames{User: "user", Groups: "groups", SID: "session"}.read(entry)
 	if err != nil {
 		return err
 	}

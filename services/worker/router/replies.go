@@ -51,6 +51,8 @@ func (r *Router) reply(d *amqpbus.Delivery) {
 		err = r.gatewaySaid(d, func() error { return r.readStale(d.Body) })
 	case protocol.TypePresence:
 		err = r.workerSaid(d, func() error { return r.readPresence(d.Body) })
+	case protocol.TypeDisconnect:
+		err = r.workerSaid(d, func() error { return r.readDisconnect(d.Body) })
 	}
 	if err != nil {
 		r.metrics.refusedReplies.Inc()
@@ -102,6 +104,14 @@ func (r *Router) readPresence(body []byte) error {
 		}
 	}
 	return nil
+}
+
+func (r *Router) readDisconnect(body []byte) error {
+	order, err := protocol.DecodeDisconnect(body)
+	if err == nil && r.o.Disconnected != nil {
+		r.o.Disconnected(order)
+	}
+	return err
 }
 
 func (r *Router) has(shard int) bool { return shard >= 0 && shard < len(r.shards) }

@@ -22,11 +22,14 @@ type Options struct {
 	Quorum bool
 	// Users says whose control messages are believed; an empty list is the
 	// bus's own user.
-	Users      Users
-	Timing     Timing
-	Trace      Trace                 // nil: nothing is traced
-	Logger     *zap.Logger           // may be nil
-	Registerer prometheus.Registerer // may be nil
+	Users  Users
+	Timing Timing
+	Trace  Trace // nil: nothing is traced
+	// Disconnected is told of every order to end connections, whichever worker
+	// passed it on; nil: nobody wants to know. It must not block.
+	Disconnected func(protocol.Disconnect)
+	Logger       *zap.Logger           // may be nil
+	Registerer   prometheus.Registerer // may be nil
 }
 
 // Router routes the emits of all shards that the broker makes this worker the

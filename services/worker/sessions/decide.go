@@ -32,14 +32,14 @@ func (s *Sessions) decideConnect(ctx context.Context, q protocol.Connect) (d pro
 	}
 	// The authenticators check ids themselves; one that forgot must not be the
 	// way in for a pattern.
-	if _, err := auth.CheckUser(id.User); err != nil {
+	if _, err := protocol.ParseUser(id.User); err != nil {
 		return refuse(d, err.Error())
 	}
 	session, err := json.Marshal(id)
 	if err != nil {
 		return s.unavailable(d, "the session could not be encoded", err)
 	}
-	d.Verdict, d.User, d.Session = protocol.VerdictAccept, id.User, session
+	d.Verdict, d.User, d.SID, d.Session = protocol.VerdictAccept, id.User, id.SID, session
 	if !id.Expires.IsZero() {
 		d.Expires = id.Expires.UnixMilli()
 	}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"belfry/pkg/protocol"
+)
+
+func disconnectCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "disconnect",
+		Usage:     "end the connections of a user",
+		ArgsUsage: "USER",
+		Description: "All gateways close them with 4403: those of one login session, or all. It ends with\n" +
+			"status 0 when the broker has the order. A token that is still good can open a new\n" +
+			"connection. BELFRY_AMQP_URL says where to, as for belfry emit.\n\n" +
+			"Examples:\n" +
+			"  belfry disconnect 7\n" +
+			"  belfry disconnect --session 2f9c ann@example.com",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "session", Usage: "only those whose token names this login session (BELFRY_SESSION_CLAIM, sid)"},
+			&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for the broker's confirm", Value: 10 * time.Second},
+		},
+		Action: disconnect,
+	}
+}
+
+func disconnect(ctx context.Context, c *cli.Command) error {
+	if err := arguments(c, 1, 1); err != nil {
+		return err
+	}
+	order := protocol.Disconnect{User: c.Args().First(), SID: c.String("session")}
+	if err := order.Check(); err != nil {
+		return usageError{err}
+	}
+	e, err := openEmitter(c)
+	if err != nil {
+		return err
+	}
+	err = e.Disconnect(ctx, order.User, order.SID)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	return errors.Join(err, e.Close(closing))
+}

@@ -1,0 +1,97 @@
+package protocol
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// TypeDisconnect is the message type of a Disconnect on belfry.reply.all. The
+// application's own, on belfry.disconnect, needs no type.
+const TypeDisconnect = "disconnect"
+
+// Principal is whose a connection is.
+type Principal struct {
+	User string // the text of the user's id
+	// SID is the login session that the token belongs to (`sid`, OpenID Connect
+	// Back-Channel Logout 1.0, 2.1); empty: the token does not say.
+	SID string
+}
+
+// Disconnect is the application's order to end the connections of a user: of
+// one login session, or, without one, all.
+type Disconnect struct {
+	User string `json:"user"`
+	SID  string `json:"session,omitempty"`
+}
+
+// Concerns reports that the order is about connections of p.
+func (d Disconnect) Concerns(p Principal) bool {
+	return d.User == p.User && (d.SID == "" || d.SID == p.SID)
+}
+
+// MaxSIDBytes bounds the id of a login session.
+const MaxSIDBytes = 255
+
+// Errors of CheckSID.
+var (
+	ErrSIDLength  = fmt.Errorf("a session id has 1 to %d bytes", MaxSIDBytes)
+	ErrSIDControl = errors.New("a session id must be valid UTF-8 without control characters")
+)
+
+// CheckSID checks the id of a login session.
+func CheckSID(text string) error {
+	switch {
+	case text == "" || len(text) > MaxSIDBytes:
+		return ErrSIDLength
+	case !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) || hasControl(text):
+		return ErrSIDControl
+	}
+	return nil
+}
+
+// Check says what is wrong with an order.
+func (d Disconnect) Check() error {
+	if err := CheckUser(d.User); err != nil {
+		return err
+	}
+	if d.SID == "" {
+		return nil
+	}
+	return CheckSID(d.SID)
+}
+
+// DecodeDisconnect reads an order: {"user": 7} or {"user": 7, "session": "..."}.
+// It is strict, because a key that is misspelt would end more than was meant.
+// Its errors do not quote the body.
+func DecodeDisconnect(body []byte) (Disconnect, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+		return Disconnect{}, fmt.Errorf(`decode disconnect: not a JSON object {"user": 7} (%d bytes)`, len(body))
+	}
+	var d Disconnect
+	var err error
+	for key, value := range members {
+		switch key {
+		case "user":
+			d.User, err = ParseUser(value)
+		case "session":
+			if err = json.Unmarshal(value, &d.SID); err == nil {
+				err = CheckSID(d.SID)
+			} else {
+				err = errors.New("a session id must be a string")
+			}
+		default:
+			err = errors.New(`there is a key beside "user" and "session"`)
+		}
+		if err != nil {
+			return Disconnect{}, fmt.Errorf("decode disconnect: %w", err)
+		}
+	}
+	if err := d.Check(); err != nil {
+		return Disconnect{}, fmt.Errorf("decode disconnect: %w", err)
+	}
+	return d, nil
+}

@@ -1,0 +1,147 @@
+package disconnect
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+// prefetch bounds the orders at work. One that a gateway's full queue refuses
+// stays at work until that queue has room or is gone; the others go on.
+const prefetch = 256
+
+// maxPause bounds the pause before a refused order is sent again.
+const maxPause = 15 * time.Second
+
+// Sender publishes one message and waits for its outcome. A sessions.Courier is one.
+type Sender interface {
+	Send(ctx context.Context, m amqpbus.Message) error
+}
+
+// Options of New. All are required.
+type Options struct {
+	Bus     amqpbus.Bus
+	Sender  Sender
+	Worker  protocol.WorkerID
+	Logger  *zap.Logger
+	Metrics *Metrics
+}
+
+// Orders consumes the queue of orders. Start it once, Stop it once.
+type Orders struct {
+	o       Options
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New starts nothing.
+func New(o Options) *Orders { return &Orders{o: o} }
+
+// Start begins to consume, in the background and for ever. The queue must have
+// been declared.
+func (s *Orders) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.running.Go(func() {
+		for ctx.Err() == nil {
+			err := s.consume(ctx)
+			if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
+				return
+			}
+			s.o.Logger.Info("consumer of orders to disconnect ended, opening another", zap.Error(err))
+			wait(ctx, 100*time.Millisecond+mathrand.N(200*time.Millisecond)) // jitter, not a secret
+		}
+	})
+}
+
+// Stop ends at once: an order that is not acked goes to another worker.
+func (s *Orders) Stop(context.Context) error {
+	s.stop()
+	s.running.Wait()
+	return nil
+}
+
+// consume works through one consumer's life.
+func (s *Orders) consume(ctx context.Context) error {
+	con, err := s.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{Queue: amqpbus.QueueDisconnect, Prefetch: prefetch})
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", amqpbus.QueueDisconnect, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	defer func() {
+		cancel()
+		working.Wait()
+		_ = con.Close() // what was not acked goes back
+	}()
+	for {
+		orders, err := con.Receive(ctx, prefetch)
+		if err != nil {
+			return fmt.Errorf("receive from %s: %w", amqpbus.QueueDisconnect, err)
+		}
+		for _, d := range orders {
+			working.Go(func() {
+				if s.settle(ctx, d) != nil {
+					return // it stays unacked, and comes again
+				}
+				_ = con.Ack(d) // it comes again when that fails
+			})
+		}
+	}
+}
+
+// settle passes an order on, or parks what is none.
+func (s *Orders) settle(ctx context.Context, d amqpbus.Delivery) error {
+	order, err := protocol.DecodeDisconnect(d.Body)
+	if err != nil {
+		s.o.Metrics.orders.WithLabelValues(outcomeParked).Inc()
+		s.o.Logger.Warn("an order to disconnect was not understood", zap.Error(err))
+		return s.send(ctx, amqpbus.Message{
+			Key: amqpbus.QueueDead, Type: protocol.TypeDisconnect, Mandatory: true,
+			Headers: map[string]string{"reason": err.Error(), "origin": amqpbus.QueueDisconnect},
+		})
+	}
+	id := d.ID // gateways know an order by it when it comes again
+	if id == "" {
+		id = rand.Text()
+	}
+	err = s.send(ctx, amqpbus.Message{
+		Exchange: amqpbus.ExchangeReplyAll, Type: protocol.TypeDisconnect, ID: id,
+		ReplyTo: string(s.o.Worker), Body: protocol.Encode(order),
+	})
+	if err == nil {
+		s.o.Metrics.orders.WithLabelValues(outcomePassed).Inc()
+	}
+	return err
+}
+
+// send repeats until every queue has taken the message, or ctx ends. Those that
+// took it the first time know it by its id.
+func (s *Orders) send(ctx context.Context, m amqpbus.Message) error {
+	for pause := time.Second; ; pause = min(2*pause, maxPause) {
+		err := s.o.Sender.Send(ctx, m)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		s.o.Metrics.orders.WithLabelValues(outcomeRepeated).Inc()
+		wait(ctx, pause)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,172 @@
+package disconnect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/membus"
+	"belfry/pkg/protocol"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// wire sends as a sessions.Courier does.
+type wire struct{ pub amqpbus.Publisher }
+
+func (w wire) Send(ctx context.Context, m amqpbus.Message) error {
+	done := make(chan error, 1)
+	if err := w.pub.Publish(ctx, m, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// rig is a broker in memory with a gateway's reply queue of limited room, and a
+// worker. It lives in a synctest bubble.
+type rig struct {
+	*testing.T
+	bus     amqpbus.Bus
+	out     wire
+	metrics *Metrics
+	orders  *Orders
+}
+
+const room = 2 // messages that the gateway's queue takes
+
+func play(t *testing.T, test func(r *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := membus.New()
+		r := &rig{T: t, bus: broker.Open("any"), metrics: NewMetrics(nil)}
+		r.must(r.bus.Declare(t.Context(), amqpbus.SharedTopology(amqpbus.Layout{Shards: 1})))
+		reply := amqpbus.ReplyTopology(protocol.GatewayID("g.1"))
+		reply.Queues[0].MaxLength = room
+		r.must(r.bus.Declare(t.Context(), reply))
+		pub, err := r.bus.OpenPublisher(t.Context(), 100)
+		r.must(err)
+		r.out = wire{pub}
+		r.orders = New(Options{Bus: r.bus, Sender: r.out, Worker: "w.1", Logger: zap.NewNop(), Metrics: r.metrics})
+		r.orders.Start()
+		test(r)
+		r.must(r.orders.Stop(context.Background()))
+		_ = r.bus.Close(context.Background())
+	})
+}
+
+func (r *rig) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) order(body string) {
+	r.Helper()
+	r.must(r.out.Send(r.Context(), amqpbus.Message{Exchange: amqpbus.ExchangeDisconnect, Mandatory: true, Body: []byte(body)}))
+	synctest.Wait()
+}
+
+// take empties a queue.
+func (r *rig) take(queue string) []amqpbus.Delivery {
+	r.Helper()
+	con, err := r.bus.OpenConsumer(r.Context(), amqpbus.ConsumerOptions{Queue: queue, Prefetch: 100})
+	r.must(err)
+	defer func() { r.must(con.Close()) }()
+	ctx, cancel := context.WithTimeout(r.Context(), time.Millisecond)
+	defer cancel()
+	var out []amqpbus.Delivery
+	for {
+		pack, err := con.Receive(ctx, 100)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return out
+		}
+		r.must(err)
+		r.must(con.AckThrough(pack[len(pack)-1]))
+		out = append(out, pack...)
+	}
+}
+
+func TestAnOrderReachesTheGateways(t *testing.T) {
+	play(t, func(r *rig) {
+		r.order(`{"user": 7, "session": "s"}`)
+		got := r.take(amqpbus.ReplyQueue("g.1"))
+		if len(got) != 1 || got[0].Type != protocol.TypeDisconnect || string(got[0].Body) != `{"user":"7","session":"s"}` || got[0].ReplyTo != "w.1" || got[0].ID == "" {
+			t.Fatalf("the gateway got %+v", got)
+		}
+	})
+}
+
+// TestWhatIsNoOrderIsParked: with its reason, without its body; the next is served.
+func TestWhatIsNoOrderIsParked(t *testing.T) {
+	play(t, func(r *rig) {
+		r.order(`{"user": 7, "sesion": "s"}`)
+		r.order(`{"user": 8}`)
+		dead := r.take(amqpbus.QueueDead)
+		if len(dead) != 1 || len(dead[0].Body) != 0 || dead[0].Headers["reason"] == "" || dead[0].Headers["origin"] != amqpbus.QueueDisconnect {
+			t.Errorf("parked %+v", dead)
+		}
+		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 1 || string(got[0].Body) != `{"user":"8"}` {
+			t.Errorf("the gateway got %+v", got)
+		}
+	})
+}
+
+// TestAFullGatewayIsToldLater, and an order that it refuses holds up no other.
+func TestAFullGatewayIsToldLater(t *testing.T) {
+	play(t, func(r *rig) {
+		for i := range room + 3 {
+			r.order(fmt.Sprintf(`{"user": %d}`, i))
+		}
+		if n := testutil.ToFloat64(r.metrics.orders.WithLabelValues(outcomePassed)); n != room {
+			t.Errorf("%v orders are passed on, there is room for %d", n, room)
+		}
+		got := r.take(amqpbus.ReplyQueue("g.1"))
+		for len(got) < room+3 {
+			before := len(got)
+			time.Sleep(maxPause + time.Second) // the bubble's time
+			synctest.Wait()
+			if got = append(got, r.take(amqpbus.ReplyQueue("g.1"))...); len(got) == before {
+				t.Fatalf("the gateway got %d orders, the others are lost", len(got))
+			}
+		}
+		users := map[string]int{}
+		for _, d := range got {
+			o, err := protocol.DecodeDisconnect(d.Body)
+			r.must(err)
+			users[o.User]++
+		}
+		if len(users) != room+3 {
+			t.Errorf("the orders of %v came", users)
+		}
+	})
+}
+
+// TestAnOrderOutlivesItsWorker: one that is not passed on goes to the next.
+func TestAnOrderOutlivesItsWorker(t *testing.T) {
+	play(t, func(r *rig) {
+		for i := range room + 1 {
+			r.order(fmt.Sprintf(`{"user": %d}`, i))
+		}
+		r.must(r.orders.Stop(context.Background()))
+		r.take(amqpbus.ReplyQueue("g.1"))
+		r.orders = New(Options{Bus: r.bus, Sender: r.out, Worker: "w.2", Logger: zap.NewNop(), Metrics: r.metrics})
+		r.orders.Start()
+		synctest.Wait()
+		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 1 || got[0].ReplyTo != "w.2" {
+			t.Errorf("the gateway got %+v", got)
+		}
+	})
+}

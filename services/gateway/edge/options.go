@@ -52,7 +52,11 @@ const (
 	maxHeaderBytes    = 32 << 10
 	maxHeaders        = 100
 	readHeaderTimeout = 5 * time.Second
-	idleTimeout       = 15 * time.Second
+	// readTimeout bounds a whole request, its body too, which net/http waits for
+	// before it answers. It is longer than a handshake may take, and ends with
+	// the upgrade.
+	readTimeout = 15 * time.Second
+	idleTimeout = 15 * time.Second
 )
 
 func (o Options) withDefaults() Options {
@@ -99,6 +103,7 @@ func NewServer(handler http.Handler, log *zap.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          errorLog(log),

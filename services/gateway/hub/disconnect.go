@@ -2,7 +2,6 @@ package hub
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,26 +20,21 @@ var (
 )
 
 const (
-	// orderKept is how long an order is remembered, for those whose token was
-	// being checked when it came and to know it when it comes again: longer than
-	// a handshake takes, and than a full reply queue outlives its gateway.
-	orderKept = 2 * time.Minute
+	// orderKept is how long an order is remembered for those whose token was
+	// being checked when it came: longer than any handshake takes.
+	orderKept = 30 * time.Second
 	// maxOrders bounds the orders remembered.
 	maxOrders = 4096
 )
 
 // Disconnect closes the connections that the order concerns with 4403, also
 // those whose token is being checked now: the check may have been made before
-// the application changed its mind. An order that comes again, with the same id,
-// does nothing: meanwhile the user may have logged in anew. It looks at every connection, because orders
+// the application changed its mind. It looks at every connection, because orders
 // are rare and an index would cost every connection memory.
-func (h *Hub) Disconnect(id string, d protocol.Disconnect) {
+func (h *Hub) Disconnect(d protocol.Disconnect) {
 	var owners []Owner
 	h.mu.Lock()
-	if !h.orders.add(id, d, time.Now()) {
-		h.mu.Unlock()
-		return
-	}
+	h.orders.add(d, time.Now())
 	for _, c := range h.conns {
 		if d.Concerns(c.who) {
 			owners = append(owners, c.owner)
@@ -61,15 +55,10 @@ type orders struct {
 
 type order struct {
 	protocol.Disconnect
-	id string // empty: it has none, and is a new one each time
 	at time.Time
 }
 
-// add is false for an order that is known.
-func (o *orders) add(id string, d protocol.Disconnect, now time.Time) bool {
-	if id != "" && slices.ContainsFunc(o.list, func(k order) bool { return k.id == id }) {
-		return false
-	}
+func (o *orders) add(d protocol.Disconnect, now time.Time) {
 	for len(o.list) > 0 && now.Sub(o.list[0].at) > orderKept {
 		o.list = o.list[1:]
 	}
@@ -77,8 +66,7 @@ func (o *orders) add(id string, d protocol.Disconnect, now time.Time) bool {
 		o.gone = o.list[0].at
 		o.list = o.list[1:]
 	}
-	o.list = append(o.list, order{d, id, now})
-	return true
+	o.list = append(o.list, order{d, now})
 }
 
 // check says whether who, asked about at that time, has been disconnected since.

@@ -22,12 +22,12 @@ func (b *browser) expectClose(code websocket.StatusCode) {
 func TestDisconnectEndsWhomTheOrderConcerns(t *testing.T) {
 	r := newRig(t)
 	phone, laptop, other := r.openAs("user=7&sid=phone"), r.openAs("user=7&sid=laptop"), r.openAs("user=8&sid=phone")
-	r.hub.Disconnect("", protocol.Disconnect{User: "7", SID: "phone"})
+	r.hub.Disconnect(protocol.Disconnect{User: "7", SID: "phone"})
 	phone.expectClose(4403)
-	r.hub.Disconnect("", protocol.Disconnect{User: "7", SID: "tablet"}) // has no connection
+	r.hub.Disconnect(protocol.Disconnect{User: "7", SID: "tablet"}) // has no connection
 	r.hub.Apply(laptop.conn, groups("jobs-1"), nil, []byte("joined"))
 	laptop.expect("joined")
-	r.hub.Disconnect("", protocol.Disconnect{User: "7"})
+	r.hub.Disconnect(protocol.Disconnect{User: "7"})
 	laptop.expectClose(4403)
 	r.hub.Apply(other.conn, groups("jobs-1"), nil, []byte("joined"))
 	other.expect("joined")
@@ -47,19 +47,19 @@ func TestNewcomersOfOrders(t *testing.T) {
 		}
 	}
 	expect(seven, at(0), nil)
-	o.add("", protocol.Disconnect{User: "7", SID: "phone"}, at(10))
+	o.add(protocol.Disconnect{User: "7", SID: "phone"}, at(10))
 	expect(seven, at(9), ErrDisconnected)
 	expect(seven, at(10), ErrDisconnected)
 	expect(seven, at(11), nil)
 	expect(protocol.Principal{User: "7"}, at(9), nil)
 	expect(protocol.Principal{User: "8", SID: "phone"}, at(9), nil)
 
-	o.add("", protocol.Disconnect{User: "8"}, at(10+int(orderKept/time.Second)+1))
+	o.add(protocol.Disconnect{User: "8"}, at(10+int(orderKept/time.Second)+1))
 	if len(o.list) != 1 {
 		t.Errorf("%d orders are remembered, one is young", len(o.list))
 	}
 	for i := range maxOrders + 1 {
-		o.add("", protocol.Disconnect{User: fmt.Sprint("u", i)}, at(300))
+		o.add(protocol.Disconnect{User: fmt.Sprint("u", i)}, at(300))
 	}
 	if len(o.list) != maxOrders {
 		t.Errorf("%d orders are remembered", len(o.list))
@@ -68,24 +68,10 @@ func TestNewcomersOfOrders(t *testing.T) {
 	expect(seven, at(301), nil)
 }
 
-// TestAnOrderThatComesAgainDoesNothing: the user may have logged in anew.
-func TestAnOrderThatComesAgainDoesNothing(t *testing.T) {
-	r := newRig(t)
-	before := r.openAs("user=7")
-	r.hub.Disconnect("order 1", protocol.Disconnect{User: "7"})
-	before.expectClose(4403)
-	after := r.openAs("user=7")
-	r.hub.Disconnect("order 1", protocol.Disconnect{User: "7"})
-	r.hub.Apply(after.conn, groups("jobs-1"), nil, []byte("joined"))
-	after.expect("joined")
-	r.hub.Disconnect("order 2", protocol.Disconnect{User: "7"})
-	after.expectClose(4403)
-}
-
 func TestAddRefusesWhoWasDisconnectedMeanwhile(t *testing.T) {
 	r := newRig(t)
 	asked := time.Now()
-	r.hub.Disconnect("", protocol.Disconnect{User: "7"})
+	r.hub.Disconnect(protocol.Disconnect{User: "7"})
 	n := Newcomer{ID: r.hub.NextID(), Out: new(wsconn.Conn), Who: protocol.Principal{User: "7"}, Asked: asked}
 	if _, err := r.hub.Add(n); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("got %v, want %v", err, ErrDisconnected)

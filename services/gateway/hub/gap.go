@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"time"
 
 	"belfry/pkg/protocol"
@@ -9,6 +10,13 @@ import (
 
 // gapEvery is the least time between two gap frames of one connection.
 const gapEvery = time.Second
+
+// owed is what a connection is to be told of.
+type owed struct {
+	groups map[protocol.Group]struct{} // nil: none by name
+	shards []int                       // all groups of these
+	of     int                         // the number of shards
+}
 
 // Gap tells every connection that is in one of these groups that events of them
 // may have been lost. Notices of one connection within a second are merged.
@@ -26,10 +34,12 @@ func (h *Hub) Gap(groups []protocol.Group) {
 // GapShard is Gap for all groups of one of shards shards.
 func (h *Hub) GapShard(shard, shards int) {
 	h.mu.Lock()
-	for g, r := range h.rooms {
-		if protocol.ShardOf(g, shards) == shard {
-			h.gapLocked(r)
+	for _, c := range h.conns {
+		if len(c.places) == 0 || slices.Contains(c.gaps.shards, shard) {
+			continue
 		}
+		c.gaps.shards, c.gaps.of = append(c.gaps.shards, shard), shards
+		h.owing[c] = struct{}{}
 	}
 	h.mu.Unlock()
 	h.sendGaps(time.Now())
@@ -37,46 +47,65 @@ func (h *Hub) GapShard(shard, shards int) {
 
 func (h *Hub) gapLocked(r *room) {
 	for _, m := range r.members {
-		if m.conn.gaps == nil {
-			m.conn.gaps = map[protocol.Group]struct{}{}
+		if m.conn.gaps.groups == nil {
+			m.conn.gaps.groups = map[protocol.Group]struct{}{}
 		}
-		m.conn.gaps[r.group] = struct{}{}
-		h.owed[m.conn] = struct{}{}
+		m.conn.gaps.groups[r.group] = struct{}{}
+		h.owing[m.conn] = struct{}{}
 	}
 }
 
-// sendGaps sends the notices whose connection had none for a second.
+// sendGaps sends the notices whose connection had none for a second. The lock is
+// held for one connection at a time: there may be many, with many groups each.
 func (h *Hub) sendGaps(now time.Time) {
-	var flush []*Conn
+	for _, c := range h.due(now) {
+		if h.sendGap(c, now) {
+			c.out.Flush()
+		}
+	}
+}
+
+func (h *Hub) due(now time.Time) []*Conn {
 	h.mu.Lock()
-	for c := range h.owed {
-		if now.Sub(c.lastGap) < gapEvery {
-			continue
-		}
-		delete(h.owed, c)
-		groups := c.gapsHereLocked()
-		c.gaps = nil
-		if len(groups) == 0 {
-			continue
-		}
-		c.lastGap = now
-		if c.out.Push(wsconn.FrameText(protocol.GapFrame(groups))) {
-			h.metrics.gaps.Inc()
-			flush = append(flush, c)
+	defer h.mu.Unlock()
+	var due []*Conn
+	for c := range h.owing {
+		if now.Sub(c.lastGap) >= gapEvery {
+			due = append(due, c)
 		}
 	}
-	h.mu.Unlock()
-	for _, c := range flush {
-		c.out.Flush()
+	return due
+}
+
+// sendGap puts a connection's notice into its outbox; false: there is none.
+func (h *Hub) sendGap(c *Conn, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, still := h.owing[c]; !still {
+		return false // another call was faster, or the connection is gone
 	}
+	delete(h.owing, c)
+	groups := c.gapsHereLocked()
+	c.gaps = owed{}
+	if len(groups) == 0 {
+		return false
+	}
+	c.lastGap = now
+	if !c.out.Push(wsconn.FrameText(protocol.GapFrame(groups))) {
+		return false
+	}
+	h.metrics.gaps.Inc()
+	return true
 }
 
 // gapsHereLocked are the groups owed a notice that the connection is still in:
 // the gap of a group that was left concerns it no more.
 func (c *Conn) gapsHereLocked() []protocol.Group {
-	out := make([]protocol.Group, 0, len(c.gaps))
-	for g := range c.gaps {
-		if c.find(g) >= 0 {
+	var out []protocol.Group
+	for i := range c.places {
+		g := c.places[i].room.group
+		_, named := c.gaps.groups[g]
+		if named || len(c.gaps.shards) > 0 && slices.Contains(c.gaps.shards, protocol.ShardOf(g, c.gaps.of)) {
 			out = append(out, g)
 		}
 	}

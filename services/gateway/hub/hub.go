@@ -35,7 +35,7 @@ type Hub struct {
 	rooms    map[protocol.Group]*room
 	draining bool
 	empty    chan struct{}      // closed when the last connection of a drain is gone
-	owed     map[*Conn]struct{} // connections with a gap notice to be sent
+	owing    map[*Conn]struct{} // connections with a gap notice to be sent
 	orders   orders
 
 	closing chan closing // to Run
@@ -50,10 +50,11 @@ type Conn struct {
 
 	// Guarded by the hub's lock.
 	places  []place
+	index   map[protocol.Group]int // where in places; nil while they are few
 	gone    bool
 	touched bool // is in the list of connections to flush
 	lastGap time.Time
-	gaps    map[protocol.Group]struct{} // nil: none owed
+	gaps    owed
 }
 
 // place is a connection's membership: in which room, and where in its list.
@@ -84,7 +85,7 @@ func New(o Options) *Hub {
 		metrics: newMetrics(o),
 		conns:   map[protocol.ConnID]*Conn{},
 		rooms:   map[protocol.Group]*room{},
-		owed:    map[*Conn]struct{}{},
+		owing:   map[*Conn]struct{}{},
 		empty:   make(chan struct{}),
 		closing: make(chan closing, 16),
 	}
@@ -136,7 +137,7 @@ func (h *Hub) Remove(c *Conn, ending wsconn.Ending) []protocol.Group {
 		h.leaveLocked(c, len(c.places)-1)
 	}
 	delete(h.conns, c.id)
-	delete(h.owed, c)
+	delete(h.owing, c)
 	h.metrics.connections.Set(float64(len(h.conns)))
 	h.metrics.ended(ending)
 	if h.draining && len(h.conns) == 0 {
@@ -200,8 +201,18 @@ func (h *Hub) Len() int {
 	return len(h.conns)
 }
 
+// few is how many places are searched one by one; a connection with more has
+// an index, so that a set of a thousand groups does not hold the lock for long.
+const few = 16
+
 // find returns the index of g in c.places, or -1. The caller holds the lock.
 func (c *Conn) find(g protocol.Group) int {
+	if c.index != nil {
+		if i, found := c.index[g]; found {
+			return i
+		}
+		return -1
+	}
 	for i := range c.places {
 		if c.places[i].room.group == g {
 			return i
@@ -219,6 +230,7 @@ func (h *Hub) joinLocked(c *Conn, g protocol.Group) {
 	}
 	c.places = append(c.places, place{room: r, at: len(r.members)})
 	r.members = append(r.members, member{conn: c, at: len(c.places) - 1})
+	c.indexLocked()
 }
 
 // leaveLocked removes c.places[i]: in both lists the last takes the free place.
@@ -235,12 +247,34 @@ func (h *Hub) leaveLocked(c *Conn, i int) {
 		h.metrics.groups.Set(float64(len(h.rooms)))
 	}
 	end := len(c.places) - 1
+	if c.index != nil {
+		delete(c.index, r.group)
+	}
 	if i != end {
 		c.places[i] = c.places[end]
 		c.places[i].room.members[c.places[i].at].at = i
+		if c.index != nil {
+			c.index[c.places[i].room.group] = i
+		}
 	}
 	c.places[end] = place{}
 	c.places = c.places[:end]
+	if end == 0 {
+		c.index = nil
+	}
+}
+
+// indexLocked notes the last place, and makes the index when it is time for one.
+func (c *Conn) indexLocked() {
+	switch last := len(c.places) - 1; {
+	case c.index != nil:
+		c.index[c.places[last].room.group] = last
+	case last == few:
+		c.index = make(map[protocol.Group]int, 2*few)
+		for i := range c.places {
+			c.index[c.places[i].room.group] = i
+		}
+	}
 }
 
 // Run pings, watches for silence, sends gap notices that had to wait and closes

@@ -61,7 +61,7 @@ func TestAgainstAModel(t *testing.T) {
 			delete(model, c)
 			conns = slices.Delete(conns, i, i+1)
 		case len(conns) > 0:
-			c, g := conns[rng.IntN(len(conns))], name(rng.IntN(12))
+			c, g := conns[rng.IntN(len(conns))], name(rng.IntN(3*few))
 			h.mu.Lock()
 			if at := c.find(g); at >= 0 {
 				h.leaveLocked(c, at)

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"go.uber.org/zap"
 
@@ -19,10 +20,21 @@ func (v *receiver) dispatch(d *amqpbus.Delivery) {
 		v.r.log.Warn("a message of a user that is no worker's was refused", zap.String("type", d.Type))
 		return
 	}
-	if err := v.take(d); err != nil {
+	if err := v.safely(d); err != nil {
 		v.r.metrics.rejected.WithLabelValues(rejectedDecode).Inc()
 		v.r.log.Error("a reply could not be understood", zap.String("type", d.Type), zap.Error(err))
 	}
+}
+
+// safely is take, whose panic is an error: the gateway outlives a message that
+// it cannot bear.
+func (v *receiver) safely(d *amqpbus.Delivery) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return v.take(d)
 }
 
 func (v *receiver) take(d *amqpbus.Delivery) error {
@@ -42,13 +54,18 @@ func (v *receiver) take(d *amqpbus.Delivery) error {
 	case protocol.TypeAsk:
 		return decoded(d, v.core.Ask)
 	case protocol.TypeGap:
+		if v.repeats.again(d.ID) {
+			return nil
+		}
 		return decoded(d, v.core.Gap)
 	case protocol.TypeDisconnect:
 		order, err := protocol.DecodeDisconnect(d.Body)
 		if err != nil {
 			return err
 		}
-		v.r.o.Sink.Disconnect(d.ID, order)
+		if !v.repeats.again(d.ID) {
+			v.r.o.Sink.Disconnect(order)
+		}
 		return nil
 	case protocol.TypePresence:
 		return decoded(d, func(m protocol.Presence) error { v.workers.heard(m); return nil })

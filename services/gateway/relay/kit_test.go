@@ -48,7 +48,7 @@ func (s *sink) GapShard(shard, _ int) {
 	s.shards = append(s.shards, shard)
 }
 
-func (s *sink) Disconnect(_ string, d protocol.Disconnect) {
+func (s *sink) Disconnect(d protocol.Disconnect) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = append(s.ended, d)
@@ -113,10 +113,15 @@ func (r *rig) send(kind string, body []byte) { r.sendAs(r.pub, kind, body) }
 
 func (r *rig) sendAs(pub amqpbus.Publisher, kind string, body []byte) {
 	r.t.Helper()
+	r.publish(pub, amqpbus.Message{Type: kind, Body: body})
+}
+
+// publish sends m to the relay's reply queue.
+func (r *rig) publish(pub amqpbus.Publisher, m amqpbus.Message) {
+	r.t.Helper()
+	m.Exchange, m.Key, m.Mandatory = amqpbus.ExchangeReply, string(self), true
 	outcome := make(chan error, 1)
-	r.must(pub.Publish(r.t.Context(), amqpbus.Message{
-		Exchange: amqpbus.ExchangeReply, Key: string(self), Type: kind, Mandatory: true, Body: body,
-	}, func(err error) { outcome <- err }))
+	r.must(pub.Publish(r.t.Context(), m, func(err error) { outcome <- err }))
 	r.must(<-outcome)
 	synctest.Wait()
 }

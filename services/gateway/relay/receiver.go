@@ -22,9 +22,11 @@ type receiver struct {
 	r       *Relay
 	users   map[string]bool
 	workers *workers
-	up      atomic.Bool // there is a consumer
+	up      atomic.Bool  // there is a consumer
+	lost    atomic.Int64 // shards without a route, for long enough that clients were told
 
-	core *continuity.Core // owned by the loop
+	core    *continuity.Core // owned by the loop
+	repeats repeats          // owned by the loop
 }
 
 func newReceiver(r *Relay) *receiver {
@@ -137,6 +139,7 @@ func (v *receiver) tick(now time.Time) {
 	v.core.Blocked(v.r.o.Bus.Health().Blocked != "")
 	v.core.Tick(now)
 	v.perform()
+	v.lost.Store(int64(v.core.LostRoutes()))
 	v.r.metrics.continuity(v.core)
 }
 

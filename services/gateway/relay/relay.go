@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -25,8 +26,7 @@ type Sink interface {
 	// GapShard is Gap for all groups of a shard.
 	GapShard(shard, shards int)
 	// Disconnect closes the connections that an application's order concerns.
-	// The same id is the same order, which may come again.
-	Disconnect(id string, d protocol.Disconnect)
+	Disconnect(d protocol.Disconnect)
 	// CloseAll closes all connections, spread over a time.
 	CloseAll(code protocol.CloseCode, spread time.Duration)
 }
@@ -141,6 +141,9 @@ func (r *Relay) Ready() []string {
 	}
 	if !r.receive.workers.any(time.Now()) {
 		why = append(why, "no worker was heard of for 7 s")
+	}
+	if n := r.receive.lost.Load(); n > 0 {
+		why = append(why, fmt.Sprintf("nothing was heard of %d of %d shards: is a worker active on each?", n, r.o.Shards))
 	}
 	return why
 }

@@ -3,7 +3,9 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -182,6 +184,73 @@ func TestOrdersToDisconnectReachTheSink(t *testing.T) {
 	})
 }
 
+// TestWhatIsSentAgainToAllIsDoneOnce: a worker repeats a gap and an order while
+// another gateway's queue is full.
+func TestWhatIsSentAgainToAllIsDoneOnce(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		gap := protocol.Encode(protocol.Gap{Groups: []protocol.Group{"jobs-1"}})
+		order := protocol.Encode(protocol.Disconnect{User: "7"})
+		for _, id := range []string{"a", "a", "b", "a", "", ""} {
+			for kind, body := range map[string][]byte{protocol.TypeGap: gap, protocol.TypeDisconnect: order} {
+				full := id
+				if full != "" {
+					full += kind
+				}
+				r.publish(r.pub, amqpbus.Message{Type: kind, ID: full, Body: body})
+			}
+		}
+		if len(r.sink.gaps) != 4 || len(r.sink.ended) != 4 {
+			t.Errorf("%d gaps and %d orders were done, want 4: two with an id, two without", len(r.sink.gaps), len(r.sink.ended))
+		}
+	})
+}
+
+func TestRepeatsAreBounded(t *testing.T) {
+	var r repeats
+	for i := range 3 * maxRepeats {
+		if r.again(strconv.Itoa(i)) {
+			t.Fatalf("%d was new", i)
+		}
+	}
+	if len(r.known) != maxRepeats || !r.again(strconv.Itoa(3*maxRepeats-1)) || r.again("0") {
+		t.Errorf("%d ids are remembered", len(r.known))
+	}
+}
+
+// TestAReportOfManyGroupsTravelsAlone: a batch must stay far below what a broker
+// takes, or it would come back for ever.
+func TestAReportOfManyGroupsTravelsAlone(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		var groups []protocol.Group
+		for i := range 1000 {
+			groups = append(groups, protocol.Group(fmt.Sprintf("%s-%d", strings.Repeat("g", 190), i)))
+		}
+		const many = 20
+		for range many {
+			r.relay.Report(protocol.LifeReport{Kind: protocol.LifeSubscribed, Groups: groups})
+		}
+		got := 0
+		for batch := uint64(1); got < many; batch++ {
+			synctest.Wait()
+			for _, d := range ofType(r.take(amqpbus.QueueSession), protocol.TypeLife) {
+				if len(d.Body) > 2*batchBytes {
+					t.Fatalf("a batch has %d bytes", len(d.Body))
+				}
+				m, err := protocol.Decode[protocol.Life](d.Body)
+				r.must(err)
+				got += len(m.Reports)
+			}
+			r.send(protocol.TypeNoted, protocol.Encode(protocol.Noted{Batch: batch}))
+		}
+		for range maxBytes/(200*1000) + 10 { // no worker takes these
+			r.relay.Report(protocol.LifeReport{Kind: protocol.LifeSubscribed, Groups: groups})
+		}
+		if r.relay.report.bytes > maxBytes || r.relay.report.full == false {
+			t.Errorf("%d bytes wait, full %t", r.relay.report.bytes, r.relay.report.full)
+		}
+	})
+}
+
 func TestReportsComeOnceMoreUntilNoted(t *testing.T) {
 	play(t, 1, func(t *testing.T, r *rig) {
 		for i := range 3 {
@@ -242,6 +311,37 @@ func TestReadyNeedsAWorker(t *testing.T) {
 			t.Errorf("without a broker: %v", why)
 		}
 		r.broker.Up()
+	})
+}
+
+// TestNotReadyWithoutARoute: what is let in would hear nothing.
+func TestNotReadyWithoutARoute(t *testing.T) {
+	play(t, 2, func(t *testing.T, r *rig) {
+		heard := func(shards ...int) []string {
+			r.send(protocol.TypePresence, protocol.Encode(protocol.Presence{Worker: "worker.test"}))
+			for _, shard := range shards {
+				r.send(protocol.TypePulse, protocol.Encode(protocol.Pulse{Reign: protocol.Reign{Shard: shard, Epoch: 1, Worker: "worker.test"}, Member: true}))
+			}
+			return r.relay.Ready()
+		}
+		for range 20 {
+			if why := heard(0, 1); len(why) != 0 {
+				t.Fatalf("not ready because of %v", why)
+			}
+			pass(2 * time.Second)
+		}
+		for range 20 {
+			heard(0)
+			pass(2 * time.Second)
+		}
+		if why := heard(0); len(why) != 1 || !strings.Contains(why[0], "1 of 2 shards") {
+			t.Fatalf("not ready because of %v", why)
+		}
+		heard(0, 1)
+		pass(time.Second)
+		if why := heard(0, 1); len(why) != 0 {
+			t.Fatalf("the route is back: %v", why)
+		}
 	})
 }
 

@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	batchReports = 500             // reports in one batch
-	maxReports   = 100_000         // reports that wait for a worker
+	batchReports = 500             // reports in one batch, at most
+	batchBytes   = 512 << 10       // their bytes, about; one larger report travels alone
+	maxReports   = 100_000         // reports that wait for a worker, at most
+	maxBytes     = 64 << 20        // their bytes, about
 	repeatAfter  = 5 * time.Second // an unnoted batch is sent again
 )
 
@@ -27,6 +29,7 @@ type reporter struct {
 
 	mu      sync.Mutex
 	waiting []protocol.LifeReport // guarded by mu; those of the batch under way come first
+	bytes   int                   // guarded by mu; of waiting
 	number  uint64                // guarded by mu; of reports
 	batch   uint64                // guarded by mu; the one under way, or the last
 	taken   int                   // guarded by mu; reports of the batch under way; 0: none is
@@ -37,13 +40,14 @@ type reporter struct {
 func newReporter(r *Relay) *reporter { return &reporter{r: r, signal: make(chan struct{}, 1)} }
 
 // Report queues a report, in order. It does not block. Over 100,000 waiting
-// reports the newest is dropped, counted and logged.
+// reports, or 64 MiB of them, the newest is dropped, counted and logged.
 func (r *Relay) Report(report protocol.LifeReport) { r.report.add(report) }
 
 func (p *reporter) add(report protocol.LifeReport) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.waiting) >= maxReports {
+	size := sizeOf(&report)
+	if len(p.waiting) >= maxReports || p.bytes+size > maxBytes {
 		p.r.metrics.reportsDropped.Inc()
 		if !p.full {
 			p.full = true
@@ -55,7 +59,17 @@ func (p *reporter) add(report protocol.LifeReport) {
 	report.Gateway = p.r.o.Gateway
 	report.ID = string(p.r.o.Gateway) + "-" + strconv.FormatUint(p.number, 10)
 	p.waiting = append(p.waiting, report)
+	p.bytes += size
 	p.wake()
+}
+
+// sizeOf is about what a report takes, in memory and encoded.
+func sizeOf(r *protocol.LifeReport) int {
+	size := 300 + len(r.User)
+	for _, g := range r.Groups {
+		size += len(g) + 16
+	}
+	return size
 }
 
 func (p *reporter) wake() {
@@ -71,10 +85,9 @@ func (p *reporter) once(ctx context.Context) error {
 	defer repeat.Stop()
 	sent := uint64(0)
 	for {
-		number, body := p.current()
-		if body != nil && number != sent {
-			sent = number
-			if err := p.send(ctx, body); err != nil && ctx.Err() == nil {
+		if batch := p.current(sent); batch != nil {
+			sent = batch.Batch
+			if err := p.send(ctx, protocol.Encode(*batch)); err != nil && ctx.Err() == nil {
 				p.r.log.Debug("a batch of reports was not stored", zap.Error(err))
 			}
 			repeat.Reset(repeatAfter)
@@ -89,18 +102,35 @@ func (p *reporter) once(ctx context.Context) error {
 	}
 }
 
-// current is the batch under way, or a new one; a nil body means that nothing waits.
-func (p *reporter) current() (uint64, []byte) {
+// current is the batch under way, or a new one; nil when nothing waits or the
+// batch was sent. Reports that wait do not change, so the batch may be read
+// without the lock.
+func (p *reporter) current(sent uint64) *protocol.Life {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken == 0 {
 		if len(p.waiting) == 0 {
-			return 0, nil
+			return nil
 		}
-		p.taken = min(len(p.waiting), batchReports)
+		p.taken = p.fitLocked()
 		p.batch++
 	}
-	return p.batch, protocol.Encode(protocol.Life{Gateway: p.r.o.Gateway, Batch: p.batch, Reports: p.waiting[:p.taken]})
+	if p.batch == sent {
+		return nil
+	}
+	return &protocol.Life{Gateway: p.r.o.Gateway, Batch: p.batch, Reports: p.waiting[:p.taken:p.taken]}
+}
+
+// fitLocked is how many reports make the next batch, at least one.
+func (p *reporter) fitLocked() int {
+	n, size := 0, 0
+	for n < min(len(p.waiting), batchReports) {
+		if size += sizeOf(&p.waiting[n]); n > 0 && size > batchBytes {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 func (p *reporter) send(ctx context.Context, body []byte) error {
@@ -128,6 +158,9 @@ func (p *reporter) noted(batch uint64) {
 	defer p.mu.Unlock()
 	if p.taken == 0 || batch != p.batch {
 		return // said before
+	}
+	for i := range p.taken {
+		p.bytes -= sizeOf(&p.waiting[i])
 	}
 	p.waiting = p.waiting[p.taken:]
 	p.r.metrics.reports.Add(float64(p.taken))

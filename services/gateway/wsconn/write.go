@@ -126,7 +126,9 @@ func (c *Conn) advanceLocked(n int) {
 		c.queue[done] = nil
 	}
 	if done == len(c.queue) {
-		// The backing array of a burst is not kept for an idle connection.
+		// Neither the backing array of a burst nor its first row is kept for an
+		// idle connection.
+		c.inline[0] = nil
 		c.queue = c.inline[:0]
 		return
 	}

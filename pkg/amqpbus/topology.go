@@ -82,8 +82,10 @@ const (
 	maxReplyMessages = 20_000
 	maxReplyBytes    = 64 << 20
 	maxSession       = 50_000
+	maxSessionBytes  = 64 << 20
 	maxDisconnect    = 50_000
 	maxExpired       = 100_000
+	maxExpiredBytes  = 256 << 20
 	maxDead          = 10_000
 	maxDeadBytes     = 64 << 20
 
@@ -112,9 +114,9 @@ func SharedTopology(l Layout) Topology {
 			{ExchangeEvents, "topic"},
 		},
 		Queues: []Queue{
-			{Name: QueueSession, MaxLength: maxSession},
+			{Name: QueueSession, MaxLength: maxSession, MaxBytes: maxSessionBytes},
 			{Name: QueueDisconnect, MaxLength: maxDisconnect},
-			{Name: QueueExpired, MaxLength: maxExpired, DropHead: true},
+			{Name: QueueExpired, MaxLength: maxExpired, MaxBytes: maxExpiredBytes, DropHead: true},
 			{Name: QueueDead, MaxLength: maxDead, MaxBytes: maxDeadBytes, DropHead: true},
 		},
 		Bindings: []Binding{

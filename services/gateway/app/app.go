@@ -154,7 +154,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.steps.Start(ctx, "the public listener", a.listen, a.drain, maxDrainNotice+maxDrainPeriod+2*time.Second); err != nil {
+	if err := a.steps.Start(ctx, "the public listener", a.listen, a.drain, maxDrainNotice+maxDrainPeriod+lastClose); err != nil {
 		return err
 	}
 	a.log.Info("gateway started", zap.String("listen", a.Addr()), zap.String("admin", a.AdminAddr()),

@@ -35,7 +35,7 @@ type Config struct {
 	PingInterval time.Duration `split_words:"true" default:"25s" desc:"mean time between pings; a proxy in front must allow more than twice as much silence"`
 	Linger       time.Duration `split_words:"true" default:"10s" desc:"how long a group stays routed here after its last member left"`
 	DrainNotice  time.Duration `split_words:"true" default:"2s" desc:"from not ready to the first close when stopping, so that a balancer notices; at most 5s"`
-	DrainPeriod  time.Duration `split_words:"true" default:"10s" desc:"over how long the connections are closed when stopping; at most 12s"`
+	DrainPeriod  time.Duration `split_words:"true" default:"10s" desc:"over how long the connections are closed when stopping; at most 10s"`
 }
 
 // Grace bounds the time from SIGTERM to the end of the process. What starts
@@ -45,7 +45,7 @@ const Grace = 25 * time.Second
 // The longest periods of a stop, within Grace.
 const (
 	maxDrainNotice = 5 * time.Second
-	maxDrainPeriod = 12 * time.Second
+	maxDrainPeriod = 10 * time.Second
 )
 
 // Validate checks everything that can be checked alone; each error names its

@@ -11,6 +11,9 @@ const (
 	// closeEach is the least time between two closes of a drain, so that a few
 	// connections do not take the whole period.
 	closeEach = 2 * time.Millisecond
+	// lastClose is how long the last connection of a drain may take to close:
+	// wsconn.Options.CloseTimeout, and a second for the rest.
+	lastClose = 6 * time.Second
 	// retryAfter is what clients are told to wait; they add jitter.
 	retryAfter = time.Second
 )

@@ -33,19 +33,25 @@ func (c *colony) heard(m protocol.Presence) {
 		delete(c.others, m.Worker)
 		return
 	}
-	c.others[m.Worker] = time.Now()
+	now := time.Now()
+	c.forgetLocked(now)
+	c.others[m.Worker] = now
 }
 
 // workers counts the workers alive, this one included.
 func (c *colony) workers(now time.Time) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forgetLocked(now)
+	return len(c.others) + 1
+}
+
+func (c *colony) forgetLocked(now time.Time) {
 	for id, at := range c.others {
 		if now.Sub(at) > presenceLasts {
 			delete(c.others, id)
 		}
 	}
-	return len(c.others) + 1
 }
 
 // surplus picks a shard to give away, or none (-1): a worker keeps no more than

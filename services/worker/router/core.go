@@ -1,6 +1,7 @@
 package router
 
 import (
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -48,6 +49,9 @@ type CoreOptions struct {
 	Users  Users
 	Timing Timing
 	Trace  Trace // nil: nothing is traced
+	// Panicked is told of a message on which the rules failed, and that was
+	// parked for it; nil: nobody wants to know.
+	Panicked func(cause any, stack []byte)
 }
 
 // maxStep bounds how far one Tick moves worker time: a process that was frozen
@@ -215,8 +219,17 @@ func (c *Core) Deliver(deliveries []amqpbus.Delivery) {
 	c.advance()
 }
 
-// take works on one entry of the ledger.
+// take works on one entry of the ledger. One on which it panics is parked (R9):
+// it would kill worker after worker.
 func (c *Core) take(tag uint64) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			if c.o.Panicked != nil {
+				c.o.Panicked(cause, debug.Stack())
+			}
+			c.park(tag, ReasonPanic)
+		}
+	}()
 	e := c.ledger.at(tag)
 	if e.delivery.Exchange == amqpbus.InterestExchange(c.o.Shards) {
 		c.control(tag, &e.delivery)

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -28,6 +29,8 @@ func (r *Router) readExpired(ctx context.Context) error {
 		return fmt.Errorf("open the queue: %w", err)
 	}
 	defer func() { _ = con.Close() }()
+	r.expiry.set(true)
+	defer r.expiry.set(false)
 	for {
 		pack, err := con.Receive(ctx, expiredPrefetch)
 		if err != nil {
@@ -45,18 +48,19 @@ func (r *Router) readExpired(ctx context.Context) error {
 	}
 }
 
-// publishGap repeats a gap until no gateway's queue refuses it: a group that is
-// told twice costs a reload, one that is not told breaks the promise.
+// publishGap repeats a gap until no gateway's queue refuses it. Those that took
+// it the first time know it by its id.
 func (r *Router) publishGap(ctx context.Context, pub amqpbus.Publisher, gap protocol.Gap) error {
-	for {
-		err := publishWait(ctx, pub, amqpbus.Message{
-			Exchange: amqpbus.ExchangeReplyAll, Type: protocol.TypeGap,
-			ReplyTo: string(r.o.Worker), Body: protocol.Encode(gap),
-		})
+	m := amqpbus.Message{
+		Exchange: amqpbus.ExchangeReplyAll, Type: protocol.TypeGap, ID: rand.Text(),
+		ReplyTo: string(r.o.Worker), Body: protocol.Encode(gap),
+	}
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		err := publishWait(ctx, pub, m)
 		if !errors.Is(err, amqpbus.ErrRefused) {
 			return err
 		}
-		t := time.NewTimer(time.Second)
+		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
 		case <-ctx.Done():

@@ -23,13 +23,14 @@ const (
 	ReasonUnknown Reason = "unknown control message"
 	ReasonForged  Reason = "control message of a user who may not send it"
 	ReasonControl Reason = "control message cannot be read"
+	ReasonPanic   Reason = "the worker failed on it"
 )
 
 // Reasons lists them all.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonEmpty, ReasonTooBig, ReasonUTF8, ReasonJSON, ReasonGroup,
-		ReasonShard, ReasonUnknown, ReasonForged, ReasonControl,
+		ReasonShard, ReasonUnknown, ReasonForged, ReasonControl, ReasonPanic,
 	}
 }
 

@@ -209,3 +209,23 @@ func TestTheExchangeMakesAControlMessage(t *testing.T) {
 		t.Fatal("the bye was believed")
 	}
 }
+
+// TestAMessageOnWhichTheRulesFailIsParked, and its neighbours are not touched.
+func TestAMessageOnWhichTheRulesFailIsParked(t *testing.T) {
+	r := newRig(t)
+	var cause any
+	r.core.o.Panicked = func(c any, stack []byte) {
+		if cause = c; len(stack) == 0 {
+			t.Error("there is no stack")
+		}
+	}
+	r.core.o.Trace = func(traceparent, _ string, _ int) (string, func()) { panic("on " + traceparent) }
+	d := emitOf("a-1", "poison", `1`)
+	d.Headers = map[string]string{amqpbus.HeaderTrace: "it"}
+	if dead := healthy(t, r, d); dead.reason != ReasonPanic || dead.ID != "poison" {
+		t.Errorf("parked %q for %q", dead.ID, dead.reason)
+	}
+	if cause != "on it" {
+		t.Errorf("told of %v", cause)
+	}
+}

@@ -47,7 +47,8 @@ type Router struct {
 	running sync.WaitGroup     // shards
 	around  sync.WaitGroup     // everything that serves the shards
 	quit    context.CancelFunc
-	mail    gate
+	mail    gate // the reply queue is consumed
+	expiry  gate // what expired is read
 
 	once sync.Once
 }
@@ -143,6 +144,9 @@ func (r *Router) Ready() []string {
 	var why []string
 	if !r.mail.open() {
 		why = append(why, "the worker's reply queue is not consumed")
+	}
+	if !r.expiry.open() {
+		why = append(why, "what expired is not read: its groups get no gap")
 	}
 	for _, s := range r.shards {
 		if !s.gate.open() {

@@ -68,6 +68,10 @@ func newShard(r *Router, index int) *shard {
 		core: NewCore(CoreOptions{
 			Worker: r.o.Worker, Shards: r.o.Shards, Shard: index,
 			Users: r.o.Users, Timing: r.o.Timing, Trace: r.o.Trace,
+			Panicked: func(cause any, stack []byte) {
+				r.log.Error("panic while routing a message, which is parked in belfry.dead",
+					zap.Int("shard", index), zap.String("panic", fmt.Sprintf("%T", cause)), zap.ByteString("stack", stack))
+			},
 		}),
 	}
 	s.state.Store(&State{})

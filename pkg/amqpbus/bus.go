@@ -37,7 +37,7 @@ var (
 	// ErrNoQueue: consuming from a queue that does not exist and may not be declared.
 	ErrNoQueue = errors.New("the queue does not exist")
 	// ErrInUse: another consumer holds the queue exclusively.
-	ErrInUse = errors.New("the queue is held by another consumer")
+	ErrInUse = errors.New("the queue is held by another consumer: an old link of this process, which the broker gives up within a minute, or a process with the same identity")
 	// ErrMessage: the message breaks a bound (a short string over 255 bytes).
 	// Nothing was sent.
 	ErrMessage = errors.New("the message is out of bounds")

@@ -140,7 +140,7 @@ func explain(err error) error {
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
 		return errors.New("the broker refused user or password: check BELFRY_AMQP_URL and the broker's users")
 	case errors.As(err, &refused) && refused.Code == amqp.NotAllowed:
-		return fmt.Errorf("the broker does not let this user into the virtual host: %s", refused.Reason)
+		return fmt.Errorf("the broker does not let this user into the virtual host: %s; check the path of BELFRY_AMQP_URL, or give permissions (rabbitmqctl set_permissions -p VHOST USER ..., docs/operations.md)", refused.Reason)
 	default:
 		return err
 	}

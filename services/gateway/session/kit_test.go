@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -77,6 +78,21 @@ func (w *wires) held() []protocol.Group {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// holds waits until there are references to exactly these groups: those of a
+// left group are given back after the answer.
+func (r *rig) holds(want ...protocol.Group) {
+	r.Helper()
+	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
+		got := r.wires.held()
+		if slices.Equal(got, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.Fatalf("references to %v, want %v", got, want)
+		}
+	}
 }
 
 func (w *wires) kinds() (out []protocol.LifeKind) {

@@ -2,9 +2,16 @@ package session
 
 import (
 	"context"
+	"time"
 
 	"belfry/pkg/protocol"
 )
+
+// letter is a client's message that waits, and when it came.
+type letter struct {
+	text []byte
+	at   time.Time
+}
 
 // receive takes a message from the reading goroutine. It never waits.
 func (s *Session) receive(message []byte) {
@@ -16,7 +23,7 @@ func (s *Session) receive(message []byte) {
 	s.mu.Lock()
 	full := s.waiting+len(message) > s.all.o.MailboxBytes && s.waiting > 0
 	if !full && s.state == Open {
-		s.mailbox = append(s.mailbox, message)
+		s.mailbox = append(s.mailbox, letter{message, time.Now()})
 		s.waiting += len(message)
 		if !s.working {
 			s.working = true
@@ -50,7 +57,7 @@ func (s *Session) work() {
 }
 
 // next takes the oldest message, with a context that ends with the connection
-// or at the answer's time-out. A nil message ends the working goroutine.
+// or when the answer is due, counted from the message's arrival. A nil message ends the working goroutine.
 func (s *Session) next() ([]byte, context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,10 +65,11 @@ func (s *Session) next() ([]byte, context.Context, context.CancelFunc) {
 		s.working, s.mailbox, s.waiting, s.cancel = false, nil, 0, nil
 		return nil, nil, nil
 	}
-	message := s.mailbox[0]
+	message, at := s.mailbox[0].text, s.mailbox[0].at
+	s.mailbox[0] = letter{}
 	s.mailbox = s.mailbox[1:]
 	s.waiting -= len(message)
-	ctx, cancel := context.WithTimeout(context.Background(), s.all.o.AnswerTimeout)
+	ctx, cancel := context.WithDeadline(context.Background(), at.Add(s.all.o.AnswerTimeout))
 	s.cancel = cancel
 	if message == nil {
 		message = []byte{} // an empty message is still one

@@ -38,7 +38,7 @@ type Session struct {
 	mu      sync.Mutex
 	state   State
 	expiry  *time.Timer
-	mailbox [][]byte
+	mailbox []letter
 	waiting int                // bytes in the mailbox
 	working bool               // a goroutine works on the mailbox
 	cancel  context.CancelFunc // of the question under way; nil: none

@@ -18,9 +18,7 @@ func TestTheSetIsReplaced(t *testing.T) {
 	r.expect(`{"groups_current": ["job_events-1", "job_events-2", "jobs-summary"], "groups_left": [], "groups_joined": ["job_events-1", "job_events-2", "jobs-summary"]}`)
 	r.send(`{"groups": {"job_events": [2, 3]}}`)
 	r.expect(`{"groups_current": ["job_events-2", "job_events-3"], "groups_left": ["job_events-1", "jobs-summary"], "groups_joined": ["job_events-3"]}`)
-	if got := r.wires.held(); !slices.Equal(got, []protocol.Group{"job_events-2", "job_events-3"}) {
-		t.Errorf("references to %v", got)
-	}
+	r.holds("job_events-2", "job_events-3")
 	r.send(`{"groups": {}}`)
 	r.expect(`{"groups_current": [], "groups_left": ["job_events-2", "job_events-3"], "groups_joined": []}`)
 	_ = r.ws.Close(1000, "")
@@ -206,5 +204,39 @@ func TestTheClientGoesWhileItsGroupsAreRouted(t *testing.T) {
 			t.Fatalf("references to %v, reports %v", r.wires.held(), r.wires.kinds())
 		}
 		<-time.After(time.Millisecond)
+	}
+}
+
+// TestAnAnswerIsDueFromTheMessagesArrival: a client with a route that hangs does
+// not wait longer for each message that it has sent meanwhile.
+func TestAnAnswerIsDueFromTheMessagesArrival(t *testing.T) {
+	const timeout = 400 * time.Millisecond
+	r := begin(t, Options{AnswerTimeout: timeout}, seven)
+	due := make(chan time.Time, 3)
+	r.wires.join = func(ctx context.Context, _ []protocol.Group) error {
+		at, _ := ctx.Deadline()
+		due <- at
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	sent := time.Now()
+	r.send(`{"groups": {"a": [1]}}`, `{"groups": {"a": [2]}}`, `{"groups": {"a": [3]}}`)
+	arrived := time.Since(sent)
+	for range 3 {
+		r.expect(`{"error": "subscriptions are unavailable, try again"}`)
+	}
+	if first, last := <-due, lastOf(due); last.Sub(first) > arrived+timeout/2 {
+		t.Errorf("the third answer was due %v after the first, the messages came within %v", last.Sub(first), arrived)
+	}
+}
+
+// lastOf empties a channel.
+func lastOf(c <-chan time.Time) (last time.Time) {
+	for {
+		select {
+		case last = <-c:
+		default:
+			return last
+		}
 	}
 }

@@ -44,8 +44,8 @@ type Options struct {
 	// MailboxBytes bounds the messages that wait for the one before (default
 	// 256 KiB); more is closed with 4429.
 	MailboxBytes int
-	// AnswerTimeout bounds the time in which a message's set becomes active
-	// (default 5 s); then the client is told that it did not.
+	// AnswerTimeout bounds the time from a message's arrival in which its set
+	// becomes active (default 5 s); then the client is told that it did not.
 	AnswerTimeout time.Duration
 }
 

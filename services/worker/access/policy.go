@@ -119,18 +119,6 @@ func (p *Policy) add(groups, allow []string) error {
 	return nil
 }
 
-// BuiltIn is the policy of a worker without a policy file: a token sees what
-// its own claim names, and its user's own control-limit_reached_<id>.
-func BuiltIn() *Policy {
-	p := &Policy{byName: map[string][]rule{}}
-	for template, way := range map[string]string{"control-limit_reached_{user}": allowAll, "*": allowClaim} {
-		if err := p.add([]string{template}, []string{way}); err != nil {
-			panic(fmt.Sprintf("access: the built-in policy: %v", err))
-		}
-	}
-	return p
-}
-
 // AsksApplication reports that a rule needs an Application.
 func (p *Policy) AsksApplication() bool { return p.asks }
 

@@ -176,22 +176,6 @@ func TestShippedPolicyWithApplicationNeedsOne(t *testing.T) {
 	}
 }
 
-func TestBuiltIn(t *testing.T) {
-	all := auth.Identity{User: json.RawMessage(`7`), Groups: []string{"*"}}
-	nobody := auth.Identity{User: json.RawMessage(`8`)}
-	for group, want := range map[string][2]bool{
-		"job_events-42":           {true, false},
-		"own-thing":               {true, false},
-		"control-limit_reached_7": {true, false},
-		"control-limit_reached_8": {false, true},
-		"control-other":           {false, false},
-	} {
-		if got := [2]bool{authorize(t, BuiltIn(), all, group), authorize(t, BuiltIn(), nobody, group)}; got != want {
-			t.Errorf("%s: got %v, want %v", group, got, want)
-		}
-	}
-}
-
 // A general rule opens no name that a particular one guards.
 func TestStarIsForTheOtherNames(t *testing.T) {
 	p := policy(t, `{"rules": [{"groups": ["*"], "allow": ["all"]}, {"groups": ["secret-{user}"], "allow": ["all"]}]}`)
@@ -222,7 +206,7 @@ func TestClaims(t *testing.T) {
 }
 
 func TestBadUsersAreNoDecision(t *testing.T) {
-	a, err := NewAuthorizer(BuiltIn(), nil)
+	a, err := NewAuthorizer(policy(t, `{"rules": [{"groups": ["control-limit_reached_{user}"], "allow": ["all"]}, {"groups": ["*"], "allow": ["claim"]}]}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

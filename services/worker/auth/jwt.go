@@ -84,7 +84,7 @@ func (e errKeys) Error() string { return e.err.Error() }
 func (e errKeys) Unwrap() error { return e.err }
 
 // Authenticate implements Authenticator. The identity expires when the token
-// does, leeway included.
+// does; one that is past it already, within the leeway, at the leeway's end.
 func (j *JWT) Authenticate(ctx context.Context, token protocol.Token) (Identity, error) {
 	text := token.Reveal()
 	if len(text) > maxTokenBytes {
@@ -110,7 +110,10 @@ func (j *JWT) Authenticate(ctx context.Context, token protocol.Token) (Identity,
 	if err != nil || ends == nil {
 		return Identity{}, refused("it has no expiry")
 	}
-	id.Expires = ends.Add(j.options.Leeway)
+	id.Expires = ends.Time
+	if !id.Expires.After(j.options.Now()) {
+		id.Expires = ends.Add(j.options.Leeway)
+	}
 	if id.Expires.After(maxExpiry) {
 		id.Expires = maxExpiry
 	}

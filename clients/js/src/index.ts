@@ -2,6 +2,10 @@ export { Belfry } from "./belfry.js";
 export { closeRule } from "./close.js";
 export type { CloseRule } from "./close.js";
 export type {
-  BelfryEvents, BelfryOptions, DeniedNotice, ErrorNotice, EventNotice, GapNotice, Groups, GroupsResult,
-  Item, SocketLike, State, StateNotice, Subscription,
+  AdHocCommandEvent, Control, InventoryUpdateEvent, JobEvent, JobStatusChanged, JobSummary, OutputEvent,
+  ProjectUpdateEvent, ScheduleChanged, SystemJobEvent, TowerPayloads, WorkflowEvent,
+} from "./towers.js";
+export type {
+  BelfryEvents, BelfryOptions, DeniedNotice, ErrorNotice, EventIterator, EventNotice, GapNotice, Groups,
+  GroupsResult, Item, Name, Notice, SocketLike, State, StateNotice, Subscription, UnnamedNotice,
 } from "./types.js";

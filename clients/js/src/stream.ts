@@ -1,37 +1,48 @@
-import type { EventNotice } from "./types.js";
+import type { EventIterator } from "./types.js";
 
-/** An async iterator over pushed events. It buffers what is not yet consumed. */
-export class Stream implements AsyncIterableIterator<EventNotice> {
-  private readonly waiting: EventNotice[] = [];
-  private wake: ((r: IteratorResult<EventNotice>) => void) | undefined;
+type Result<T> = IteratorResult<T, undefined>;
+
+const done = { value: undefined, done: true } as const;
+
+/** An async iterator over pushed values. It keeps what is not yet read. */
+export class Stream<T> implements EventIterator<T> {
+  private readonly values: T[] = [];
+  private readonly readers: ((result: Result<T> | Promise<Result<T>>) => void)[] = [];
   private ended = false;
+  private failure: Error | undefined;
 
   constructor(private readonly onEnd: () => void) {}
 
-  push(e: EventNotice): void {
-    if (this.wake) {
-      this.wake({ value: e, done: false });
-      this.wake = undefined;
-    } else {
-      this.waiting.push(e);
-    }
+  push(value: T): void {
+    const reader = this.readers.shift();
+    if (reader) reader({ value, done: false });
+    else this.values.push(value);
   }
 
-  next(): Promise<IteratorResult<EventNotice>> {
-    const first = this.waiting.shift();
-    if (first) return Promise.resolve({ value: first, done: false });
-    if (this.ended) return Promise.resolve({ value: undefined, done: true });
-    return new Promise((resolve) => { this.wake = resolve; });
+  /** Ends the iteration after what is kept; with an error, one read throws it. */
+  end(err?: Error): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.failure = err;
+    this.onEnd();
+    for (const reader of this.readers.splice(0)) reader(this.next());
   }
 
-  return(): Promise<IteratorResult<EventNotice>> {
-    if (!this.ended) {
-      this.ended = true;
-      this.onEnd();
-      this.wake?.({ value: undefined, done: true });
-      this.wake = undefined;
-    }
-    return Promise.resolve({ value: undefined, done: true });
+  next(): Promise<Result<T>> {
+    if (this.values.length > 0) return Promise.resolve({ value: this.values.shift()!, done: false });
+    const err = this.failure;
+    this.failure = undefined;
+    if (err) return Promise.reject(err);
+    if (this.ended) return Promise.resolve(done);
+    return new Promise((resolve) => { this.readers.push(resolve); });
+  }
+
+  /** Ends it at once, what is kept included: the reader has left. */
+  return(): Promise<Result<T>> {
+    this.values.length = 0;
+    this.end();
+    this.failure = undefined;
+    return Promise.resolve(done);
   }
 
   [Symbol.asyncIterator](): this { return this; }

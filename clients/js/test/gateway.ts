@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,18 +9,32 @@ import { join } from "node:path";
 const program = join(import.meta.dirname, "../../../bin/belfry");
 const secret = "of this test";
 
+export interface GatewayOptions {
+  /** Take the tokens that `sign` makes, instead of alice's and bob's. */
+  jwt?: boolean;
+  /** The origin of a page that may connect. */
+  origin?: string;
+}
+
 /** A real gateway and worker, `belfry dev`, on ports that stay the same from one
  *  life to the next. Its tokens: `alice` is user 7 and sees every job; `bob` is
  *  user 8 and sees none. */
 export class Gateway {
   private process: ChildProcess | undefined;
 
-  private constructor(private readonly port: number, private readonly admin: number, private readonly dir: string) {}
+  private constructor(
+    private readonly port: number, private readonly admin: number,
+    private readonly dir: string, private readonly env: Record<string, string>,
+  ) {}
 
-  static async make(): Promise<Gateway> {
+  static async make({ jwt, origin }: GatewayOptions = {}): Promise<Gateway> {
     const dir = mkdtempSync(join(tmpdir(), "belfry-client-"));
-    writeFileSync(join(dir, "tokens.json"), JSON.stringify({ alice: { user: 7, groups: ["*"] }, bob: { user: 8 } }));
-    return new Gateway(await freePort(), await freePort(), dir);
+    const file = join(dir, jwt ? "secret" : "tokens.json");
+    writeFileSync(file, jwt ? randomBytes(32).toString("hex") : JSON.stringify({ alice: { user: 7, groups: ["*"] }, bob: { user: 8 } }));
+    return new Gateway(await freePort(), await freePort(), dir, {
+      ...(jwt ? { BELFRY_JWT_SECRET_FILE: file, BELFRY_JWT_LEEWAY: "0s" } : { BELFRY_TOKENS_FILE: file }),
+      ...(origin ? { BELFRY_ALLOWED_ORIGINS: origin } : {}),
+    });
   }
 
   get url(): string { return `ws://127.0.0.1:${this.port}/websocket/`; }
@@ -30,8 +45,8 @@ export class Gateway {
     this.process = spawn(program, ["dev"], {
       stdio: ["ignore", "ignore", "inherit"],
       env: {
-        BELFRY_LISTEN: `127.0.0.1:${this.port}`, BELFRY_ADMIN_LISTEN: `127.0.0.1:${this.admin}`,
-        BELFRY_TOKENS_FILE: join(this.dir, "tokens.json"), BELFRY_EMIT_SECRET: secret, BELFRY_DRAIN_PERIOD: "1s",
+        ...this.env, BELFRY_LISTEN: `127.0.0.1:${this.port}`, BELFRY_ADMIN_LISTEN: `127.0.0.1:${this.admin}`,
+        BELFRY_EMIT_SECRET: secret, BELFRY_DRAIN_PERIOD: "1s",
       },
     });
     for (let tries = 0; tries < 200; tries++) {
@@ -47,6 +62,13 @@ export class Gateway {
       method: "POST", headers: { Authorization: `Bearer ${secret}` }, body: payload,
     });
     if (!answer.ok) throw new Error(`emit: ${answer.status} ${await answer.text()}`);
+  }
+
+  /** A signed token of the user, for groups of the pattern, good for `ttl`. */
+  sign(user: string, groups: string, ttl: string): string {
+    const BELFRY_JWT_SECRET_FILE = this.env["BELFRY_JWT_SECRET_FILE"]!;
+    const args = ["token", "--user", user, "--groups", groups, "--ttl", ttl];
+    return execFileSync(program, args, { encoding: "utf8", env: { BELFRY_JWT_SECRET_FILE } }).trim();
   }
 
   /** Ends the process with a signal and waits until it is gone. */

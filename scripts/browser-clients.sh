@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests what runs in browsers: the JavaScript client (types, size, package), and
-# the example application in headless Chromium. `make test` calls it.
+# Tests what runs in browsers: the JavaScript client (types, size, package) and
+# the example application, both in headless Chromium. `make test` calls it.
 #
 #   scripts/browser-clients.sh client    clients/js, also against a real gateway
 #   scripts/browser-clients.sh tower     examples/tower/browser

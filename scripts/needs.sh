@@ -37,7 +37,7 @@ program docker-compose || need docker-compose 'reads docker-compose.yml; no engi
 program foreman || need ruby-foreman 'runs the Procfile'
 program node || need nodejs 'the browser client, built and tested'
 program npm || need npm 'its dependencies for tests'
-[ -x /usr/bin/chromium ] || need chromium 'the example application, in a real browser'
+[ -x /usr/bin/chromium ] || need chromium 'the browser client and the example application, in a real browser'
 if ! command -v gcc >/dev/null || ! compiles; then
 	need gcc 'the race detector is linked with it'
 	need libc6-dev 'its headers'

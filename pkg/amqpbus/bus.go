@@ -64,19 +64,26 @@ type Delivery struct {
 	UserID string
 	// Redelivered says that the broker may have delivered it before.
 	Redelivered bool
-	// Dead is set on a message that was dead-lettered: where it first died.
+	// Dead is set on a message that was dead-lettered: where it died last. A
+	// publisher may have sent it too, so it is true only in a queue that nobody
+	// publishes to.
 	Dead *Death
 	// Tag orders the deliveries of one consumer: 1, 2, 3 ... It is for Ack and
 	// AckThrough of the same consumer only.
 	Tag uint64
 }
 
-// Death is the first entry of a dead-lettered message's history.
+// Death is the newest entry of a dead-lettered message's history.
 type Death struct {
 	Reason   string // "expired", "rejected", "maxlen"
 	Queue    string
 	Exchange string // where it was published
 	Key      string // its routing key
+	// Times counts its deaths of this reason in this queue, as the history that
+	// it was published with has it. Only at 1 are Exchange and Key of this death:
+	// a broker that finds the queue and reason in the history raises the count
+	// of that entry and changes nothing else. At 0 the history cannot be read.
+	Times int64
 }
 
 // Health is the state of both links.

@@ -10,6 +10,7 @@ import (
 
 var expiryContracts = []contract{
 	{"an expired message is dead-lettered with its history", testDeadLetter},
+	{"a message that died twice tells of the second time", testDiedTwice},
 	{"an expired message without a dead-letter queue is gone", testExpiredGone},
 	{"a message with a consumer does not expire", testDeliveredStays},
 	{"an unused queue goes, one with a consumer stays", testUnusedQueue},
@@ -35,7 +36,7 @@ func testDeadLetter(k *kit) {
 	m.Expiration, m.Body = 0, []byte("stays")
 	k.confirmed(b, append(messages, m)...)
 	for _, d := range k.expect(k.consumer(b, dead, 10), "1", "2", "3") {
-		want := amqpbus.Death{Reason: "expired", Queue: q, Exchange: x, Key: "jobs-1"}
+		want := amqpbus.Death{Reason: "expired", Queue: q, Exchange: x, Key: "jobs-1", Times: 1}
 		if d.Dead == nil || *d.Dead != want {
 			k.Errorf("message %s: dead %+v, want %+v", d.Body, d.Dead, want)
 		}
@@ -46,6 +47,27 @@ func testDeadLetter(k *kit) {
 	c := k.consumer(b, q, 10)
 	if d := k.expect(c, "stays")[0]; d.Dead != nil {
 		k.Errorf("a message that did not die has a death: %+v", d.Dead)
+	}
+}
+
+func testDiedTwice(k *kit) {
+	b := k.bus(UserA)
+	first, second, third := k.name("first"), k.name("second"), k.name("third")
+	k.declare(b, amqpbus.Topology{Queues: []amqpbus.Queue{
+		{Name: third}, {Name: second, MaxLength: 1, DropHead: true, DeadLetterTo: third}, {Name: first, DeadLetterTo: second},
+	}})
+	k.confirmed(b,
+		amqpbus.Message{Key: first, Expiration: 10 * time.Millisecond, Body: []byte("1")},
+		amqpbus.Message{Key: first, Expiration: 10 * time.Millisecond, Body: []byte("2")})
+	d := k.expect(k.consumer(b, third, 10), "1")[0]
+	want := amqpbus.Death{Reason: "maxlen", Queue: second, Key: second, Times: 1}
+	if d.Dead == nil || *d.Dead != want {
+		k.Errorf("dead %+v, want %+v", d.Dead, want)
+	}
+	d = k.expect(k.consumer(b, second, 10), "2")[0]
+	want = amqpbus.Death{Reason: "expired", Queue: first, Key: first, Times: 1}
+	if d.Dead == nil || *d.Dead != want {
+		k.Errorf("dead %+v, want %+v", d.Dead, want)
 	}
 }
 

@@ -121,10 +121,7 @@ func (c *Core) dieLocked(q *queue, i *item, reason string) {
 	if to == "" || target == nil || slices.Contains(path, to) {
 		return
 	}
-	dead := i.dead
-	if dead == nil {
-		dead = &amqpbus.Death{Reason: reason, Queue: q.args.Name, Exchange: i.msg.Exchange, Key: i.msg.Key}
-	}
+	dead := &amqpbus.Death{Reason: reason, Queue: q.args.Name, Exchange: i.msg.Exchange, Key: i.msg.Key, Times: 1}
 	m := i.msg
 	m.Exchange, m.Key, m.Expiration = "", to, 0
 	c.enqueueLocked(target, &stored{msg: m, userID: i.userID, dead: dead, path: path})

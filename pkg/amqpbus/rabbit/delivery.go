@@ -35,20 +35,19 @@ func delivery(d amqp.Delivery) amqpbus.Delivery {
 	return out
 }
 
-// death reads the oldest entry of x-death, RabbitMQ's history of dead-lettering.
+// death reads the first entry of x-death, RabbitMQ's history of dead-lettering:
+// the broker puts the newest first, in front of what a publisher sent.
 func death(h amqp.Table) *amqpbus.Death {
 	history, _ := h["x-death"].([]any)
 	if len(history) == 0 {
 		return nil
 	}
-	entry, ok := history[len(history)-1].(amqp.Table)
-	if !ok {
-		return nil
-	}
+	entry, _ := history[0].(amqp.Table)
 	text := func(k string) string { s, _ := entry[k].(string); return s }
 	d := &amqpbus.Death{Reason: text("reason"), Queue: text("queue"), Exchange: text("exchange")}
 	if keys, _ := entry["routing-keys"].([]any); len(keys) > 0 {
 		d.Key, _ = keys[0].(string)
+		d.Times, _ = entry["count"].(int64)
 	}
 	return d
 }

@@ -2,12 +2,12 @@ package rabbit
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/url"
-	"os"
 	"sync"
 	"time"
 
@@ -18,12 +18,9 @@ import (
 )
 
 const (
-	firstPause  = 100 * time.Millisecond // back-off bounds between dials
-	lastPause   = 5 * time.Second
-	dialTimeout = 5 * time.Second
-	// writeTimeout bounds one write to the socket. The library has none: a
-	// publish to a host that fell silent would hold its lock for ever.
-	writeTimeout = 10 * time.Second
+	firstPause   = 100 * time.Millisecond // back-off bounds between dials
+	lastPause    = 5 * time.Second
+	dialTimeout  = 5 * time.Second
 	closeTimeout = 3 * time.Second
 )
 
@@ -32,6 +29,7 @@ type link struct {
 	bus       *bus
 	name      string
 	target    *url.URL
+	tls       *tls.Config // nil: without TLS
 	config    func() amqp.Config
 	onBlocked func(reason string) // may be nil
 	ended     chan struct{}       // closed when supervise returned
@@ -41,9 +39,9 @@ type link struct {
 	err  error            // guarded by mu; why conn is nil
 }
 
-func newLink(b *bus, name string, target *url.URL, config func() amqp.Config) *link {
+func newLink(b *bus, name string, target *url.URL, secure *tls.Config, config func() amqp.Config) *link {
 	return &link{
-		bus: b, name: name, target: target, config: config, ended: make(chan struct{}),
+		bus: b, name: name, target: target, tls: secure, config: config, ended: make(chan struct{}),
 		err: errors.New("not connected yet"),
 	}
 }
@@ -114,22 +112,20 @@ func (l *link) watch(lost <-chan *amqp.Error, blocked <-chan amqp.Blocking) erro
 func (l *link) dial() (*amqp.Connection, error) {
 	c := l.config()
 	c.Properties["connection_name"] = l.bus.o.Name + " " + l.name
-	c.Dial = func(network, address string) (net.Conn, error) {
-		d := net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
-		raw, err := d.DialContext(l.bus.ctx, network, address)
+	var g *guard
+	c.Dial = func(_, address string) (net.Conn, error) {
+		conn, err := l.dialSocket(address)
 		if err != nil {
 			return nil, err
 		}
-		// The library clears this deadline when the connection is open.
-		if err := raw.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
-			return nil, errors.Join(err, raw.Close())
-		}
-		return &deadlineConn{Conn: raw, blocked: l.bus.isBlocked}, nil
+		g = &guard{Conn: conn}
+		return g, nil
 	}
-	conn, err := amqp.DialConfig(l.target.String(), c)
+	conn, err := amqp.DialConfig(withoutTLS(l.target).String(), c)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", redact(l.target), explain(err))
 	}
+	g.frameMax.Store(int64(conn.Config.FrameSize)) // before anything is consumed
 	return conn, nil
 }
 
@@ -143,26 +139,6 @@ func explain(err error) error {
 		return fmt.Errorf("the broker does not let this user into the virtual host: %s; check the path of BELFRY_AMQP_URL, or give permissions (rabbitmqctl set_permissions -p VHOST USER ..., docs/operations.md)", refused.Reason)
 	default:
 		return err
-	}
-}
-
-// deadlineConn bounds every write that the broker does not block: under an alarm
-// it reads nothing, and is not dead.
-type deadlineConn struct {
-	net.Conn
-	blocked func() bool
-}
-
-func (c *deadlineConn) Write(p []byte) (written int, err error) {
-	for {
-		if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-			return written, err
-		}
-		n, err := c.Conn.Write(p[written:])
-		written += n
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || !c.blocked() {
-			return written, err
-		}
 	}
 }
 

@@ -78,12 +78,12 @@ func Open(o Options) (amqpbus.Bus, error) {
 	}
 	config := func() amqp.Config {
 		return amqp.Config{
-			Heartbeat: o.Heartbeat, TLSClientConfig: tls, Locale: "en_US",
+			Heartbeat: o.Heartbeat, Locale: "en_US",
 			Properties: amqp.Table{"connection_name": o.Name, "product": "Belfry"},
 		}
 	}
-	b.publish = newLink(b, "publish", target, config)
-	b.consume = newLink(b, "consume", target, config)
+	b.publish = newLink(b, "publish", target, tls, config)
+	b.consume = newLink(b, "consume", target, tls, config)
 	b.publish.onBlocked = b.setBlocked
 	go b.publish.supervise()
 	go b.consume.supervise()

@@ -85,20 +85,26 @@ func publishWait(ctx context.Context, pub amqpbus.Publisher, m amqpbus.Message) 
 }
 
 // expiredGaps lists the groups of expired emits, by shard and then in the order
-// met. What is not an emit, or has no group in bounds, is nobody's loss.
+// met. What is not an emit, or has no group in bounds, is nobody's loss. An emit
+// whose group its history does not tell for sure is a gap of every group that it
+// may have been of.
 func expiredGaps(pack []amqpbus.Delivery, shards int) []protocol.Gap {
 	byShard := make([][]protocol.Group, shards)
+	whole := make([]bool, shards)
 	seen := make(map[protocol.Group]bool)
 	for i := range pack {
 		d := &pack[i]
-		exchange, name := d.Exchange, d.Key
-		if d.Dead != nil {
-			exchange, name = d.Dead.Exchange, d.Dead.Key
-		}
-		if exchange == amqpbus.InterestExchange(shards) {
+		if d.Dead == nil || d.Dead.Times != 1 {
+			for shard := range shards {
+				whole[shard] = whole[shard] || mayBeOf(d.Dead, shards, shard)
+			}
 			continue
 		}
-		if exchange == amqpbus.EmitShards(shards) {
+		name := d.Dead.Key
+		switch d.Dead.Exchange {
+		case amqpbus.InterestExchange(shards):
+			continue
+		case amqpbus.EmitShards(shards):
 			name = d.Headers[amqpbus.HeaderGroup]
 		}
 		group, err := protocol.ParseGroup(name)
@@ -111,9 +117,23 @@ func expiredGaps(pack []amqpbus.Delivery, shards int) []protocol.Gap {
 	}
 	var gaps []protocol.Gap
 	for shard, groups := range byShard {
-		if len(groups) > 0 {
+		switch {
+		case whole[shard]:
+			gaps = append(gaps, protocol.Gap{Shard: shard})
+		case len(groups) > 0:
 			gaps = append(gaps, protocol.Gap{Shard: shard, Groups: groups})
 		}
 	}
 	return gaps
+}
+
+// mayBeOf reports whether an emit that died so may have been of a shard. The
+// queue is always known: the broker looks for it in the history.
+func mayBeOf(dead *amqpbus.Death, shards, shard int) bool {
+	for other := range shards {
+		if dead != nil && dead.Queue == amqpbus.ShardQueue(shards, other) {
+			return other == shard
+		}
+	}
+	return true
 }

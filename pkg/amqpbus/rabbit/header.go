@@ -1,0 +1,176 @@
+package rabbit
+
+import "encoding/binary"
+
+// What the library reads of a header table; anything else ends its connection.
+const (
+	maxDepth   = 32    // levels of tables and lists within the table
+	maxEntries = 8_192 // of one table or list
+)
+
+// keptEntry bounds an entry that is kept of a table that must become shorter: the
+// broker's history of one dead-lettering has 1 KiB at most.
+const keptEntry = 4 << 10
+
+// A content header's payload is class, weight, body size and flags, then the
+// properties whose flags are set, in the order of their flags (2.3.5.2).
+const (
+	classBasic          = 60
+	flagsAt             = frameStart + 12
+	propertiesAt        = flagsAt + 2
+	flagContentType     = 1 << 15
+	flagContentEncoding = 1 << 14
+	flagHeaders         = 1 << 13
+)
+
+// fieldSize is the size of a field, its type's octet included; 0: the library does
+// not know the type; prefixed: the value begins with its length in four bytes.
+var fieldSize = [256]byte{
+	't': 2, 'b': 2, 'B': 2, 's': 3, 'u': 3, 'I': 5, 'i': 5, 'f': 5, 'D': 6, 'l': 9, 'd': 9, 'T': 9, 'V': 1,
+	'S': prefixed, 'x': prefixed, 'A': prefixed, 'F': prefixed,
+}
+
+const (
+	prefixed = 0xFF
+	prefix   = 5 // the octet of the type and the length
+)
+
+// mend makes a content header one that the library reads and returns its length,
+// which is at most the old one. A header that the library reads as it is stays
+// as it is (but repeated keys count as entries). In another
+//
+//   - a 64-bit integer of the type L, which the library does not know, becomes
+//     an l of the same bytes;
+//   - a table or list that is too deep, has too many entries, or holds what
+//     cannot be understood, becomes a byte string of the same bytes;
+//   - in the table itself, what comes after the last entry that can be
+//     understood and counted is left out;
+//   - when the frame is longer than frameMax (the broker adds to a table without
+//     looking at that), large entries are left out, and small ones that find no room.
+//
+// So what we read ourselves is as a rule still there, and the rest is a header of
+// no use to us, as a nested one always was.
+func mend(frame []byte, frameMax int) int {
+	at, size, ok := headerTable(frame)
+	if !ok {
+		return len(frame)
+	}
+	table := frame[at : at+size]
+	kept := mendTable(table, 0)
+	if room := frameMax - (len(frame) - size); frameMax > 0 && kept > room {
+		kept = keepSmall(table[:kept], room)
+	}
+	if kept == size {
+		return len(frame)
+	}
+	copy(frame[at+kept:], frame[at+size:])
+	shorter := len(frame) - (size - kept)
+	binary.BigEndian.PutUint32(frame[at-4:], uint32(kept))
+	binary.BigEndian.PutUint32(frame[3:], uint32(shorter-frameStart-frameEnd))
+	return shorter
+}
+
+// headerTable finds the entries of a content header's table.
+func headerTable(frame []byte) (at, size int, ok bool) {
+	if len(frame) < propertiesAt+frameEnd || binary.BigEndian.Uint16(frame[frameStart:]) != classBasic {
+		return 0, 0, false
+	}
+	flags := binary.BigEndian.Uint16(frame[flagsAt:])
+	if flags&flagHeaders == 0 {
+		return 0, 0, false
+	}
+	at = propertiesAt
+	for _, before := range [...]uint16{flagContentType, flagContentEncoding} {
+		if flags&before != 0 && at < len(frame) {
+			at += 1 + int(frame[at])
+		}
+	}
+	at += 4
+	if at+frameEnd > len(frame) {
+		return 0, 0, false
+	}
+	size = int(binary.BigEndian.Uint32(frame[at-4:]))
+	return at, size, size <= len(frame)-frameEnd-at
+}
+
+// mendTable mends the values of a table's entries, in place, and returns how
+// many bytes from its beginning the library reads.
+func mendTable(b []byte, depth int) int {
+	at := 0
+	for range maxEntries {
+		if at == len(b) {
+			break
+		}
+		value := at + 1 + int(b[at])
+		if value >= len(b) {
+			break
+		}
+		n := mendField(b[value:], depth)
+		if n == 0 {
+			break
+		}
+		at = value + n
+	}
+	return at
+}
+
+// mendList is mendTable for a list, whose fields have no keys.
+func mendList(b []byte, depth int) int {
+	at := 0
+	for range maxEntries {
+		if at == len(b) {
+			break
+		}
+		n := mendField(b[at:], depth)
+		if n == 0 {
+			break
+		}
+		at += n
+	}
+	return at
+}
+
+// mendField mends the field at the beginning of b, which is not empty, and
+// returns its size, or 0 when that cannot be known.
+func mendField(b []byte, depth int) int {
+	if b[0] == 'L' {
+		b[0] = 'l'
+	}
+	size := int(fieldSize[b[0]])
+	if size != prefixed {
+		if size > len(b) {
+			return 0
+		}
+		return size
+	}
+	if len(b) < prefix {
+		return 0
+	}
+	long := binary.BigEndian.Uint32(b[1:])
+	if uint64(long) > uint64(len(b)-prefix) {
+		return 0
+	}
+	size = prefix + int(long)
+	value := b[prefix:size]
+	switch {
+	case b[0] == 'F' && (depth == maxDepth || mendTable(value, depth+1) < len(value)),
+		b[0] == 'A' && (depth == maxDepth || mendList(value, depth+1) < len(value)):
+		b[0] = 'x'
+	}
+	return size
+}
+
+// keepSmall moves the small entries of a mended table to its beginning, as many
+// as there is room for, and returns their size.
+func keepSmall(b []byte, room int) int {
+	kept := 0
+	for at := 0; at < len(b); {
+		value := at + 1 + int(b[at])
+		end := value + mendField(b[value:], 0)
+		if n := end - at; n <= keptEntry && kept+n <= room {
+			kept += copy(b[kept:], b[at:end])
+		}
+		at = end
+	}
+	return kept
+}

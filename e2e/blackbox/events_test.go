@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,14 +30,16 @@ var events = []row{
 			c.expect(payload)
 		}
 	}},
-	{name: "a payload of 256 KiB", run: func(t *testing.T, in *harness.Installation) {
+	{name: "payloads of exactly 256 KiB and 1 MiB", run: func(t *testing.T, in *harness.Installation) {
 		c := open(t, in, 0, harness.TokenAdmin)
 		g := group()
 		c.join(g)
-		big := `"` + strings.Repeat("z", 200<<10) + `"`
-		in.Emit(t, g, big)
-		c.expect(big)
+		for _, size := range []int{256 << 10, 1 << 20} {
+			in.Emit(t, g, sized(size))
+			c.expect(sized(size))
+		}
 	}},
+	{name: "a slow reader gets what comes behind the largest event", run: behindTheLargest},
 	{name: "every connection of the group, each once, nobody else", run: func(t *testing.T, in *harness.Installation) {
 		mine, other := group(), group()
 		var watching []*client
@@ -113,6 +116,41 @@ var events = []row{
 		c.quiet()
 	}},
 	{name: "AMQP: a forged interest or decision from a backend's user is parked", amqp: true, run: forged},
+}
+
+// sized is a payload of so many bytes.
+func sized(bytes int) string { return `"` + strings.Repeat("z", bytes-2) + `"` }
+
+// behindTheLargest lets an event, an answer and a pong wait behind the largest
+// event for a client that does not read yet.
+func behindTheLargest(t *testing.T, in *harness.Installation) {
+	slow, healthy := open(t, in, 0, harness.TokenAdmin), open(t, in, 0, harness.TokenAdmin)
+	if err := slow.conn.Narrow(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	g, small, last := group(), event(), event()
+	slow.join(g)
+	healthy.join(g)
+	in.Emit(t, g, sized(1<<20))
+	in.Emit(t, g, small)
+	healthy.expect(sized(1 << 20))
+	healthy.expect(small) // so both have been put into the slow one's outbox, too
+	if err := slow.conn.Send(frame(wsclient.OpPing, "behind")); err != nil {
+		t.Fatal(err)
+	}
+	slow.send(message(g))
+	healthy.ask(message(g), reply([]string{g}, nil, nil))
+	in.Emit(t, g, last)
+	healthy.expect(last)
+	slow.expect(sized(1 << 20))
+	slow.expect(small)
+	want := []string{reply([]string{g}, nil, nil), last}
+	got := []string{slow.next(), slow.next()} // no order between them is promised
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %q, want %q", got, want)
+	}
 }
 
 func pika(t *testing.T, in *harness.Installation) {

@@ -7,6 +7,7 @@ package wsclient
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -63,6 +64,23 @@ type Conn struct {
 
 // Raw is the connection below, for tests that reset it or write no frames.
 func (c *Conn) Raw() net.Conn { return c.raw }
+
+// Narrow makes the kernel take few bytes ahead of a client that does not read:
+// at most about twice so many.
+func (c *Conn) Narrow(bytes int) error {
+	raw := c.raw
+	if over, ok := raw.(*tls.Conn); ok {
+		raw = over.NetConn()
+	}
+	tcp, ok := raw.(*net.TCPConn)
+	if !ok {
+		return fmt.Errorf("narrow a %T", raw)
+	}
+	if err := tcp.SetReadBuffer(bytes); err != nil {
+		return fmt.Errorf("set the receive buffer: %w", err)
+	}
+	return nil
+}
 
 // Drop closes the TCP connection without a close frame.
 func (c *Conn) Drop() { _ = c.raw.Close() }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"belfry/pkg/protocol"
 	"belfry/pkg/settings"
 )
 
@@ -30,7 +31,7 @@ type Config struct {
 	MessageRate     float64 `split_words:"true" default:"10" desc:"messages a second that a client may send in the long run, in bursts of five times as many; more is closed with 4429"`
 	MaxMessageBytes int     `split_words:"true" default:"65536" desc:"bytes of one client message; more is closed with 1009"`
 	MaxGroups       int     `split_words:"true" default:"1000" desc:"groups of one connection"`
-	OutboxBytes     int     `split_words:"true" default:"524288" desc:"bytes that wait for a slow client; more is closed with 4408"`
+	OutboxBytes     int     `split_words:"true" default:"1572864" desc:"bytes that wait for a slow client; more is closed with 4408. The largest event, 1 MiB, and others behind it must fit"`
 
 	PingInterval time.Duration `split_words:"true" default:"25s" desc:"mean time between pings; a proxy in front must allow more than twice as much silence"`
 	Linger       time.Duration `split_words:"true" default:"10s" desc:"how long a group stays routed here after its last member left"`
@@ -41,6 +42,10 @@ type Config struct {
 // Grace bounds the time from SIGTERM to the end of the process. What starts
 // gateways must wait longer before it kills.
 const Grace = 25 * time.Second
+
+// leastOutbox lets answers, pings and small events wait behind the largest
+// event: a healthy client on a slow link is not closed for them.
+const leastOutbox = protocol.MaxPayload + 64<<10
 
 // The longest periods of a stop, within Grace.
 const (
@@ -64,8 +69,9 @@ func (c Config) Validate() error {
 	if c.MaxMessageBytes < 125 {
 		problems = append(problems, settings.Wrong("BELFRY_MAX_MESSAGE_BYTES", fmt.Sprintf("is %d", c.MaxMessageBytes), "set at least 125"))
 	}
-	if c.OutboxBytes < 1024 {
-		problems = append(problems, settings.Wrong("BELFRY_OUTBOX_BYTES", fmt.Sprintf("is %d", c.OutboxBytes), "set at least 1024"))
+	if c.OutboxBytes < leastOutbox {
+		problems = append(problems, settings.Wrong("BELFRY_OUTBOX_BYTES", fmt.Sprintf("is %d", c.OutboxBytes),
+			fmt.Sprintf("set at least %d: the largest event and a little behind it", leastOutbox)))
 	}
 	problems = append(problems,
 		within("BELFRY_PING_INTERVAL", c.PingInterval, time.Second, 10*time.Minute),

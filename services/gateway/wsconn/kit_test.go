@@ -163,7 +163,7 @@ func (p *peer) expect(want ...string) {
 	for _, w := range want {
 		got, err := p.next()
 		if err != nil || got != w {
-			p.t.Fatalf("got %.100q, %v, want %q", got, err, w)
+			p.t.Fatalf("got %.100q, %v, want %.100q", got, err, w)
 		}
 	}
 }

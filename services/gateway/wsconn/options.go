@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"belfry/pkg/protocol"
 )
 
 // Options bounds every connection made with it. One value is shared by all;
@@ -12,8 +14,9 @@ type Options struct {
 	// MaxMessage bounds a client's message in bytes, its frames together
 	// (default 64 KiB); more is closed with 1009.
 	MaxMessage int
-	// Outbox bounds, in bytes, what waits for a slow socket (default 512 KiB);
-	// more is closed with 4408. One frame larger than it may wait alone.
+	// Outbox bounds, in bytes, what waits for a slow socket (default 1.5 MiB: the
+	// largest event and 512 KiB); more is closed with 4408. One row larger than
+	// it may wait alone.
 	Outbox int
 	// SendBuffer is the kernel's send buffer in bytes as asked for (default
 	// 64 KiB; Linux doubles it). Negative leaves the system's.
@@ -43,7 +46,7 @@ const missedPongs = 2
 // WithDefaults returns o with its zero fields filled in.
 func (o Options) WithDefaults() Options {
 	o.MaxMessage = orDefault(o.MaxMessage, 64<<10)
-	o.Outbox = orDefault(o.Outbox, 512<<10)
+	o.Outbox = orDefault(o.Outbox, protocol.MaxPayload+512<<10)
 	o.SendBuffer = orDefault(o.SendBuffer, 64<<10)
 	o.WriteTimeout = orDefault(o.WriteTimeout, 10*time.Second)
 	o.CloseTimeout = orDefault(o.CloseTimeout, 5*time.Second)

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"belfry/pkg/protocol"
 )
 
 // TestASlowReaderIsClosed fills the outbox of a client that does not read. What
@@ -68,6 +70,25 @@ func TestAPausingReaderLosesNothing(t *testing.T) {
 	p.write(closing(1000, ""))
 	p.expect("close 1000")
 	s.ending(t)
+}
+
+// TestTheLargestEventLeavesRoom: what comes behind it while it waits does not
+// close the connection.
+func TestTheLargestEventLeavesRoom(t *testing.T) {
+	s := serve(t, Options{SendBuffer: 4 << 10})
+	p, c := dial(t, s)
+	_ = p.raw.SetReadBuffer(64 << 10)
+	largest := strings.Repeat("x", protocol.MaxPayload)
+	if !c.Send(FrameText([]byte(largest))) || !c.Send(FrameText([]byte("behind it"))) {
+		t.Fatalf("one of them was not taken: %+v", c.Ending())
+	}
+	c.mu.Lock()
+	waiting := c.waiting
+	c.mu.Unlock()
+	if waiting < protocol.MaxPayload/2 {
+		t.Fatalf("only %d bytes wait: the test is about nothing", waiting)
+	}
+	p.expect("text "+largest, "text behind it")
 }
 
 // TestManyWriters send at once: frames stay whole, and each writer's order is kept.

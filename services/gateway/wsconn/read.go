@@ -16,7 +16,8 @@ import (
 // frame would be lost on its way.
 const lingerTime = time.Second
 
-// lingerBytes bounds what is read meanwhile.
+// lingerBytes bounds what is read meanwhile. Who goes on writing is then left
+// waiting: a reset would keep a proxy from passing the close frame on.
 const lingerBytes = 256 << 10
 
 // Read waits for the client's next text message, at most MaxMessage bytes of
@@ -51,7 +52,10 @@ func (c *Conn) open() bool {
 func (c *Conn) Finish() Ending {
 	_ = c.ws.CloseNow() // ends the library's goroutine; no frame, no socket is touched
 	if c.beginLinger() {
-		_, _ = io.CopyN(io.Discard, c.raw, lingerBytes)
+		if _, err := io.CopyN(io.Discard, c.raw, lingerBytes); err == nil {
+			timer := time.NewTimer(lingerTime)
+			<-timer.C
+		}
 	}
 	c.mu.Lock()
 	c.dieLocked()

@@ -1,7 +1,10 @@
 package wsconn
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,6 +142,32 @@ func TestAClientThatNeverAnswersTheClose(t *testing.T) {
 	c.Close(1001, "")
 	p.expect("close 1001")
 	if got := s.ending(t); got != by(1001) {
+		t.Errorf("it ended as %+v", got)
+	}
+}
+
+// TestAFloodDoesNotDrownTheClose plays a proxy that passes a flood on and looks
+// at what came back only when it can write no more: it must not be reset first.
+func TestAFloodDoesNotDrownTheClose(t *testing.T) {
+	s := serve(t, Options{ControlFrames: 10})
+	p, _ := dial(t, s)
+	flood := bytes.Repeat(frame(0x89, ""), 10_000)
+	_ = p.raw.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+	for {
+		if _, err := p.raw.Write(flood); err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("the flood ended with %v, not because nothing more was taken", err)
+			}
+			break
+		}
+	}
+	for got := ""; got != "close 4429"; {
+		var err error
+		if got, err = p.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.ending(t); got != by(4429) {
 		t.Errorf("it ended as %+v", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,15 @@ func TestTheTokensPlaces(t *testing.T) {
 	}
 }
 
+// numbered are n fields with names of their own.
+func numbered(n int) []string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf("X-Field-%d: y", i))
+	}
+	return out
+}
+
 func TestHandshakesThatAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -109,6 +119,9 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 		{"a short key", Options{}, request("/websocket?token=a", "-Sec-WebSocket-Key", "Sec-WebSocket-Key: c2hvcnQ="), 400, ""},
 		{"a host that is not served", Options{AllowedHosts: []string{"tower.example"}}, request("http://evil.example/websocket?token=a"), 421, ""},
 		{"a foreign origin", Options{}, request("/websocket?token=a", "Origin: https://evil.example"), 403, ""},
+		{"101 fields", Options{}, request("/websocket?token=a", numbered(101-4)...), 431, ""},
+		{"101 fields, most of one name", Options{}, request("/websocket?token=a", slices.Repeat([]string{"X-Many: y"}, 101-4)...), 431, ""},
+		{"100 fields are not too many", Options{}, request("/websocket", numbered(100-4)...), 401, ""},
 		{"not ready", Options{Ready: func() []string { return []string{"the broker is away"} }}, request("/websocket?token=a"), 503, "Retry-After"},
 		{"no token", Options{}, request("/websocket"), 401, ""},
 	} {

@@ -31,10 +31,14 @@ var sections = []struct {
 	{"Events", events},
 	{"Closing", closing},
 	{"Disconnecting", disconnecting},
+	{"Hostile handshakes", handshakes},
 	{"Hostile clients", hostile},
 }
 
-func run(t *testing.T, shape harness.Shape, slow bool) {
+// debug makes every process say all that it can say: no token is in it.
+var debug = []string{"BELFRY_LOG_LEVEL=debug"}
+
+func run(t *testing.T, shape harness.Shape, slow bool) *harness.Installation {
 	in := harness.Start(t, shape)
 	for _, section := range sections {
 		t.Run(section.name, func(t *testing.T) {
@@ -51,25 +55,32 @@ func run(t *testing.T, shape harness.Shape, slow bool) {
 			}
 		})
 	}
+	return in
 }
 
 func TestEmbedded(t *testing.T) {
-	run(t, harness.Shape{Embedded: true}, false)
+	run(t, harness.Shape{Embedded: true, Env: debug}, false)
 }
 
 func TestOneGatewayOneWorker(t *testing.T) {
 	needsBroker(t)
-	run(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1}, true)
+	run(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Env: debug}, true)
 }
 
+// TestTwoAndTwo checks tokens by introspection, and the programs with the race
+// detector.
 func TestTwoAndTwo(t *testing.T) {
 	needsBroker(t)
-	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1}, false)
+	in := run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1, Env: debug, Auth: harness.ByIntrospection, Race: true}, false)
+	if in.Introspected() == 0 {
+		t.Error("no worker has asked about a token")
+	}
 }
 
+// TestTwoAndTwoFourShards checks signed tokens.
 func TestTwoAndTwoFourShards(t *testing.T) {
 	needsBroker(t)
-	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}, false)
+	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 4, Env: debug, Auth: harness.ByJWT}, false)
 }
 
 // TestThroughNginx speaks TLS to nginx, with its shipped configuration, and two

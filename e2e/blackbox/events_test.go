@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -183,16 +184,6 @@ func forged(t *testing.T, in *harness.Installation) {
 var closing = []row{
 	{name: "bad frames", run: badFrames},
 	{name: "good frames", run: goodFrames},
-	{name: "1009 over 64 KiB, not at 64 KiB", run: func(t *testing.T, in *harness.Installation) {
-		c := open(t, in, 0, harness.TokenAdmin)
-		fits := `{"groups": {}, "x": "` + strings.Repeat("a", 64<<10-23) + `"}`
-		if len(fits) != 64<<10 {
-			t.Fatal("the test's message has", len(fits), "bytes")
-		}
-		c.ask(fits, reply(nil, nil, nil))
-		c.send(fits + " ")
-		c.expectClose(1009)
-	}},
 	{name: "ping is answered with its payload", run: func(t *testing.T, in *harness.Installation) {
 		c := open(t, in, 0, harness.TokenAdmin)
 		if err := c.conn.Send(wsclient.Frame{Fin: true, Opcode: wsclient.OpPing, Masked: true, Payload: []byte("are you there")}); err != nil {
@@ -203,6 +194,7 @@ var closing = []row{
 			t.Fatalf("got %+v, %v", f, err)
 		}
 	}},
+	{name: "4401 when the token expires", run: beside(expiry)},
 	{name: "the server pings within 30 s and closes after 2 missed pongs", slow: true, run: keepAlive},
 	{name: "4408 a reader that is too slow", run: slowReader},
 	{name: "a half header, then silence, disturbs nobody", run: func(t *testing.T, in *harness.Installation) {
@@ -231,6 +223,34 @@ func slowReader(t *testing.T, in *harness.Installation) {
 		healthy.expect(payload)
 	}
 	slow.expectClose(4408)
+}
+
+// expiry outlives a token that is checked by whoever issued it.
+func expiry(t *testing.T, in *harness.Installation) {
+	if in.ByFileAlone() {
+		t.Skip("not applicable: the tokens of a file do not expire")
+	}
+	healthy := open(t, in, 0, harness.TokenUser)
+	token, expires := in.ShortToken(harness.TokenUser, 2*time.Second)
+	c := open(t, in, 0, token)
+	g, before, after := group(), event(), event()
+	c.join(g)
+	healthy.join(g)
+	in.Emit(t, g, before)
+	c.expect(before)
+	healthy.expect(before)
+	_, err := c.conn.Next(patience)
+	if closed, ok := errors.AsType[*wsclient.CloseError](err); !ok || closed.Code != 4401 {
+		t.Fatalf("got %v, want 4401", err)
+	}
+	if early := time.Until(expires); early > 0 {
+		t.Errorf("it was closed %v before the token expired", early)
+	}
+	in.Emit(t, g, after)
+	healthy.expect(after)
+	again := accepted(t, in, wsclient.Request{Token: token})
+	again.expect(`{"accept": false, "user": null}`)
+	again.expectClose(4401)
 }
 
 // keepAlive does not answer pings.

@@ -24,6 +24,16 @@ var hostile = []row{
 		c.send(`{"groups": {"` + strings.Repeat("n", 65536) + `": ["a"]}}`)
 		c.expectClose(1009)
 	})},
+	{name: "one byte over 64 KiB is 1009", run: beside(func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		fits := `{"groups": {}, "x": "` + strings.Repeat("a", 64<<10-23) + `"}`
+		if len(fits) != 64<<10 {
+			t.Fatal("the test's message has", len(fits), "bytes")
+		}
+		c.ask(fits, reply(nil, nil, nil))
+		c.send(fits + " ")
+		c.expectClose(1009)
+	})},
 	{name: "1,000 messages at once are 4429", run: beside(func(t *testing.T, in *harness.Installation) {
 		c := open(t, in, 0, harness.TokenAdmin)
 		_ = c.conn.SendBytes(bytes.Repeat(frame(wsclient.OpText, `{"groups": {}}`).Bytes(), 1000))

@@ -1,11 +1,14 @@
 package blackbox
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"belfry/e2e/harness"
+	"belfry/e2e/wsclient"
 )
 
 // subscribing are the rows of the section "Subscribing".
@@ -75,15 +78,36 @@ var subscribing = []row{
 		c.ask(`{"groups": {"secrets": ["all"]}}`, `{"error": "access denied to channel secrets for resource id all"}`)
 		c.expect(reply(nil, nil, nil))
 	}},
-	{name: "an invalid message changes nothing", run: invalid},
-	{name: "too many invalid messages: 4429", run: func(t *testing.T, in *harness.Installation) {
+	{name: "user 7 has control-limit_reached_7, and not that of 8", run: func(t *testing.T, in *harness.Installation) {
 		c := open(t, in, 0, harness.TokenAdmin)
-		for range 200 {
-			if c.conn.Text(`nonsense`) != nil {
-				break
-			}
+		c.ask(`{"groups": {"control": ["limit_reached_8", "limit_reached_7"]}}`, `{"error": "access denied to channel control for resource id limit_reached_8"}`)
+		c.expect(reply([]string{"control-limit_reached_7"}, nil, []string{"control-limit_reached_7"}))
+		in.Emit(t, "control-limit_reached_8", `{"group_name": "control", "reason": "not for 7"}`)
+		mine := `{"group_name": "control", "reason": "for 7"}`
+		in.Emit(t, "control-limit_reached_7", mine)
+		c.expect(mine)
+		c.quiet()
+	}},
+	{name: "an invalid message changes nothing", run: invalid},
+	{name: "ten invalid messages are answered, the next is answered and 4429", run: beside(func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		_ = c.conn.SendBytes(bytes.Repeat(frame(wsclient.OpText, `nonsense`).Bytes(), 20))
+		for range 11 {
+			c.expect(`{"error": "` + notJSON + `"}`)
 		}
-		c.expectClose(4429)
+		_, err := c.conn.Next(patience)
+		if closed, ok := errors.AsType[*wsclient.CloseError](err); !ok || closed.Code != 4429 {
+			t.Fatalf("behind eleven answers came %v, want 4429", err)
+		}
+	})},
+	{name: "50 messages at once are answered", run: func(t *testing.T, in *harness.Installation) {
+		c := open(t, in, 0, harness.TokenAdmin)
+		if err := c.conn.SendBytes(bytes.Repeat(frame(wsclient.OpText, `{"groups": {}}`).Bytes(), 50)); err != nil {
+			t.Fatal(err)
+		}
+		for range 50 {
+			c.expect(reply(nil, nil, nil))
+		}
 	}},
 	{name: "1,000 groups, not 1,001", run: thousand},
 	{name: "name and item of 200 bytes, not 201", run: func(t *testing.T, in *harness.Installation) {
@@ -93,10 +117,8 @@ var subscribing = []row{
 		e := event()
 		in.Emit(t, g, e)
 		c.expect(e)
-		c.send(message(g + "x"))
-		if answer := c.next(); !strings.HasPrefix(answer, `{"error": "`) {
-			t.Errorf("201 bytes are answered %s", answer)
-		}
+		item := strings.TrimPrefix(g, "long-") + "x"
+		c.ask(message("long-"+item), `{"error": "the item \"`+item[:40]+`...\" of \"long\" is not allowed: a group's name and item are longer than 200 bytes together"}`)
 		in.Emit(t, g, e)
 		c.expect(e)
 	}},

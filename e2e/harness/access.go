@@ -8,7 +8,9 @@ import (
 	"testing"
 )
 
-// The tokens of every installation's tokens file.
+// The tokens of every installation's tokens file. Where tokens are not checked
+// by a file they are the names of its holders: Installation.Token and Request
+// put what is good there in their place.
 const (
 	TokenAdmin = "token-of-7"     // user 7, may see every group that a rule is for
 	TokenUser  = "token-of-8"     // user 8, may see job_events-*
@@ -18,19 +20,42 @@ const (
 	TokenDesk  = "token-of-desk"  // user 9, login session "desk", likewise
 )
 
-const tokens = `{
-  "token-of-7": {"user": 7, "groups": ["*"]},
-  "token-of-8": {"user": 8, "groups": ["job_events-*"]},
-  "token-of-tower": {"user": 7, "groups": ["job_events-42", "ad_hoc_command_events-43", "project_update_events-44",
-    "inventory_update_events-45", "system_job_events-46", "workflow_events-47"]},
-  "token-of-alice": {"user": "alice", "groups": ["*"]},
-  "token-of-phone": {"user": 9, "groups": ["*"], "session": "phone"},
-  "token-of-desk": {"user": 9, "groups": ["*"], "session": "desk"}
-}`
+// holder is whose a token is, as the tokens file says it.
+type holder struct {
+	User    any      `json:"user"`
+	Groups  []string `json:"groups"`
+	Session string   `json:"session,omitempty"`
+}
+
+var holders = map[string]holder{
+	TokenAdmin: {7, []string{"*"}, ""},
+	TokenUser:  {8, []string{"job_events-*"}, ""},
+	TokenTower: {7, []string{
+		"job_events-42", "ad_hoc_command_events-43", "project_update_events-44", "inventory_update_events-45",
+		"system_job_events-46", "workflow_events-47",
+	}, ""},
+	TokenNamed: {"alice", []string{"*"}, ""},
+	TokenPhone: {9, []string{"*"}, "phone"},
+	TokenDesk:  {9, []string{"*"}, "desk"},
+}
 
 // WriteAccess writes the tokens file and a policy: the shipped one for Tower's
 // families, and, for the tests' own groups, the token's claim.
 func WriteAccess(t testing.TB, dir string) (tokensFile, policyFile string) {
+	t.Helper()
+	return writeTokens(t, dir), writePolicy(t, dir)
+}
+
+func writeTokens(t testing.TB, dir string) string {
+	t.Helper()
+	tokens, err := json.Marshal(holders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, dir, "tokens.json", tokens)
+}
+
+func writePolicy(t testing.TB, dir string) string {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
@@ -44,13 +69,16 @@ func WriteAccess(t testing.TB, dir string) (tokensFile, policyFile string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokensFile, policyFile = filepath.Join(dir, "tokens.json"), filepath.Join(dir, "policy.json")
-	for path, content := range map[string][]byte{tokensFile: []byte(tokens), policyFile: policy} {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatalf("write %s: %v", path, err)
-		}
+	return writeFile(t, dir, "policy.json", policy)
+}
+
+func writeFile(t testing.TB, dir, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatalf("write %s: %v", path, err)
 	}
-	return tokensFile, policyFile
+	return path
 }
 
 func withOwnRule(shipped []byte) ([]byte, error) {

@@ -20,7 +20,7 @@ func Main(m *testing.M) int {
 	if shared.node != nil {
 		shared.node.Stop()
 	}
-	for _, dir := range []string{binaries.dir, shared.dir} {
+	for _, dir := range []string{plain.dir, raced.dir, shared.dir} {
 		if dir != "" {
 			_ = os.RemoveAll(dir)
 		}
@@ -38,42 +38,60 @@ func tempDir(into *string) string {
 	return dir
 }
 
-var binaries struct {
+// binaries are programs that are built once for each test binary.
+type binaries struct {
 	once sync.Once
+	race bool
 	dir  string
 	err  error
 }
 
-// Binary returns the path of gateway, worker, belfry or tower, built once for each
-// test binary. E2E_RACE=1 builds them with the race detector.
-func Binary(t testing.TB, name string) string {
-	t.Helper()
-	binaries.once.Do(buildAll)
-	if binaries.err != nil {
-		t.Fatal(binaries.err)
-	}
-	return filepath.Join(binaries.dir, name)
+var plain, raced = binaries{race: os.Getenv("E2E_RACE") != ""}, binaries{race: true}
+
+// modules are the programs' folders. The race detector watches the first two.
+var modules = []struct{ name, folder string }{
+	{"gateway", "services/gateway"}, {"worker", "services/worker"}, {"belfry", "cmd/belfry"}, {"tower", "examples/tower"},
 }
 
-func buildAll() {
+// Binary returns the path of gateway, worker, belfry or tower, built once for each
+// test binary. E2E_RACE=1 builds them all with the race detector.
+func Binary(t testing.TB, name string) string {
+	t.Helper()
+	return plain.path(t, name)
+}
+
+func (b *binaries) path(t testing.TB, name string) string {
+	t.Helper()
+	b.once.Do(b.build)
+	if b.err != nil {
+		t.Fatal(b.err)
+	}
+	return filepath.Join(b.dir, name)
+}
+
+func (b *binaries) build() {
 	root, err := Root()
 	if err != nil {
-		binaries.err = err
+		b.err = err
 		return
 	}
-	if binaries.dir, binaries.err = os.MkdirTemp("", "belfry-e2e-"); binaries.err != nil {
+	if b.dir, b.err = os.MkdirTemp("", "belfry-e2e-"); b.err != nil {
 		return
 	}
-	for name, module := range map[string]string{"gateway": "services/gateway", "worker": "services/worker", "belfry": "cmd/belfry", "tower": "examples/tower"} {
-		args := []string{"build", "-o", filepath.Join(binaries.dir, name)}
-		if os.Getenv("E2E_RACE") != "" {
+	wanted := modules
+	if b == &raced {
+		wanted = modules[:2]
+	}
+	for _, module := range wanted {
+		args := []string{"build", "-o", filepath.Join(b.dir, module.name)}
+		if b.race {
 			args = append(args, "-race")
 		}
 		build := exec.Command("go", append(args, ".")...)
-		build.Dir = filepath.Join(root, module)
+		build.Dir = filepath.Join(root, module.folder)
 		build.Env = append(os.Environ(), "GOWORK=off")
 		if out, err := build.CombinedOutput(); err != nil {
-			binaries.err = fmt.Errorf("build %s: %w\n%s", name, err, out)
+			b.err = fmt.Errorf("build %s: %w\n%s", module.name, err, out)
 			return
 		}
 	}

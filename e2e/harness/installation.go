@@ -28,6 +28,10 @@ type Shape struct {
 	Nginx bool
 	// Broker, when set, is used instead of a virtual host of the shared one.
 	Broker *Broker
+	// Auth is how workers check tokens.
+	Auth Auth
+	// Race builds gateways and workers with the race detector.
+	Race bool
 }
 
 // Installation is a running Belfry.
@@ -36,9 +40,10 @@ type Installation struct {
 	Workers  []*Process
 	Broker   *Broker // nil in the embedded mode
 
-	shape Shape
-	dir   string
-	nginx *Nginx // nil: clients speak to the gateways themselves
+	shape     Shape
+	dir       string
+	nginx     *Nginx // nil: clients speak to the gateways themselves
+	authority *authority
 
 	emitting sync.Mutex
 	emitter  driver
@@ -57,8 +62,8 @@ func Start(t testing.TB, shape Shape) *Installation {
 	t.Helper()
 	in := &Installation{shape: shape, dir: t.TempDir()}
 	t.Cleanup(func() { in.stop(t) })
-	tokensFile, policyFile := WriteAccess(t, in.dir)
-	in.shape.Env = append([]string{"BELFRY_TOKENS_FILE=" + tokensFile, "BELFRY_POLICY_FILE=" + policyFile}, shape.Env...)
+	in.authority = newAuthority(t, shape.Auth, in.dir)
+	in.shape.Env = slices.Concat(in.authority.env, shape.Env)
 	if shape.Embedded {
 		in.startEmbedded(t)
 		return in
@@ -82,11 +87,13 @@ func Start(t testing.TB, shape Shape) *Installation {
 	return in
 }
 
-// AddGateway starts one more gateway; it need not be ready at once.
-func (in *Installation) AddGateway(t testing.TB, name string) *Process {
+// AddGateway starts one more gateway, with more of an environment than the
+// others; it need not be ready at once.
+func (in *Installation) AddGateway(t testing.TB, name string, env ...string) *Process {
 	t.Helper()
-	p := &Process{Name: name, Addr: in.gatewayAddr(t), Admin: FreeAddr(t), bin: Binary(t, "gateway"), log: filepath.Join(in.dir, name+".log")}
-	p.env = slices.Concat([]string{"BELFRY_LISTEN=" + p.Addr, "BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name, "BELFRY_TRUSTED_PROXIES=127.0.0.1"}, in.shape.Env, in.shape.GatewayEnv)
+	p := &Process{Name: name, Addr: in.gatewayAddr(t), Admin: FreeAddr(t), bin: in.binary(t, "gateway"), log: filepath.Join(in.dir, name+".log")}
+	p.env = slices.Concat([]string{"BELFRY_LISTEN=" + p.Addr, "BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name, "BELFRY_TRUSTED_PROXIES=127.0.0.1"},
+		in.shape.Env, in.shape.GatewayEnv, env)
 	in.Gateways = append(in.Gateways, p)
 	p.start(t)
 	return p
@@ -99,10 +106,18 @@ func (in *Installation) gatewayAddr(t testing.TB) string {
 	return FreeAddr(t)
 }
 
+func (in *Installation) binary(t testing.TB, name string) string {
+	t.Helper()
+	if in.shape.Race {
+		return raced.path(t, name)
+	}
+	return Binary(t, name)
+}
+
 // AddWorker starts one more worker; it need not be ready at once.
 func (in *Installation) AddWorker(t testing.TB, name string) *Process {
 	t.Helper()
-	p := &Process{Name: name, Admin: FreeAddr(t), bin: Binary(t, "worker"), log: filepath.Join(in.dir, name+".log")}
+	p := &Process{Name: name, Admin: FreeAddr(t), bin: in.binary(t, "worker"), log: filepath.Join(in.dir, name+".log")}
 	p.env = slices.Concat([]string{"BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name}, in.shape.Env, in.shape.WorkerEnv)
 	in.Workers = append(in.Workers, p)
 	p.start(t)
@@ -122,10 +137,18 @@ func (in *Installation) WaitReady(t testing.TB, within time.Duration) {
 	}
 }
 
-// Request is r, sent to the i-th gateway, counted round, or to nginx.
+// Request is r, sent to the i-th gateway, counted round, or to nginx. The names
+// of tokens' holders in it become tokens.
 func (in *Installation) Request(i int, r wsclient.Request) wsclient.Request {
 	r.Addr = in.Addr(i)
 	r.TLS = in.TLS()
+	r.Token = in.authority.named.Replace(r.Token)
+	in.authority.used(r.Token)
+	r.Path = in.authority.named.Replace(r.Path)
+	r.Header = slices.Clone(r.Header)
+	for i := range r.Header {
+		r.Header[i].Value = in.authority.named.Replace(r.Header[i].Value)
+	}
 	return r
 }
 
@@ -184,8 +207,8 @@ func (in *Installation) Emit(t testing.TB, group, payload string) {
 	}
 }
 
-// stop ends the processes that still run, gateways first, and shows the logs of
-// a failed test.
+// stop ends the processes that still run, gateways first, fails the test for
+// what they did wrong, and shows the logs of a failed test.
 func (in *Installation) stop(t testing.TB) {
 	if in.emitter != nil {
 		in.emitter.close()
@@ -194,6 +217,11 @@ func (in *Installation) stop(t testing.TB) {
 		in.plain.close()
 	}
 	for _, p := range in.processes() {
+		if p.cmd == nil {
+			continue // it could not be started
+		}
+		p.inspect(t)
+		p.silent(t, in.authority.everUsed())
 		select {
 		case <-p.done:
 		default:

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -29,8 +30,9 @@ type Process struct {
 	args  []string
 	log   string
 
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
+	cmd   *exec.Cmd
+	done  chan struct{} // closed when the process has ended
+	asked atomic.Bool   // the test ends it, or lets it end
 }
 
 // Run starts a program that is not Belfry's and ends it, with SIGTERM, when the
@@ -40,6 +42,7 @@ func Run(t testing.TB, name, bin string, args ...string) *Process {
 	p := &Process{Name: name, bin: bin, args: args, log: filepath.Join(t.TempDir(), name+".log")}
 	p.start(t)
 	t.Cleanup(func() {
+		p.inspect(t)
 		if _, err := p.Terminate(60 * time.Second); err != nil {
 			t.Error(err)
 		}
@@ -69,6 +72,7 @@ func (p *Process) start(t testing.TB) {
 	}
 	done := make(chan struct{})
 	p.cmd, p.done = cmd, done
+	p.asked.Store(false)
 	go func() {
 		_ = cmd.Wait()
 		close(done)
@@ -95,17 +99,23 @@ func (p *Process) Restart(t testing.TB) {
 
 // Kill9 ends the process without a word and waits until it is gone.
 func (p *Process) Kill9() {
+	p.asked.Store(true)
 	_ = p.cmd.Process.Kill()
 	<-p.done
 }
 
-// Signal sends a signal.
-func (p *Process) Signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+// Signal sends a signal. After SIGTERM the process may end.
+func (p *Process) Signal(s syscall.Signal) {
+	if s == syscall.SIGTERM {
+		p.asked.Store(true)
+	}
+	_ = p.cmd.Process.Signal(s)
+}
 
 // Terminate sends SIGTERM and waits for the end. It returns the exit status,
 // and an error when the grace period was not enough.
 func (p *Process) Terminate(grace time.Duration) (int, error) {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
@@ -149,6 +159,9 @@ func (p *Process) tail(lines int) string {
 // WaitReady waits until the admin listener says ready. It returns what was
 // missing last.
 func (p *Process) WaitReady(within time.Duration) error {
+	if p.Admin == "" {
+		return nil // it has no such listener: nobody can ask
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	last := errors.New("it did not answer")

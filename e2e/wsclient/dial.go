@@ -40,13 +40,9 @@ type Field struct{ Name, Value string }
 // response, its body read, tells why.
 func Dial(ctx context.Context, r Request) (*Conn, *Answer, error) {
 	r = r.withDefaults()
-	var d net.Dialer
-	raw, err := d.DialContext(ctx, "tcp", r.Addr)
+	raw, err := r.Raw(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("dial the gateway: %w", err)
-	}
-	if r.TLS != nil {
-		raw = tls.Client(raw, r.TLS) // shakes hands with the first write
+		return nil, nil, err
 	}
 	_ = raw.SetDeadline(time.Now().Add(r.Timeout))
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
@@ -66,6 +62,22 @@ func Dial(ctx context.Context, r Request) (*Conn, *Answer, error) {
 	}
 	return conn, answer, nil
 }
+
+// Raw dials and writes nothing: the handshake is the caller's.
+func (r Request) Raw(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, "tcp", r.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("dial the gateway: %w", err)
+	}
+	if r.TLS != nil {
+		return tls.Client(raw, r.TLS), nil // shakes hands with the first write
+	}
+	return raw, nil
+}
+
+// Text is the request as Dial sends it.
+func (r Request) Text() string { return r.withDefaults().text() }
 
 // Answer is the HTTP answer to a handshake.
 type Answer struct {

@@ -52,7 +52,7 @@ func browse(t *testing.T, nginx *harness.Nginx, broker *harness.Broker, count in
 		defer cancel()
 		_ = e.Close(ctx)
 	})
-	b.publishing = load.Publish(e, "job_events", groups, 4, 15, 1)
+	b.publishing = load.Publish(e, groups, 4, 15, 1)
 	return b
 }
 

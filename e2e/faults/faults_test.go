@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,10 +51,11 @@ type traffic struct {
 }
 
 const (
-	groupCount  = 12
-	clientCount = 16
-	publishers  = 4
-	rate        = 60 // emits a second and publisher
+	groupCount   = 12
+	allowedCount = 8 // of the groups, for user 8
+	clientCount  = 16
+	publishers   = 4
+	rate         = 60 // emits a second and publisher
 )
 
 // start brings the clients up and then the publishers.
@@ -61,18 +63,40 @@ func start(t *testing.T, in *harness.Installation, e load.Emitter) *traffic {
 	t.Helper()
 	s := seed(t)
 	tr := &traffic{t: t}
-	for i := range groupCount {
-		tr.groups = append(tr.groups, fmt.Sprintf("job_events-%d", i+1))
-	}
+	tr.groups = groups()
 	for i := range clientCount {
-		c := &load.Client{
-			Name: fmt.Sprintf("client %d", i+1), Addrs: rotated(in.Addrs(), i), Token: harness.TokenAdmin, Seed: s + uint64(i),
-			Groups: []string{tr.groups[i%groupCount], tr.groups[(i+3)%groupCount], tr.groups[(i+7)%groupCount]},
-		}
-		tr.clients = append(tr.clients, c)
+		c := tr.client(in, i, s)
+		c.Groups = []string{tr.groups[i%groupCount], tr.groups[(i+3)%groupCount], tr.groups[(i+7)%groupCount]}
 	}
 	tr.run(e, s)
 	return tr
+}
+
+// groups are those that are emitted to. User 8 may see the first of them only.
+func groups() []string {
+	var out []string
+	for i := range groupCount {
+		name := "job_events"
+		if i >= allowedCount {
+			name = "audit_events"
+		}
+		out = append(out, fmt.Sprintf("%s-%d", name, i+1))
+	}
+	return out
+}
+
+// client adds the i-th client: every other one is user 8, who may not see all
+// groups.
+func (tr *traffic) client(in *harness.Installation, i int, s uint64) *load.Client {
+	c := &load.Client{
+		Name: fmt.Sprintf("client %d", i+1), Addrs: rotated(in.Addrs(), i), Token: harness.TokenAdmin, Seed: s + uint64(i),
+	}
+	if i%2 == 1 {
+		c.Token = harness.TokenUser
+		c.Allowed = func(group string) bool { return strings.HasPrefix(group, "job_events-") }
+	}
+	tr.clients = append(tr.clients, c)
+	return c
 }
 
 func (tr *traffic) run(e load.Emitter, s uint64) {
@@ -88,7 +112,7 @@ func (tr *traffic) run(e load.Emitter, s uint64) {
 			tr.t.Fatalf("%s had no subscribe reply", c.Name)
 		}
 	}
-	tr.publishing = load.Publish(e, "job_events", tr.groups, publishers, rate, s)
+	tr.publishing = load.Publish(e, tr.groups, publishers, rate, s)
 }
 
 func rotated(list []string, by int) []string {
@@ -132,6 +156,9 @@ func (tr *traffic) report() load.Report {
 	}
 	if r.Delivered == 0 {
 		tr.t.Error("nothing was delivered at all")
+	}
+	if r.Denied < clientCount/2 {
+		tr.t.Errorf("%d groups were denied: every other client asks for one at least", r.Denied)
 	}
 	return r
 }

@@ -80,17 +80,12 @@ func TestGroupsReplacedUnderLoad(t *testing.T) {
 		t.Run(fmt.Sprintf("%d shards", shards), func(t *testing.T) {
 			in := harness.Start(t, harness.Shape{Gateways: 2, Workers: 2, Shards: shards, GatewayEnv: harness.Unlimited()})
 			s := seed(t)
-			tr := &traffic{t: t}
-			for i := range groupCount {
-				tr.groups = append(tr.groups, fmt.Sprintf("job_events-%d", i+1))
-			}
+			tr := &traffic{t: t, groups: groups()}
 			for i := range clientCount {
 				kept := tr.groups[i%groupCount]
-				tr.clients = append(tr.clients, &load.Client{
-					Name: fmt.Sprintf("client %d", i+1), Addrs: rotated(in.Addrs(), i), Token: harness.TokenAdmin,
-					Groups: []string{kept}, Seed: s + uint64(i), SwapEvery: 100 * time.Millisecond,
-					Swap: func(rng *rand.Rand) []string { return chosen(rng, tr.groups, kept) },
-				})
+				c := tr.client(in, i, s)
+				c.Groups, c.SwapEvery = []string{kept}, 100*time.Millisecond
+				c.Swap = func(rng *rand.Rand) []string { return chosen(rng, tr.groups, kept) }
 			}
 			tr.run(in.LoadEmitter(t), s)
 			tr.flow(8 * time.Second)

@@ -24,7 +24,8 @@ type Report struct {
 	Duplicated     int // events that came again
 	Reordered      int // events that came after a later one of their publisher and group
 	Ghost          int // events of a group that the connection was not subscribed to
-	Unauthorised   int // events that the connection's user may not see
+	Denied         int // groups that the connection's user may not see, and was denied
+	Unauthorised   int // such groups that it was given, and events of them that came
 	Unexpected     int // frames that are none of the above, events that nobody emitted
 
 	// Examples describes the first findings.
@@ -40,8 +41,8 @@ func (r Report) CleanButDuplicates() bool {
 }
 
 func (r Report) String() string {
-	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, lost at leave %d, duplicated %d, reordered %d, ghost %d, unauthorised %d, unexpected %d",
-		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.LostAtLeave, r.Duplicated, r.Reordered, r.Ghost, r.Unauthorised, r.Unexpected)
+	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, lost at leave %d, duplicated %d, reordered %d, ghost %d, denied %d, unauthorised %d, unexpected %d",
+		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.LostAtLeave, r.Duplicated, r.Reordered, r.Ghost, r.Denied, r.Unauthorised, r.Unexpected)
 	if len(r.Examples) > 0 {
 		text += "\n  " + strings.Join(r.Examples, "\n  ")
 	}
@@ -59,6 +60,7 @@ func (r *Report) add(o Report) {
 	r.Duplicated += o.Duplicated
 	r.Reordered += o.Reordered
 	r.Ghost += o.Ghost
+	r.Denied += o.Denied
 	r.Unauthorised += o.Unauthorised
 	r.Unexpected += o.Unexpected
 	for _, example := range o.Examples {
@@ -111,6 +113,7 @@ type stream struct {
 // frames looks at what came, in the order in which it came.
 func (c *check) frames() {
 	current := map[string]bool{}
+	owed := map[string]bool{} // groups of the last change that must be denied
 	last := map[stream]int{}
 	for i := range c.record.entries {
 		switch e := &c.record.entries[i]; e.kind {
@@ -118,15 +121,44 @@ func (c *check) frames() {
 			current = map[string]bool{}
 			for _, g := range e.groups {
 				current[g] = true
+				if !c.allowed(g) {
+					c.report.Unauthorised++
+					c.report.example("%s: was given %s, which is not for this user", c.record.Name, g)
+				}
+			}
+			for g := range owed {
+				c.report.Unexpected++
+				c.report.example("%s: was not told that %s is denied", c.record.Name, g)
+			}
+			owed = nil
+		case sentChange:
+			owed = map[string]bool{}
+			for _, g := range e.groups {
+				if !c.allowed(g) {
+					owed[g] = true
+				}
+			}
+		case sawDenied:
+			if g := e.groups[0]; !owed[g] {
+				c.report.Unexpected++
+				c.report.example("%s: was denied %s without a reason", c.record.Name, g)
+			} else {
+				delete(owed, g)
+				c.report.Denied++
 			}
 		case sawEvent:
 			c.event(e, current, last)
 		case sawOther:
 			c.report.Unexpected++
 			c.report.example("%s: unexpected frame %.120q", c.record.Name, e.text)
-		case sawGap, sentChange:
+		case sawGap:
 		}
 	}
+}
+
+// allowed says whether this connection's user may see the group.
+func (c *check) allowed(group string) bool {
+	return c.record.Allowed == nil || c.record.Allowed(group)
 }
 
 func (c *check) event(e *entry, current map[string]bool, last map[stream]int) {
@@ -138,7 +170,7 @@ func (c *check) event(e *entry, current map[string]bool, last map[stream]int) {
 		c.report.example("%s: event %v that nobody emitted", c.record.Name, e.event)
 		return
 	}
-	if c.record.Allowed != nil && !c.record.Allowed(key.Group) {
+	if !c.allowed(key.Group) {
 		c.report.Unauthorised++
 		c.report.example("%s: event %v is not for this user", c.record.Name, e.event)
 	}

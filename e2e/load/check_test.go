@@ -34,7 +34,10 @@ func (s *script) changed(groups ...string) {
 	s.record.Changing(groups)
 	s.record.entries[len(s.record.entries)-1].at = s.tick()
 }
-func (s *script) got(e Emit) { s.saw(string(Payload(e, "load"))) }
+func (s *script) only(group string) {
+	s.record.Allowed = func(g string) bool { return g == group }
+}
+func (s *script) got(e Emit) { s.saw(string(Payload(e))) }
 func (s *script) subscribed() {
 	s.saw(`{"groups_current": ["load-1"], "groups_left": [], "groups_joined": ["load-1"]}`)
 }
@@ -90,12 +93,37 @@ func TestCheckerFindsWhatIsWrong(t *testing.T) {
 			Report{Attempted: 2, Confirmed: 2, Delivered: 2, Reordered: 1}},
 		{"ghost", func(s *script) { s.got(s.emit(1)); s.left() },
 			Report{Delivered: 1, Ghost: 1}},
-		{"unauthorised", func(s *script) {
-			s.record.Allowed = func(string) bool { return false }
+		{"unauthorised, the group and its event", func(s *script) {
+			s.only("load-2")
+			s.changed("load-1")
 			s.subscribed()
 			s.got(s.emit(1))
 			s.left()
-		}, Report{Attempted: 1, Confirmed: 1, Delivered: 1, Unauthorised: 1}},
+		}, Report{Attempted: 1, Confirmed: 1, Delivered: 1, Unauthorised: 2, Unexpected: 1}},
+		{"denied as it must be", func(s *script) {
+			s.only("load-1")
+			s.changed("load-1", "load-2")
+			s.saw(`{"error": "access denied to channel load for resource id 2"}`)
+			s.subscribed()
+			s.got(s.emit(1))
+			s.left()
+		}, Report{Attempted: 1, Confirmed: 1, Delivered: 1, Denied: 1}},
+		{"denied without a word", func(s *script) { s.only("load-1"); s.changed("load-1", "load-2"); s.subscribed(); s.left() },
+			Report{Unexpected: 1}},
+		{"denied what is allowed", func(s *script) {
+			s.changed("load-1")
+			s.saw(`{"error": "access denied to channel load for resource id 1"}`)
+			s.left()
+		}, Report{Unexpected: 1}},
+		{"denied twice", func(s *script) {
+			s.only("load-1")
+			s.changed("load-2")
+			s.saw(`{"error": "access denied to channel load for resource id 2"}`)
+			s.saw(`{"error": "access denied to channel load for resource id 2"}`)
+			s.left()
+		}, Report{Denied: 1, Unexpected: 1}},
+		{"another error", func(s *script) { s.saw(`{"error": "subscriptions are unavailable, try again"}`); s.left() },
+			Report{Unexpected: 1}},
 		{"nobody emitted it", func(s *script) { s.subscribed(); s.got(Emit{Publisher: 9, Group: "load-1", N: 1}); s.left() },
 			Report{Unexpected: 1}},
 		{"unknown frame", func(s *script) { s.subscribed(); s.saw(`{"hello": 1}`); s.left() },

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -81,7 +82,8 @@ func (l *Ledger) all() []Emit {
 }
 
 // Payload is the JSON that stands for e.
-func Payload(e Emit, name string) []byte {
+func Payload(e Emit) []byte {
+	name, _, _ := strings.Cut(e.Group, "-")
 	b, err := json.Marshal(payload{GroupName: name, Publisher: e.Publisher, Group: e.Group, N: e.N})
 	if err != nil {
 		panic(fmt.Sprintf("encode a payload: %v", err)) // four plain fields

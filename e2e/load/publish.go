@@ -25,17 +25,17 @@ type Publishing struct {
 
 // Publish starts publishers that emit to the groups in random order, each rate
 // times a second. Each waits for a confirm before its next emit, so its order
-// is its own. name goes into the payloads' group_name.
-func Publish(e Emitter, name string, groups []string, publishers int, rate float64, seed uint64) *Publishing {
+// is its own.
+func Publish(e Emitter, groups []string, publishers int, rate float64, seed uint64) *Publishing {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Publishing{Ledger: &Ledger{}, cancel: cancel, failed: map[string]int{}}
 	for i := range publishers {
-		p.done.Go(func() { p.run(ctx, e, name, groups, i+1, rate, rand.New(rand.NewPCG(seed, uint64(i)))) })
+		p.done.Go(func() { p.run(ctx, e, groups, i+1, rate, rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
 	return p
 }
 
-func (p *Publishing) run(ctx context.Context, e Emitter, name string, groups []string, publisher int, rate float64, rng *rand.Rand) {
+func (p *Publishing) run(ctx context.Context, e Emitter, groups []string, publisher int, rate float64, rng *rand.Rand) {
 	tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer tick.Stop()
 	counts := map[string]int{}
@@ -51,7 +51,7 @@ func (p *Publishing) run(ctx context.Context, e Emitter, name string, groups []s
 		place := p.Ledger.Started(emit)
 		// Not ctx: an emit that was begun is finished, or its outcome would be unknown.
 		finish, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-		err := e.Emit(finish, group, Payload(emit, name))
+		err := e.Emit(finish, group, Payload(emit))
 		cancel()
 		if err != nil {
 			p.failure(err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,7 @@ const (
 	sawEvent kind = iota
 	sawGroups
 	sawGap
+	sawDenied
 	sentChange
 	sawOther
 )
@@ -58,7 +60,7 @@ func (r *Record) Changing(groups []string) {
 }
 
 // Saw writes down a text frame and returns what it was, for the client's own
-// steps: "accept", "groups", "gap", "event" or "other".
+// steps: "accept", "groups", "gap", "denied", "event" or "other".
 func (r *Record) Saw(text string) string {
 	now := time.Now()
 	var a answer
@@ -76,12 +78,24 @@ func (r *Record) Saw(text string) string {
 	case a.Group != "":
 		r.entries = append(r.entries, entry{kind: sawEvent, at: now, event: a.payload})
 		return "event"
+	case a.Error != nil:
+		if group, ok := denied(*a.Error); ok {
+			r.entries = append(r.entries, entry{kind: sawDenied, at: now, groups: []string{group}})
+			return "denied"
+		}
 	case a.Accept != nil && *a.Accept && r.Accepted.IsZero():
 		r.Accepted = now
 		return "accept"
 	}
 	r.entries = append(r.entries, entry{kind: sawOther, at: now, text: text})
 	return "other"
+}
+
+// denied is the group that an error frame denies.
+func denied(text string) (group string, ok bool) {
+	rest, ok := strings.CutPrefix(text, "access denied to channel ")
+	name, item, cut := strings.Cut(rest, " for resource id ")
+	return name + "-" + item, ok && cut
 }
 
 // Events says how many events came so far.

@@ -33,6 +33,7 @@ var sections = []struct {
 	{"Disconnecting", disconnecting},
 	{"Hostile handshakes", handshakes},
 	{"Hostile clients", hostile},
+	{"Backends", backends},
 }
 
 // debug makes every process say all that it can say: no token is in it.

@@ -91,32 +91,6 @@ var events = []row{
 		c.expect(e)
 	}},
 	{name: "AMQP: pika reaches the right two of three browsers", amqp: true, run: pika},
-	{name: "AMQP: an emit without an id, and two with one id", amqp: true, run: func(t *testing.T, in *harness.Installation) {
-		c := open(t, in, 0, harness.TokenAdmin)
-		g, a, b := group(), event(), event()
-		c.join(g)
-		in.Publish(t, harness.Plain{Group: g, Payload: a})
-		in.Publish(t, harness.Plain{Group: g, Payload: a})
-		c.expect(a)
-		c.expect(a)
-		in.Publish(t, harness.Plain{Group: g, Payload: a, ID: "same-" + g})
-		c.expect(a)
-		in.Publish(t, harness.Plain{Group: g, Payload: b, ID: "same-" + g})
-		c.expect(b) // another body: delivered
-	}},
-	{name: "AMQP: bad emits are parked and their neighbours delivered", amqp: true, run: func(t *testing.T, in *harness.Installation) {
-		c := open(t, in, 0, harness.TokenAdmin)
-		g := group()
-		c.join(g)
-		in.Publish(t, harness.Plain{Group: "nodash", Payload: `1`, ID: "a"})
-		in.Publish(t, harness.Plain{Group: g, Payload: "\xff\xfe", ID: "b"})
-		in.Publish(t, harness.Plain{Group: g, Payload: `"` + strings.Repeat("x", 1<<20) + `"`, ID: "c"})
-		e := event()
-		in.Publish(t, harness.Plain{Group: g, Payload: e, ID: "d"})
-		c.expect(e)
-		c.quiet()
-	}},
-	{name: "AMQP: a forged interest or decision from a backend's user is parked", amqp: true, run: forged},
 }
 
 // sized is a payload of so many bytes.
@@ -165,19 +139,6 @@ func pika(t *testing.T, in *harness.Installation) {
 	first.expect(payload)
 	second.expect(payload)
 	third.quiet()
-}
-
-// forged publishes, as a backend's user, what only gateways and workers may
-// say. Nothing comes of it and everything else goes on.
-func forged(t *testing.T, in *harness.Installation) {
-	c := open(t, in, 0, harness.TokenAdmin)
-	g := group()
-	c.join(g)
-	in.Forge(t)
-	c.quiet()
-	e := event()
-	in.Emit(t, g, e)
-	c.expect(e)
 }
 
 // closing are the rows of the section "Closing".

@@ -113,6 +113,18 @@ func (b *Broker) Restart(t testing.TB) {
 	}
 }
 
+// Identities are the gateways and workers that have a reply queue.
+func (b *Broker) Identities(t testing.TB) []string {
+	t.Helper()
+	var out []string
+	for line := range strings.Lines(b.Ctl(t, "list_queues", "-p", b.vhost, "--no-table-headers", "name")) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "belfry.reply."); ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // Resources is what a broker holds.
 type Resources struct{ Connections, Channels, Queues, Bindings int }
 

@@ -17,7 +17,6 @@ import (
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/emitter"
-	"belfry/pkg/protocol"
 )
 
 // emitWithin bounds one emit of a driver.
@@ -135,37 +134,6 @@ func (in *Installation) Publish(t testing.TB, m Plain) {
 	}
 }
 
-// Forge publishes, as a backend's user, messages that only gateways and workers
-// may send: interest that would withdraw everything, and a gap.
-func (in *Installation) Forge(t testing.TB) {
-	t.Helper()
-	p, err := openPublisher(in.Broker.BackendURL(), "e2e-forger")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.close()
-	bye := protocol.Encode(protocol.Bye{Stamp: protocol.Stamp{Gateway: "gateway1.forged", Link: 1 << 40, Revision: 1 << 40}})
-	interest := protocol.Encode(protocol.Interest{Stamp: protocol.Stamp{Gateway: "gateway1.forged", Link: 1 << 40, Revision: 1}, Join: []protocol.Group{"job_events-1"}})
-	for shard := range in.shape.Shards {
-		for kind, body := range map[string][]byte{protocol.TypeBye: bye, protocol.TypeInterest: interest} {
-			m := amqpbus.Message{Exchange: amqpbus.InterestExchange(in.shape.Shards), Key: amqpbus.ShardKey(shard), Type: kind, Body: body}
-			if err := p.publish(m); err != nil {
-				t.Fatalf("forge %s: %v", kind, err)
-			}
-		}
-	}
-	reign := protocol.Reign{Epoch: 1 << 60, Worker: "worker1.forged"}
-	batch := protocol.Batch{Reign: reign, Mode: protocol.ModeFlood, Sequence: 1, Events: []protocol.Event{{Group: "job_events-1", Payload: []byte(`"forged"`)}}}
-	for kind, body := range map[string][]byte{
-		protocol.TypeGap:   protocol.Encode(protocol.Gap{}),
-		protocol.TypeBatch: batch.Encode(),
-	} {
-		if err := p.publish(amqpbus.Message{Exchange: amqpbus.ExchangeReplyAll, Type: kind, Body: body}); err != nil {
-			t.Fatalf("forge %s: %v", kind, err)
-		}
-	}
-}
-
 // LoadEmitter is Belfry's own emitter for this installation.
 func (in *Installation) LoadEmitter(t testing.TB) load.Emitter {
 	t.Helper()
@@ -222,13 +190,26 @@ func (e plainEmitter) Emit(ctx context.Context, group string, payload []byte) er
 // Pika emits with Debian's pika, a foreign AMQP client.
 func (in *Installation) Pika(t testing.TB, group, payload string) {
 	t.Helper()
+	in.pika(t, amqpbus.ExchangeEmit, group, payload)
+}
+
+// PikaControl publishes a control message of a shard with pika, which says
+// nothing of its user.
+func (in *Installation) PikaControl(t testing.TB, shard int, kind, id, body string) {
+	t.Helper()
+	in.pika(t, amqpbus.InterestExchange(in.shape.Shards), amqpbus.ShardKey(shard), body, kind, id)
+}
+
+func (in *Installation) pika(t testing.TB, arguments ...string) {
+	t.Helper()
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/usr/bin/python3", filepath.Join(root, "e2e", "harness", "pika_emit.py"), in.Broker.BackendURL(), group, payload)
+	arguments = append([]string{filepath.Join(root, "e2e", "harness", "pika_emit.py"), in.Broker.BackendURL()}, arguments...)
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", arguments...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("emit with pika: %v\n%s", err, out)
 	}

@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,51 @@ func (p *Process) silent(t testing.TB, secrets []string) {
 	for _, secret := range secrets {
 		if at := strings.Index(said, secret[:min(len(secret), shownMost)]); at >= 0 {
 			t.Errorf("%s tells the token %.40q: %.300q", p.Name, secret, said[max(0, at-150):])
+		}
+	}
+}
+
+// Metric sums the series of a running process whose lines begin with a prefix.
+func (p *Process) Metric(t testing.TB, prefix string) float64 {
+	t.Helper()
+	sum := 0.0
+	for line := range strings.Lines(p.metrics(t)) {
+		if !strings.HasPrefix(line, prefix) {
+			continue
+		}
+		fields := strings.Fields(line)
+		value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		if err != nil {
+			t.Fatalf("%s exports %q", p.Name, line)
+		}
+		sum += value
+	}
+	return sum
+}
+
+// Settled waits until no shard's emits go to all gateways any more, as they do
+// for some ten seconds after a worker has taken it over: only then it shows when
+// a gateway has been forgotten.
+func (in *Installation) Settled(t testing.TB) {
+	t.Helper()
+	Until(t, 30*time.Second, "all shards to be settled", func() bool {
+		flooding, gateways := 0.0, 0.0
+		for _, w := range in.Workers {
+			flooding += w.Metric(t, "belfry_worker_flooding{")
+			gateways += w.Metric(t, "belfry_worker_gateways{")
+		}
+		return flooding == 0 && int(gateways) == in.shape.Shards*len(in.Gateways)
+	})
+}
+
+// Until asks, many times a second, until something holds.
+func Until(t testing.TB, within time.Duration, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(within); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %v in vain for %s", within, what)
 		}
 	}
 }

@@ -137,6 +137,9 @@ func (in *Installation) WaitReady(t testing.TB, within time.Duration) {
 	}
 }
 
+// Shards is the number of shards.
+func (in *Installation) Shards() int { return in.shape.Shards }
+
 // Request is r, sent to the i-th gateway, counted round, or to nginx. The names
 // of tokens' holders in it become tokens.
 func (in *Installation) Request(i int, r wsclient.Request) wsclient.Request {

@@ -1,19 +1,20 @@
-"""Emits one payload with pika: pika_emit.py URL GROUP PAYLOAD"""
+"""Publishes one message with pika: pika_emit.py URL EXCHANGE KEY BODY [TYPE ID]"""
 
 import sys
 import uuid
 
 import pika
 
-url, group, payload = sys.argv[1:]
+url, exchange, key, body = sys.argv[1:5]
+kind, message_id = sys.argv[5:] or (None, str(uuid.uuid4()))
 connection = pika.BlockingConnection(pika.URLParameters(url))
 channel = connection.channel()
 channel.confirm_delivery()  # a nack or a return raises
 channel.basic_publish(
-    exchange="belfry.emit",
-    routing_key=group,
-    body=payload.encode(),
-    properties=pika.BasicProperties(message_id=str(uuid.uuid4()), expiration="60000"),
+    exchange=exchange,
+    routing_key=key,
+    body=body.encode(),
+    properties=pika.BasicProperties(message_id=message_id, type=kind, expiration="60000"),
     mandatory=True,
 )
 connection.close()

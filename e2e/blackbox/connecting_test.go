@@ -67,6 +67,16 @@ var connecting = []row{
 		}
 	}},
 	{name: "Origin", run: origins},
+	{name: "a foreign Host with an equal Origin", run: func(t *testing.T, in *harness.Installation) {
+		// Without BELFRY_ALLOWED_HOSTS every Host is served; that of the embedded
+		// mode knows the origins of its page.
+		r := wsclient.Request{Host: "evil.example", Token: harness.TokenAdmin, Header: []wsclient.Field{{Name: "Origin", Value: in.Scheme() + "://evil.example"}}}
+		if in.Broker == nil {
+			refused(t, in, r, 403)
+			return
+		}
+		accepted(t, in, r).expect(`{"accept": true, "user": 7}`)
+	}},
 	{name: "wrong method: 405", run: func(t *testing.T, in *harness.Installation) {
 		answer := refused(t, in, wsclient.Request{Method: "POST", Token: harness.TokenAdmin}, 405)
 		if answer.Header.Get("Allow") == "" {
@@ -153,6 +163,7 @@ func origins(t *testing.T, in *harness.Installation) {
 		{"absent with a bearer token", nil, bearer, 101},
 		{"absent with a cookie only", nil, cookie, 403},
 		{"null", []string{"null"}, bearer, 403},
+		{"null with a cookie", []string{"null"}, cookie, 403},
 		{"foreign", []string{scheme + "://evil.example"}, bearer, 403},
 		{"another port", []string{scheme + "://127.0.0.1:" + strconv.Itoa(number-1)}, bearer, 403},
 		{"another name of the host", []string{scheme + "://localhost:" + port}, bearer, 403},

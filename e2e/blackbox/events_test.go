@@ -156,7 +156,6 @@ var closing = []row{
 		}
 	}},
 	{name: "4401 when the token expires", run: beside(expiry)},
-	{name: "the server pings within 30 s and closes after 2 missed pongs", slow: true, run: keepAlive},
 	{name: "4408 a reader that is too slow", run: slowReader},
 	{name: "a half header, then silence, disturbs nobody", run: func(t *testing.T, in *harness.Installation) {
 		hostile, healthy := open(t, in, 0, harness.TokenAdmin), open(t, in, 0, harness.TokenAdmin)
@@ -212,18 +211,4 @@ func expiry(t *testing.T, in *harness.Installation) {
 	again := accepted(t, in, wsclient.Request{Token: token})
 	again.expect(`{"accept": false, "user": null}`)
 	again.expectClose(4401)
-}
-
-// keepAlive does not answer pings.
-func keepAlive(t *testing.T, in *harness.Installation) {
-	c := open(t, in, 0, harness.TokenAdmin)
-	c.conn.Mute = true
-	started := time.Now()
-	_, err := c.conn.Next(2 * time.Minute)
-	if c.conn.Pings < 2 {
-		t.Errorf("%d pings came before the end", c.conn.Pings)
-	}
-	if took := time.Since(started); took < 40*time.Second || took > 110*time.Second {
-		t.Errorf("the connection ended after %v: %v", took, err)
-	}
 }

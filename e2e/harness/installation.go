@@ -114,11 +114,15 @@ func (in *Installation) binary(t testing.TB, name string) string {
 	return Binary(t, name)
 }
 
-// AddWorker starts one more worker; it need not be ready at once.
-func (in *Installation) AddWorker(t testing.TB, name string) *Process {
+// AddWorker starts one more worker, with more of an environment than the
+// others; it need not be ready at once.
+func (in *Installation) AddWorker(t testing.TB, name string, env ...string) *Process {
 	t.Helper()
 	p := &Process{Name: name, Admin: FreeAddr(t), bin: in.binary(t, "worker"), log: filepath.Join(in.dir, name+".log")}
-	p.env = slices.Concat([]string{"BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name}, in.shape.Env, in.shape.WorkerEnv)
+	p.env = slices.Concat([]string{"BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name}, in.shape.Env, in.shape.WorkerEnv, env)
+	if slices.Contains(env, "BELFRY_ADMIN_LISTEN=") {
+		p.Admin = ""
+	}
 	in.Workers = append(in.Workers, p)
 	p.start(t)
 	return p

@@ -14,6 +14,7 @@ import (
 
 // events are the rows of the section "Events".
 var events = []row{
+	{name: "headers that a client library cannot read", amqp: true, run: foreignHeaders},
 	{name: "byte for byte", run: func(t *testing.T, in *harness.Installation) {
 		c := open(t, in, 0, harness.TokenAdmin)
 		g := group()

@@ -94,6 +94,9 @@ func (a *authority) issue(name string, expires time.Time) string {
 	claims := map[string]any{
 		"sub": holders[name].User, "groups": holders[name].Groups, "exp": expires.Unix(), "iss": issuer, "aud": []string{audience},
 	}
+	if sid := holders[name].Session; sid != "" {
+		claims["sid"] = sid
+	}
 	if a.auth == ByJWT {
 		return a.sign(claims)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"belfry/e2e/load"
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/brokertest"
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/emitter"
 )
@@ -184,6 +185,21 @@ func (e plainEmitter) Emit(ctx context.Context, group string, payload []byte) er
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// PublishRaw publishes to belfry.emit, as a backend, with a header table of the
+// caller's bytes.
+func (in *Installation) PublishRaw(t testing.TB, m brokertest.RawMessage) {
+	t.Helper()
+	raw, err := brokertest.DialRaw(in.Broker.BackendURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	m.Exchange = amqpbus.ExchangeEmit
+	if err := raw.Publish(m); err != nil {
+		t.Fatalf("publish to %s: %v", m.Key, err)
 	}
 }
 

@@ -20,6 +20,14 @@ var facts = []fact{
 		{supervisorFile, "BELFRY_LISTEN=127.0.0.1:805%", "BELFRY_LISTEN=127.0.0.1:806%"},
 		{supervisorFile, "numprocs=2\nnumprocs_start=1\npriority=300", "numprocs=3\nnumprocs_start=1\npriority=300"},
 	}},
+	{"Prometheus scrapes what supervisord starts", scraped, []mutation{
+		{scrapeFile, `"127.0.0.1:9051", "127.0.0.1:9052"`, `"127.0.0.1:9051"`},
+		{scrapeFile, `"127.0.0.1:9061", "127.0.0.1:9062"`, `"127.0.0.1:9052"`},
+		{scrapeFile, "job_name: belfry-worker", "job_name: worker"},
+		{scrapeFile, "belfry.rules.yml", "rules.yml"},
+		{supervisorFile, "BELFRY_ADMIN_LISTEN=127.0.0.1:906%", "BELFRY_ADMIN_LISTEN=127.0.0.1:907%"},
+		{supervisorFile, "numprocs=2\nnumprocs_start=1\npriority=100", "numprocs=2\nnumprocs_start=0\npriority=100"},
+	}},
 	{"a gateway listens where containers and nginx look for one", defaultPorts, []mutation{
 		{dockerFile, "EXPOSE 8051", "EXPOSE 8052"},
 		{composeFile, "8051-8059:8051", "8051-8059:8052"},
@@ -35,7 +43,9 @@ var facts = []fact{
 		{nginxLocations, "proxy_send_timeout 75s", "proxy_send_timeout 10s"},
 	}},
 	{"nginx writes no token down", redaction, []mutation{
-		{nginxLog, "$request_method $uri", "$request_uri"},
+		{nginxLog, "$request_method $belfry_path", "$request_uri"},
+		{nginxLog, "$request_method $belfry_path", "$request_method $uri"},
+		{nginxLog, "[^?&;=]*", ".*"},
 		{nginxLog, "'$status ", "'$http_referer $status "},
 		{nginxCompose, "access_log /dev/stdout belfry;", "access_log /dev/stdout combined;"},
 		{nginxLocations, "error_log /dev/null crit;", "error_log error.log error;"},

@@ -41,21 +41,54 @@ func gatewayPorts(f files) error {
 	if err != nil {
 		return err
 	}
-	part := section(f[supervisorFile], "program:belfry-gateway")
-	begin, err := find(part, `BELFRY_LISTEN=127\.0\.0\.1:(\d+)%\(process_num\)d`)
+	started, err := numbered(f, "gateway", "BELFRY_LISTEN")
 	if err != nil {
 		return err
-	}
-	var started []string
-	count, first, err := counts(part)
-	if err != nil {
-		return err
-	}
-	for i := range count {
-		started = append(started, begin[0]+strconv.Itoa(first+i))
 	}
 	if !slices.Equal(known, started) {
 		return fmt.Errorf("nginx knows %v, supervisord starts %v", known, started)
+	}
+	return nil
+}
+
+// numbered is the ports that a variable has in the processes of one of
+// supervisord's programs.
+func numbered(f files, program, variable string) (ports []string, err error) {
+	part := section(f[supervisorFile], "program:belfry-"+program)
+	begin, err := one(part, variable+`=127\.0\.0\.1:(\d+)%\(process_num\)d`)
+	if err != nil {
+		return nil, err
+	}
+	count, first, err := counts(part)
+	if err != nil {
+		return nil, err
+	}
+	for i := range count {
+		ports = append(ports, begin+strconv.Itoa(first+i))
+	}
+	return ports, nil
+}
+
+func scraped(f files) error {
+	for _, program := range []string{"gateway", "worker"} {
+		targets, err := one(f[scrapeFile], `(?s)job_name: belfry-`+program+`\n.*?targets: \[([^\]]*)\]`)
+		if err != nil {
+			return err
+		}
+		asked, err := find(targets, `"127\.0\.0\.1:(\d+)"`)
+		if err != nil {
+			return err
+		}
+		started, err := numbered(f, program, "BELFRY_ADMIN_LISTEN")
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(asked, started) {
+			return fmt.Errorf("prometheus asks %v for the %ss, supervisord starts them with %v", asked, program, started)
+		}
+	}
+	if !strings.Contains(f[scrapeFile], "rule_files:\n  - belfry.rules.yml\n") {
+		return errors.New("prometheus does not read the alerts beside its file")
 	}
 	return nil
 }
@@ -138,9 +171,12 @@ func redaction(f files) error {
 		return err
 	}
 	for _, used := range regexp.MustCompile(`\$\w+`).FindAllString(format[0], -1) {
-		if regexp.MustCompile(`^\$(request|request_uri|request_body|args|query_string|http_\w+|cookie_\w+|arg_\w+)$`).MatchString(used) {
+		if regexp.MustCompile(`^\$(request|request_uri|uri|document_uri|request_body|args|query_string|http_\w+|cookie_\w+|arg_\w+)$`).MatchString(used) {
 			return fmt.Errorf("the log format has %s, which may show a token", used)
 		}
+	}
+	if !strings.Contains(f[nginxLog], "map $uri $belfry_path {\n    \"~^(?<belfry_before>[^?&;=]*)\" $belfry_before;\n}") {
+		return errors.New("the logged path is not cut before what may be a query")
 	}
 	for _, file := range []string{nginxDev, nginxProd, nginxCompose} {
 		logs, err := find(f[file], `(?m)^\s*access_log \S+ (\w+);`)

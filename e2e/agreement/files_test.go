@@ -33,12 +33,14 @@ const (
 	nginxScript    = "deploy/development/nginx"
 	towerFile      = "examples/tower/serve.go"
 	brokerFile     = "deploy/rabbitmq/definitions.json"
+	scrapeFile     = "deploy/prometheus/prometheus.yml"
 )
 
 var all = []string{
 	composeFile, dockerFile, makeFile, procFile, supervisorFile, gatewayUnit, workerUnit,
 	nginxHTTP, nginxLocations, nginxProd, nginxDev, brokerFile,
 	nginxLog, nginxCompose, envFile, brokerScript, nginxScript, towerFile,
+	scrapeFile,
 }
 
 func read(t *testing.T) files {

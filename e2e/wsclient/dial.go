@@ -19,6 +19,7 @@ import (
 // about.
 type Request struct {
 	Addr    string // host:port to dial
+	From    string // the address to dial from; default the system's choice
 	Path    string // with the query; default /websocket/
 	Method  string // default GET
 	Proto   string // default HTTP/1.1
@@ -66,6 +67,9 @@ func Dial(ctx context.Context, r Request) (*Conn, *Answer, error) {
 // Raw dials and writes nothing: the handshake is the caller's.
 func (r Request) Raw(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
+	if r.From != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(r.From)}
+	}
 	raw, err := d.DialContext(ctx, "tcp", r.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("dial the gateway: %w", err)

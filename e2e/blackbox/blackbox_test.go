@@ -7,6 +7,7 @@ package blackbox
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"belfry/e2e/harness"
@@ -56,7 +57,27 @@ func run(t *testing.T, shape harness.Shape, slow bool) *harness.Installation {
 			}
 		})
 	}
+	if in.Nginx != nil {
+		t.Run("Logs", func(t *testing.T) { noToken(t, in.Nginx.Finish(t)) })
+	}
 	return in
+}
+
+// noToken looks for the tokens that the rows used, and for the parameter itself,
+// in all that nginx wrote.
+func noToken(t *testing.T, logs map[string]string) {
+	for _, line := range []string{"/websocket HTTP/1.1\" 101 ", "/websocket/ HTTP/1.1\" 401 "} {
+		if !strings.Contains(logs["access.log"], line) {
+			t.Errorf("the access log has no line with %q: is it written?", line)
+		}
+	}
+	for file, text := range logs {
+		for _, secret := range []string{"token-of-", "nobody-has-this", strings.Repeat("a", 40), "token="} {
+			if at := strings.Index(text, secret); at >= 0 {
+				t.Errorf("%s shows a token: %.200s", file, text[max(0, at-100):])
+			}
+		}
+	}
 }
 
 func TestEmbedded(t *testing.T) {

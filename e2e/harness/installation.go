@@ -39,10 +39,10 @@ type Installation struct {
 	Gateways []*Process
 	Workers  []*Process
 	Broker   *Broker // nil in the embedded mode
+	Nginx    *Nginx  // nil: clients speak to the gateways themselves
 
 	shape     Shape
 	dir       string
-	nginx     *Nginx // nil: clients speak to the gateways themselves
 	authority *authority
 
 	emitting sync.Mutex
@@ -82,7 +82,7 @@ func Start(t testing.TB, shape Shape) *Installation {
 	in.WaitReady(t, 30*time.Second)
 	if shape.Nginx {
 		StartAPI(t)
-		in.nginx = StartNginx(t)
+		in.Nginx = StartNginx(t)
 	}
 	return in
 }
@@ -161,16 +161,16 @@ func (in *Installation) Request(i int, r wsclient.Request) wsclient.Request {
 
 // Addr is where clients of the i-th gateway, counted round, dial.
 func (in *Installation) Addr(i int) string {
-	if in.nginx != nil {
-		return in.nginx.Addr
+	if in.Nginx != nil {
+		return in.Nginx.Addr
 	}
 	return in.Gateways[i%len(in.Gateways)].Addr
 }
 
 // Addrs are all addresses that clients may dial.
 func (in *Installation) Addrs() []string {
-	if in.nginx != nil {
-		return []string{in.nginx.Addr}
+	if in.Nginx != nil {
+		return []string{in.Nginx.Addr}
 	}
 	out := make([]string, 0, len(in.Gateways))
 	for _, g := range in.Gateways {
@@ -181,15 +181,15 @@ func (in *Installation) Addrs() []string {
 
 // TLS is what clients verify the server with; nil: they speak without TLS.
 func (in *Installation) TLS() *tls.Config {
-	if in.nginx == nil {
+	if in.Nginx == nil {
 		return nil
 	}
-	return in.nginx.TLS
+	return in.Nginx.TLS
 }
 
 // Scheme is what an Origin begins with.
 func (in *Installation) Scheme() string {
-	if in.nginx == nil {
+	if in.Nginx == nil {
 		return "http"
 	}
 	return "https"

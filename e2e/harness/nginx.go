@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -23,14 +24,17 @@ const (
 // GatewayAddrs are the gateways that nginx knows.
 var GatewayAddrs = []string{"127.0.0.1:8051", "127.0.0.1:8052"}
 
-// Nginx is a running nginx with the shipped development configuration.
+// Nginx is a running nginx.
 type Nginx struct {
 	Addr   string      // where it speaks TLS
 	TLS    *tls.Config // trusts its certificate
 	Prefix string      // the folder of its logs
+
+	process *Process
 }
 
-// StartNginx runs nginx until the test ends.
+// StartNginx runs nginx with the shipped development configuration until the
+// test ends.
 func StartNginx(t testing.TB) *Nginx {
 	t.Helper()
 	root, err := Root()
@@ -43,23 +47,55 @@ func StartNginx(t testing.TB) *Nginx {
 		t.Fatalf("make a certificate: %v\n%s", err, out)
 	}
 	n := &Nginx{Addr: nginxAddr, TLS: Trust(t, filepath.Join(root, "tmp", "nginx", "certificate.pem")), Prefix: t.TempDir()}
-	p := Run(t, "nginx", NginxProgram(), "-p", n.Prefix, "-e", "error.log", "-c", filepath.Join(root, "deploy", "nginx", "development.conf"))
+	n.Run(t, filepath.Join(root, "deploy", "nginx", "development.conf"))
+	return n
+}
+
+// Run starts nginx with a main configuration file and waits until it listens.
+func (n *Nginx) Run(t testing.TB, main string) {
+	t.Helper()
+	n.process = Run(t, "nginx", NginxProgram(), "-p", n.Prefix, "-e", "error.log", "-c", main)
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		conn, err := net.DialTimeout("tcp", nginxAddr, time.Second)
+		conn, err := net.DialTimeout("tcp", n.Addr, time.Second)
 		if err == nil {
 			_ = conn.Close()
-			return n
+			return
 		}
 		select {
-		case <-p.done:
-			t.Fatalf("nginx ended: %s", p.tail(20))
+		case <-n.process.done:
+			t.Fatalf("nginx ended: %s", n.process.tail(20))
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("nginx does not listen: %v", err)
 		}
 	}
+}
+
+// Finish lets nginx end what it serves and stops it, so that every request is
+// in its logs. It returns all that it wrote, by file.
+func (n *Nginx) Finish(t testing.TB) map[string]string {
+	t.Helper()
+	n.process.Signal(syscall.SIGQUIT)
+	select {
+	case <-n.process.done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nginx still serves somebody")
+	}
+	logs := map[string]string{"output": n.process.Log()}
+	files, err := filepath.Glob(filepath.Join(n.Prefix, "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs[filepath.Base(file)] = string(text)
+	}
+	return logs
 }
 
 // NginxProgram is where nginx is; it is not in the PATH of every user.

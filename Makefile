@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X belfry/pkg/daemon.Version=$(VERSION)
 FUZZTIME ?= 20s
 SCHEDULES ?= 100000
 
-.PHONY: help dev demo up down build test test-short simulate check fmt lint bench fuzz docs clean
+.PHONY: help dev demo up down build install test test-short simulate check fmt lint bench fuzz docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ build: ## bin/gateway, bin/worker, bin/belfry, and the example bin/tower: static
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/worker ./services/worker
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/tower ./examples/tower
+
+install: ## what make build made, for production, below DESTDIR; programs below PREFIX (/usr)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BIN='$(BIN)' scripts/install.sh
 
 test: ## all tests, with a private RabbitMQ; installs what is missing through apt
 	@scripts/test.sh

@@ -200,6 +200,15 @@ func redaction(f files) error {
 }
 
 func graces(f files) error {
+	own, err := one(f[serverFile], `(?m)^const stopWithin = (\d+) \* time\.Second$`)
+	if err != nil {
+		return err
+	}
+	seconds, err := strconv.Atoi(own)
+	if err != nil {
+		return err
+	}
+	api := time.Duration(seconds) * time.Second
 	for _, look := range []struct {
 		what, text, pattern string
 		own                 time.Duration
@@ -210,6 +219,9 @@ func graces(f files) error {
 		{"systemd, worker", f[workerUnit], `(?m)^TimeoutStopSec=(\d+)`, worker.Grace},
 		{"compose, gateway", service(f, "gateway"), `stop_grace_period: (\d+)s`, gateway.Grace},
 		{"compose, worker", service(f, "worker"), `stop_grace_period: (\d+)s`, worker.Grace},
+		{"supervisord, api", section(f[supervisorFile], "program:belfry-api"), `(?m)^stopwaitsecs=(\d+)`, api},
+		{"systemd, api", f[apiUnit], `(?m)^TimeoutStopSec=(\d+)`, api},
+		{"compose, api", service(f, "api"), `stop_grace_period: (\d+)s`, api},
 	} {
 		found, err := find(look.text, look.pattern)
 		if err != nil {
@@ -219,7 +231,7 @@ func graces(f files) error {
 			return fmt.Errorf("%s: killed after %s s, the own grace period is %v", look.what, found[0], look.own)
 		}
 	}
-	for _, program := range []string{"gateway", "worker"} {
+	for _, program := range []string{"gateway", "worker", "api"} {
 		if signal, err := setting(section(f[supervisorFile], "program:belfry-"+program), "stopsignal"); err != nil || signal != "TERM" {
 			return fmt.Errorf("supervisord stops the %s with %q, not TERM", program, signal)
 		}
@@ -246,6 +258,10 @@ func variables(f files) error {
 	if err != nil {
 		return err
 	}
+	ofTower, err := find(f[towerFile], `"((?:BELFRY|TOWER)_[A-Z_]+)"`)
+	if err != nil {
+		return err
+	}
 	for _, look := range []struct {
 		what, text string
 		known      []string
@@ -254,6 +270,13 @@ func variables(f files) error {
 		{"supervisord, worker", section(f[supervisorFile], "program:belfry-worker"), ofWorker},
 		{"compose, gateway", service(f, "gateway"), ofGateway},
 		{"compose, worker", service(f, "worker"), ofWorker},
+		{"gateway.env", uncommented(f[gatewayEnv]), ofGateway},
+		{"worker.env", uncommented(f[workerEnv]), ofWorker},
+		{"systemd, gateway", uncommented(f[gatewayUnit]), ofGateway},
+		{"systemd, worker", uncommented(f[workerUnit]), ofWorker},
+		{"api.env", uncommented(f[apiEnv]), ofTower},
+		{"supervisord, api", section(f[supervisorFile], "program:belfry-api"), ofTower},
+		{"compose, api", service(f, "api"), ofTower},
 		{"compose", f[composeFile], settings.Known()},
 		{"Dockerfile", f[dockerFile], settings.Known()},
 		{".env", f[envFile], settings.Known()},
@@ -389,6 +412,68 @@ func users(f files) error {
 			if !slices.Contains(known, name) {
 				return fmt.Errorf("docker-compose.yml names the broker user %s, the broker has %v", name, known)
 			}
+		}
+	}
+	return nil
+}
+
+// uncommented is a file's text without its comments.
+func uncommented(text string) string {
+	return regexp.MustCompile(`(?m)^#.*$`).ReplaceAllString(text, "")
+}
+
+// paths: where a program answers is where it is asked.
+func paths(f files) error {
+	for _, look := range []struct{ what, text, pattern, in, wanted string }{
+		{"nginx's websocket", f[nginxLocations], `location ~ \^(/websocket)`, f[edgeFile], `r.URL.Path != "%s"`},
+		{"compose's health check of a gateway", service(f, "gateway"), `http://127\.0\.0\.1:9051(/[a-z/]+)`, f[adminFile], `GET %s"`},
+		{"compose's health check of a worker", service(f, "worker"), `http://127\.0\.0\.1:9051(/[a-z/]+)`, f[adminFile], `GET %s"`},
+		{"compose's health check of the application", service(f, "api"), `http://127\.0\.0\.1:8050(/[a-z/]+)`, f[apiFile], `GET %s"`},
+		{".env's question to the application", f[envFile], `BELFRY_AUTHORIZE_URL=http://127\.0\.0\.1:8050(/[a-z/]+)`, f[apiFile], `POST %s"`},
+		{"worker.env's question to the application", f[workerEnv], `BELFRY_AUTHORIZE_URL=http://127\.0\.0\.1:8050(/[a-z/]+)`, f[apiFile], `POST %s"`},
+		{"compose's question to the application", f[composeFile], `BELFRY_AUTHORIZE_URL: http://api:8050(/[a-z/]+)`, f[apiFile], `POST %s"`},
+	} {
+		asked, err := one(look.text, look.pattern)
+		if err != nil {
+			return fmt.Errorf("%s: %w", look.what, err)
+		}
+		if answers := fmt.Sprintf(look.wanted, asked); !strings.Contains(look.in, answers) {
+			return fmt.Errorf("%s is %s, where nothing answers (%s)", look.what, asked, answers)
+		}
+	}
+	return nil
+}
+
+// containers: what compose says of one service is what another one does.
+func containers(f files) error {
+	for _, look := range []struct{ what, a, patternA, b, patternB string }{
+		{"the application's port", service(f, "api"), `TOWER_LISTEN: 0\.0\.0\.0:(\d+)`, f[nginxCompose], `server api:(\d+)`},
+		{"the certificate", f[nginxCompose], `ssl_certificate (/\S+)/certificate\.pem;`, f[composeFile], `10-certificate\.sh:ro # into (/\S+)`},
+		{"the networks of the proxy", f[composeFile], `BELFRY_TRUSTED_PROXIES: (\S+)`, f[composeFile], `subnet: ([\d./]+)`},
+	} {
+		a, err := one(look.a, look.patternA)
+		if err != nil {
+			return fmt.Errorf("%s: %w", look.what, err)
+		}
+		b, err := one(look.b, look.patternB)
+		if err != nil {
+			return fmt.Errorf("%s: %w", look.what, err)
+		}
+		if a != b {
+			return fmt.Errorf("%s: %s here, %s there", look.what, a, b)
+		}
+	}
+	built, err := find(f[makeFile], `go build .* -o bin/(\w+)`)
+	if err != nil {
+		return err
+	}
+	copied, err := find(f[dockerFile], `COPY --from=build \S*/bin/(\w+)`)
+	if err != nil {
+		return err
+	}
+	for _, program := range copied {
+		if !slices.Contains(built, program) {
+			return fmt.Errorf("the Dockerfile copies %s, make build makes %v", program, built)
 		}
 	}
 	return nil

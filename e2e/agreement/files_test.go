@@ -20,8 +20,17 @@ const (
 	makeFile       = "Makefile"
 	procFile       = "Procfile"
 	supervisorFile = "deploy/supervisord/supervisord.conf"
-	gatewayUnit    = "deploy/systemd/belfry-gateway.service"
-	workerUnit     = "deploy/systemd/belfry-worker.service"
+	gatewayUnit    = "deploy/systemd/belfry-gateway@.service"
+	apiUnit        = "deploy/systemd/belfry-api.service"
+	gatewayEnv     = "deploy/etc/gateway.env"
+	workerEnv      = "deploy/etc/worker.env"
+	apiEnv         = "deploy/etc/api.env"
+	serverFile     = "examples/tower/server.go"
+	apiFile        = "examples/tower/api/api.go"
+	edgeFile       = "services/gateway/edge/edge.go"
+	adminFile      = "pkg/daemon/admin.go"
+	certificate    = "deploy/nginx/certificate"
+	workerUnit     = "deploy/systemd/belfry-worker@.service"
 	nginxHTTP      = "deploy/nginx/http.conf"
 	nginxLocations = "deploy/nginx/locations.conf"
 	nginxLog       = "deploy/nginx/log.conf"
@@ -40,7 +49,7 @@ var all = []string{
 	composeFile, dockerFile, makeFile, procFile, supervisorFile, gatewayUnit, workerUnit,
 	nginxHTTP, nginxLocations, nginxProd, nginxDev, brokerFile,
 	nginxLog, nginxCompose, envFile, brokerScript, nginxScript, towerFile,
-	scrapeFile,
+	scrapeFile, apiUnit, gatewayEnv, workerEnv, apiEnv, serverFile, apiFile, edgeFile, adminFile, certificate,
 }
 
 func read(t *testing.T) files {

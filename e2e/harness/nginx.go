@@ -77,6 +77,7 @@ func (n *Nginx) Run(t testing.TB, main string) {
 // in its logs. It returns all that it wrote, by file.
 func (n *Nginx) Finish(t testing.TB) map[string]string {
 	t.Helper()
+	n.process.asked.Store(true)
 	n.process.Signal(syscall.SIGQUIT)
 	select {
 	case <-n.process.done:

@@ -27,6 +27,19 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
+	r := newStillRig(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	running := make(chan struct{})
+	go func() { r.hub.Run(ctx); close(running) }()
+	t.Cleanup(func() {
+		cancel()
+		<-running
+	})
+	return r
+}
+
+// newStillRig is a rig whose hub does not run: time passes when the test says so.
+func newStillRig(t *testing.T) *rig {
 	o := wsconn.Options{}.WithDefaults()
 	r := &rig{T: t, hub: New(Options{Logger: zap.NewNop()}), conns: make(chan *Conn, 64)}
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
@@ -56,16 +69,11 @@ func newRig(t *testing.T) *rig {
 			}
 		}()
 	}))
-	ctx, cancel := context.WithCancel(context.Background())
-	running := make(chan struct{})
-	go func() { r.hub.Run(ctx); close(running) }()
 	t.Cleanup(func() {
 		for _, c := range r.hub.all() {
 			c.out.CloseNow()
 		}
 		r.served.Wait()
-		cancel()
-		<-running
 		r.server.Close()
 	})
 	return r

@@ -114,13 +114,15 @@ type rig struct {
 	*testing.T
 	wires  *wires
 	hub    *hub.Hub
+	url    string
+	begun  chan chan struct{} // of each session, see served
 	ws     *websocket.Conn
 	served chan struct{} // closed when Serve has returned
 }
 
 func begin(t *testing.T, o Options, d protocol.Decision) *rig {
 	t.Helper()
-	r := &rig{T: t, wires: &wires{refs: map[protocol.Group]int{}, asked: make(chan []protocol.Group, 100), authorize: everything}, served: make(chan struct{})}
+	r := &rig{T: t, wires: &wires{refs: map[protocol.Group]int{}, asked: make(chan []protocol.Group, 100), authorize: everything}, begun: make(chan chan struct{}, 10)}
 	r.hub = hub.New(hub.Options{Logger: zap.NewNop()})
 	sessions := New(o, r.wires, r.hub, zap.NewNop())
 	limits := wsconn.Options{}.WithDefaults()
@@ -131,25 +133,41 @@ func begin(t *testing.T, o Options, d protocol.Decision) *rig {
 			t.Errorf("accept: %v", err)
 			return
 		}
+		served := make(chan struct{})
+		r.begun <- served
 		go func() {
 			s.Serve(ws, d)
-			close(r.served)
+			close(served)
 		}()
 	}))
+	r.url = server.URL
+	t.Cleanup(server.Close)
+	r.dial()
+	return r
+}
+
+// another is a second session beside r, with the same hub and wires.
+func (r *rig) another() *rig {
+	r.Helper()
+	other := *r
+	other.dial()
+	return &other
+}
+
+func (r *rig) dial() {
+	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, server.URL, &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	ws, _, err := websocket.Dial(ctx, r.url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
 	if err != nil {
-		t.Fatal(err)
+		r.Fatal(err)
 	}
-	r.ws = ws
-	t.Cleanup(func() {
+	r.ws, r.served = ws, <-r.begun
+	r.Cleanup(func() {
 		_ = ws.CloseNow()
 		r.over()
-		server.Close()
 	})
 	r.expect(`{"accept": true, "user": 7}`)
-	return r
 }
 
 var seven = protocol.Decision{Verdict: protocol.VerdictAccept, User: json.RawMessage("7"), Session: json.RawMessage(`"proof"`)}

@@ -23,8 +23,9 @@ func TestTheSetIsReplaced(t *testing.T) {
 	r.expect(`{"groups_current": [], "groups_left": ["job_events-2", "job_events-3"], "groups_joined": []}`)
 	_ = r.ws.Close(1000, "")
 	r.over()
-	if got := r.wires.held(); len(got) != 0 || r.hub.Len() != 0 {
-		t.Errorf("left behind: references to %v, %d connections", got, r.hub.Len())
+	r.holds()
+	if r.hub.Len() != 0 {
+		t.Errorf("left behind: %d connections", r.hub.Len())
 	}
 	want := []protocol.LifeKind{protocol.LifeOpened, protocol.LifeSubscribed, protocol.LifeSubscribed, protocol.LifeSubscribed, protocol.LifeClosed}
 	if got := r.wires.kinds(); !slices.Equal(got, want) {
@@ -172,14 +173,34 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestAPanicEndsOneConnection: the process goes on, and nothing is left behind.
+// TestAPanicEndsOneConnection: that of the one beside goes on, and nothing is
+// left behind.
 func TestAPanicEndsOneConnection(t *testing.T) {
 	r := begin(t, Options{}, seven)
-	r.wires.authorize = func([]protocol.Group) (protocol.Decision, error) { panic("a fault") }
-	r.send(`{"groups": {"a": ["1"]}}`)
+	beside := r.another()
+	r.wires.authorize = func(groups []protocol.Group) (protocol.Decision, error) {
+		if groups[0] == "a-2" {
+			panic("a fault")
+		}
+		return everything(groups)
+	}
+	for _, one := range []*rig{r, beside} {
+		one.send(`{"groups": {"a": ["1"]}}`)
+		one.expect(`{"groups_current": ["a-1"], "groups_left": [], "groups_joined": ["a-1"]}`)
+	}
+	r.send(`{"groups": {"a": ["2"]}}`)
 	r.expectClose(1011)
 	r.over()
-	if r.hub.Len() != 0 || len(r.wires.held()) != 0 {
+	if r.hub.Len() != 1 || r.hub.Members("a-1") != 1 {
+		t.Errorf("%d connections, %d of them in the group", r.hub.Len(), r.hub.Members("a-1"))
+	}
+	r.hub.Deliver([]protocol.Event{{Group: "a-1", Payload: []byte(`1`)}})
+	beside.send(`{"groups": {"b": ["1"]}}`)
+	beside.expect("1", `{"groups_current": ["b-1"], "groups_left": ["a-1"], "groups_joined": ["b-1"]}`)
+	_ = beside.ws.CloseNow()
+	beside.over()
+	r.holds()
+	if r.hub.Len() != 0 {
 		t.Error("something is left behind")
 	}
 }

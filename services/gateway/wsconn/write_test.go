@@ -75,6 +75,63 @@ func TestAPausingReaderLosesNothing(t *testing.T) {
 	s.ending(t)
 }
 
+// TestAWriteThatTakesTooLong closes: what was begun is finished, then comes the
+// reason.
+func TestAWriteThatTakesTooLong(t *testing.T) {
+	slow := new(atomic.Int64)
+	s := serve(t, Options{Outbox: 64 << 20, SendBuffer: 4 << 10, WriteTimeout: 50 * time.Millisecond, CloseTimeout: patience, Slow: slow})
+	p, c := dial(t, s)
+	_ = p.raw.SetReadBuffer(64 << 10)
+	text := strings.Repeat("x", 4000)
+	for c.Send(FrameText([]byte(text))) && slow.Load() == 0 {
+	}
+	for range 1000 {
+		c.Send(FrameText([]byte(text))) // they are thrown away
+	}
+	until(t, "the write to take too long", func() bool { return c.Ending() == by(4408) })
+	read := 0
+	for ; ; read++ {
+		got, err := p.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == "close 4408" {
+			break
+		}
+		if got != "text "+text {
+			t.Fatalf("frame %d is %.30q", read, got)
+		}
+	}
+	if read >= 1000 {
+		t.Errorf("%d frames came: nothing was thrown away", read)
+	}
+	_ = p.raw.Close()
+	if got := s.ending(t); got != by(4408) {
+		t.Errorf("it ended as %+v", got)
+	}
+	until(t, "the slow writer to end", func() bool { return slow.Load() == 0 })
+}
+
+// TestAWriteThatTakesTooLongInAClose drops the connection: there is nothing more
+// to say.
+func TestAWriteThatTakesTooLongInAClose(t *testing.T) {
+	slow := new(atomic.Int64)
+	s := serve(t, Options{Outbox: 64 << 20, SendBuffer: 4 << 10, WriteTimeout: time.Hour, CloseTimeout: 50 * time.Millisecond, Slow: slow})
+	p, c := dial(t, s)
+	_ = p.raw.SetReadBuffer(64 << 10)
+	text := FrameText([]byte(strings.Repeat("x", 4000)))
+	for c.Send(text) && slow.Load() == 0 {
+	}
+	for range 1000 {
+		c.Send(text)
+	}
+	c.Close(1001, "") // what waits goes first, and the client does not read
+	if got := s.ending(t); got != by(1001) {
+		t.Errorf("it ended as %+v", got)
+	}
+	until(t, "the slow writer to end", func() bool { return slow.Load() == 0 })
+}
+
 // TestTheLargestEventLeavesRoom: what comes behind it while it waits does not
 // close the connection.
 func TestTheLargestEventLeavesRoom(t *testing.T) {

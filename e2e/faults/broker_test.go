@@ -30,10 +30,61 @@ func TestBrokerKilled(t *testing.T) {
 	tr.alive()
 }
 
+// TestBrokerAwayForLong leaves the broker away until the gateways give up: they
+// close with 1013, little by little, and the clients come back when it does.
+func TestBrokerAwayForLong(t *testing.T) {
+	needsBroker(t)
+	t.Parallel() // it waits for most of its time
+	broker := harness.OwnBroker(t)
+	shape := pairs
+	shape.Broker = broker
+	in := harness.Start(t, shape)
+	tr := start(t, in, in.LoadEmitter(t))
+	tr.flow(2 * time.Second)
+	broker.Kill9(t)
+	all := func(count func(*load.Client) int, least int) func() bool {
+		return func() bool {
+			for _, c := range tr.clients {
+				if count(c) < least {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	harness.Until(t, 60*time.Second, "the gateways to give up", all((*load.Client).Ended, 1))
+	unavailable(t, in)
+	broker.Restart(t)
+	back := time.Now()
+	in.WaitReady(t, 30*time.Second)
+	harness.Until(t, 30*time.Second, "the clients to come back", all((*load.Client).Connections, 2))
+	tr.flow(3 * time.Second)
+	tr.clean()
+	tr.resumed("the broker back", back, 15*time.Second)
+	tr.alive()
+	var first, last time.Time
+	for name, r := range tr.firsts() {
+		if r.Code != 1013 || r.Gaps() == 0 {
+			t.Errorf("the first connection of %s ended with %d after %d gap notices, want 1013 and one at least", name, r.Code, r.Gaps())
+		}
+		if first.IsZero() || r.Closed.Before(first) {
+			first = r.Closed
+		}
+		if r.Closed.After(last) {
+			last = r.Closed
+		}
+	}
+	t.Logf("closed over %v", last.Sub(first))
+	if spread := last.Sub(first); spread < 5*time.Second {
+		t.Errorf("all were closed within %v: ten seconds were meant", spread)
+	}
+}
+
 // TestBrokerAway leaves the broker away for as long as it takes until a change
 // of the set is answered as unavailable, and new connections with 503.
 func TestBrokerAway(t *testing.T) {
 	needsBroker(t)
+	t.Parallel() // it waits for most of its time
 	broker := harness.OwnBroker(t)
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Broker: broker})
 	conn := dial(t, in, 0)

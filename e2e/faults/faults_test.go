@@ -190,6 +190,17 @@ func (tr *traffic) resumed(what string, at time.Time, bar time.Duration) {
 	}
 }
 
+// firsts are the clients' first connections.
+func (tr *traffic) firsts() map[string]*load.Record {
+	out := map[string]*load.Record{}
+	for _, r := range tr.records {
+		if before := out[r.Client]; before == nil || r.Accepted.Before(before.Accepted) {
+			out[r.Client] = r
+		}
+	}
+	return out
+}
+
 // alive fails when a client's last connection does not get events at the end.
 func (tr *traffic) alive() {
 	tr.t.Helper()

@@ -31,6 +31,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	records []*Record
+	ended   int
 	ready   chan struct{}
 	refused int
 
@@ -88,6 +89,9 @@ func (c *Client) connection(ctx context.Context, addr string, rng *rand.Rand) bo
 	c.mu.Unlock()
 	c.read(ctx, conn, record, rng)
 	record.Closed = time.Now()
+	c.mu.Lock()
+	c.ended++
+	c.mu.Unlock()
 	return true
 }
 
@@ -173,4 +177,11 @@ func (c *Client) Connections() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.records)
+}
+
+// Ended says how many of them have ended. It may be called while the client runs.
+func (c *Client) Ended() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
 }

@@ -147,6 +147,8 @@ func TestGatewayStopped(t *testing.T) {
 	if r.LostWithGap != 0 {
 		t.Errorf("a stopped gateway lost events: %v", r)
 	}
+	// A figure, not a bar: docs/decisions/0012.
+	t.Logf("cut off by the drain: %d events of %d, the earliest published %v before the close", r.LostAtClose, r.Confirmed, r.EarliestAtClose)
 	told := 0
 	for _, record := range tr.records {
 		if record.Left.IsZero() && record.Code != 1001 {

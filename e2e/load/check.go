@@ -28,6 +28,10 @@ type Report struct {
 	Unauthorised   int // such groups that it was given, and events of them that came
 	Unexpected     int // frames that are none of the above, events that nobody emitted
 
+	// EarliestAtClose is how long before the close the first of LostAtClose was
+	// published.
+	EarliestAtClose time.Duration
+
 	// Examples describes the first findings.
 	Examples []string
 }
@@ -56,6 +60,7 @@ func (r *Report) add(o Report) {
 	r.LostWithoutGap += o.LostWithoutGap
 	r.LostWithGap += o.LostWithGap
 	r.LostAtClose += o.LostAtClose
+	r.EarliestAtClose = max(r.EarliestAtClose, o.EarliestAtClose)
 	r.LostAtLeave += o.LostAtLeave
 	r.Duplicated += o.Duplicated
 	r.Reordered += o.Reordered
@@ -281,6 +286,7 @@ func (c *check) lost(e Emit, m membership) {
 		c.report.LostWithGap++
 	case m.end == serverClosed && e.Start.After(m.until.Add(-inFlight)):
 		c.report.LostAtClose++
+		c.report.EarliestAtClose = max(c.report.EarliestAtClose, m.until.Sub(e.Start))
 	case m.end == clientLeft && e.Start.After(m.until.Add(-inFlight)):
 		c.report.LostAtLeave++
 	default:

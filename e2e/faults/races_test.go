@@ -13,13 +13,25 @@ import (
 	"belfry/e2e/wsclient"
 )
 
-// TestEmitAfterReply publishes, 10,000 times, right after a subscribe reply.
-// Every one of the events must come. Groups are left again, so that many of them
-// are absent, lingering or leaving when they are joined.
+// TestEmitAfterReply publishes, 10,000 times, right after a subscribe reply, and
+// some more where groups are spread over shards and workers. Every one of the
+// events must come. Groups are left again, so that many of them are absent,
+// lingering or leaving when they are joined.
 func TestEmitAfterReply(t *testing.T) {
 	needsBroker(t)
-	const clients, rounds, pool = 10, 1000, 400
-	in := harness.Start(t, harness.Shape{Gateways: 2, Workers: 1, Shards: 1, GatewayEnv: harness.Unlimited()})
+	for _, test := range []struct {
+		workers, shards, rounds int
+	}{{1, 1, 1000}, {2, 4, 250}} {
+		t.Run(fmt.Sprintf("%d workers, %d shards", test.workers, test.shards), func(t *testing.T) {
+			in := harness.Start(t, harness.Shape{Gateways: 2, Workers: test.workers, Shards: test.shards, GatewayEnv: harness.Unlimited()})
+			emitAfterReply(t, in, test.rounds)
+		})
+	}
+}
+
+// emitAfterReply does so with ten clients, rounds times each.
+func emitAfterReply(t *testing.T, in *harness.Installation, rounds int) {
+	const clients, pool = 10, 400
 	emitter := in.LoadEmitter(t)
 	s := seed(t)
 	results := make(chan error, clients)

@@ -16,7 +16,7 @@ func TestWorkerKilled(t *testing.T) {
 	needsBroker(t)
 	in := harness.Start(t, pairs)
 	tr := start(t, in, in.LoadEmitter(t))
-	tr.flow(3 * time.Second)
+	in.Settled(t) // each event takes its own route, until the kill
 	first := time.Now()
 	in.Workers[0].Kill9()
 	tr.flow(5 * time.Second)
@@ -140,7 +140,7 @@ func TestGatewayStopped(t *testing.T) {
 	needsBroker(t)
 	in := harness.Start(t, pairs)
 	tr := start(t, in, in.LoadEmitter(t))
-	tr.flow(3 * time.Second)
+	in.Settled(t) // each event takes its own route
 	stopped(t, in.Gateways[0], 25*time.Second)
 	tr.flow(2 * time.Second)
 	r := tr.clean()

@@ -19,14 +19,25 @@ import (
 // lingering or leaving when they are joined.
 func TestEmitAfterReply(t *testing.T) {
 	needsBroker(t)
-	for _, test := range []struct {
-		workers, shards, rounds int
-	}{{1, 1, 1000}, {2, 4, 250}} {
-		t.Run(fmt.Sprintf("%d workers, %d shards", test.workers, test.shards), func(t *testing.T) {
-			in := harness.Start(t, harness.Shape{Gateways: 2, Workers: test.workers, Shards: test.shards, GatewayEnv: harness.Unlimited()})
-			emitAfterReply(t, in, test.rounds)
-		})
+	one, four := harness.Shape{Gateways: 2, Workers: 1, Shards: 1}, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}
+	for i, in := range settled(t, one, four) {
+		t.Run(fmt.Sprintf("%d shards", in.Shards()), func(t *testing.T) { emitAfterReply(t, in, []int{1000, 250}[i]) })
 	}
+}
+
+// settled starts installations without limits and waits until each event takes
+// its own route, and no longer every one.
+func settled(t *testing.T, shapes ...harness.Shape) []*harness.Installation {
+	t.Helper()
+	var out []*harness.Installation
+	for _, shape := range shapes {
+		shape.GatewayEnv = harness.Unlimited()
+		out = append(out, harness.Start(t, shape))
+	}
+	for _, in := range out {
+		in.Settled(t)
+	}
+	return out
 }
 
 // emitAfterReply does so with ten clients, rounds times each.
@@ -88,9 +99,8 @@ func afterReply(ctx context.Context, conn *wsclient.Conn, e load.Emitter, group 
 // doubled, and none of the others comes early or late.
 func TestGroupsReplacedUnderLoad(t *testing.T) {
 	needsBroker(t)
-	for _, shards := range []int{1, 4} {
-		t.Run(fmt.Sprintf("%d shards", shards), func(t *testing.T) {
-			in := harness.Start(t, harness.Shape{Gateways: 2, Workers: 2, Shards: shards, GatewayEnv: harness.Unlimited()})
+	for _, in := range settled(t, pairs, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}) {
+		t.Run(fmt.Sprintf("%d shards", in.Shards()), func(t *testing.T) {
 			s := seed(t)
 			tr := &traffic{t: t, groups: groups()}
 			for i := range clientCount {

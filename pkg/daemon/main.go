@@ -35,7 +35,8 @@ func arguments(name string, args []string, stdout, stderr io.Writer) (status int
 		_, _ = fmt.Fprintf(stdout, "%s %s\n", name, Version)
 		return 0, true
 	case "--help", "-help", "-h", "help":
-		_, _ = fmt.Fprintf(stdout, "Usage: %s [--version]\n\nIt is configured by BELFRY_ variables: docs/configuration.md.\n", name)
+		_, _ = fmt.Fprintf(stdout, "Usage: %s [--version]\n\nIt is configured by BELFRY_ variables: docs/configuration.md.\n\n"+
+			"Example:\n  BELFRY_AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ %s\n", name, name)
 		return 0, true
 	}
 	_, _ = fmt.Fprintf(stderr, "%s: it takes no arguments but --help and --version; BELFRY_ variables configure it\n", name)

@@ -10,7 +10,10 @@ import (
 	"belfry/services/gateway/app"
 )
 
-func main() { daemon.Main("gateway", run) }
+func main() {
+	saveMemory()
+	daemon.Main("gateway", run)
+}
 
 func run(ctx context.Context) error {
 	var cfg app.Config

@@ -22,7 +22,8 @@ func demoCommand() *cli.Command {
 		Name:  "demo",
 		Usage: "run the application with a Belfry of its own",
 		Description: "It starts `belfry dev` (gateway and worker in one process, no broker), and starts it\n" +
-			"again when it ends. Log in with two browsers as two users.\n\nExample:\n  tower demo",
+			"again when it ends. Log in with two browsers as two users.\n\n" +
+			"Example, on other ports than the usual ones:\n  tower demo --listen 127.0.0.1:8060 --gateway 127.0.0.1:8061 --admin 127.0.0.1:9061",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8050", Usage: "`address` of the API and the page"},
 			&cli.StringFlag{Name: "gateway", Value: "127.0.0.1:8051", Usage: "`address` of the gateway"},
@@ -35,6 +36,9 @@ func demoCommand() *cli.Command {
 }
 
 func demo(ctx context.Context, c *cli.Command) (err error) {
+	if err := noArguments(c); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "tower-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for secrets and data: %w", err)
@@ -56,7 +60,8 @@ func demo(ctx context.Context, c *cli.Command) (err error) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- b.keep(ctx); cancel() }()
-	_, _ = fmt.Fprintf(c.Root().Writer, `Tower, the example application, with a Belfry of its own.
+	greet := func() {
+		_, _ = fmt.Fprintf(c.Root().Writer, `Tower, the example application, with a Belfry of its own.
 
   page     http://%s/
   log in   alice / tower   (sees every job)
@@ -64,10 +69,11 @@ func demo(ctx context.Context, c *cli.Command) (err error) {
 
 Use two browsers, or a private window, for two users. Ctrl-C ends it.
 `, c.String("listen"))
+	}
 	err = serve(ctx, settings{
 		Listen: c.String("listen"), Database: filepath.Join(dir, "tower.db"), SessionLimit: 2,
 		WebSocketURL: "ws://" + c.String("gateway") + "/websocket/", DemoUsers: true,
-		TokenKey: b.tokenKey, AuthorizeSecret: b.authorizeSecret,
+		TokenKey: b.tokenKey, AuthorizeSecret: b.authorizeSecret, Started: greet,
 		Emitter: emitter.Options{
 			URL: "embedded://:" + b.emitSecret + "@" + c.String("admin"), Quiet: true, Logger: log, Timeout: 30 * time.Second,
 		},
@@ -87,18 +93,18 @@ func prepare(c *cli.Command, dir string) (*belfry, error) {
 		program = filepath.Join(filepath.Dir(self), "belfry")
 	}
 	if _, err := os.Stat(program); err != nil {
-		return nil, fmt.Errorf("belfry is missing (make build makes it; --belfry says where it is): %w", err)
+		return nil, fmt.Errorf("the program belfry: %w: make build makes it, or say where it is with --belfry", err)
 	}
 	policy, err := filepath.Abs(c.String("policy"))
 	if err != nil {
 		return nil, fmt.Errorf("--policy: %w", err)
 	}
 	if _, err := os.Stat(policy); err != nil {
-		return nil, fmt.Errorf("--policy: %w", err)
+		return nil, fmt.Errorf("the policy: %w: start it at the repository's top, or say where the file is with --policy", err)
 	}
 	_, port, err := net.SplitHostPort(c.String("listen"))
 	if err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
+		return nil, fmt.Errorf("--listen: %w: write it as 127.0.0.1:8050", err)
 	}
 	b := &belfry{
 		program: program, log: filepath.Join(dir, "belfry.log"),

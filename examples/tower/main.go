@@ -26,7 +26,7 @@ func main() {
 }
 
 func root() *cli.Command {
-	return &cli.Command{
+	r := &cli.Command{
 		Name:            "tower",
 		Usage:           "an example application whose page is told of every change",
 		Description:     "Example:\n  tower demo",
@@ -40,4 +40,18 @@ func root() *cli.Command {
 			return cli.ShowAppHelp(c)
 		},
 	}
+	for _, c := range append(r.Commands, r) {
+		c.OnUsageError = func(_ context.Context, c *cli.Command, err error, _ bool) error {
+			return fmt.Errorf("%w; see %s --help", err, c.FullName())
+		}
+	}
+	return r
+}
+
+// noArguments refuses what is not an option.
+func noArguments(c *cli.Command) error {
+	if c.Args().Present() {
+		return fmt.Errorf("%s takes options alone, not %q; see %s --help", c.FullName(), c.Args().First(), c.FullName())
+	}
+	return nil
 }

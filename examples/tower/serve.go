@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -42,13 +44,16 @@ func serveCommand() *cli.Command {
 		Description: "Example:\n  BELFRY_AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ BELFRY_JWT_SECRET_FILE=jwt.secret \\\n" +
 			"  BELFRY_AUTHORIZE_SECRET_FILE=authorize.secret tower serve --demo-users",
 		Flags: append(flags(),
-			&cli.StringFlag{Name: "amqp-url", Required: true, Sources: env("BELFRY_AMQP_URL"), Usage: "where events go: amqp://, amqps://, or embedded:// for `belfry dev`", HideDefault: true},
+			&cli.StringFlag{Name: "amqp-url", Sources: env("BELFRY_AMQP_URL"), Usage: "the `address` where events go: amqp://, amqps://, or embedded:// for belfry dev", HideDefault: true},
 			&cli.BoolFlag{Name: "amqp-insecure", Sources: env("BELFRY_AMQP_INSECURE"), Usage: "allow a broker on another host without TLS"},
 			&cli.IntFlag{Name: "shards", Value: 1, Sources: env("BELFRY_SHARDS"), Usage: "shards of the installation"},
-			&cli.StringFlag{Name: "token-key-file", Required: true, Sources: env("BELFRY_JWT_SECRET_FILE"), Usage: "`file` with the secret that signs tokens, the worker's too"},
-			&cli.StringFlag{Name: "authorize-secret-file", Required: true, Sources: env("BELFRY_AUTHORIZE_SECRET_FILE"), Usage: "`file` with what the worker sends with its question"},
+			&cli.StringFlag{Name: "token-key-file", Sources: env("BELFRY_JWT_SECRET_FILE"), Usage: "`file` with the secret that signs tokens, the worker's too"},
+			&cli.StringFlag{Name: "authorize-secret-file", Sources: env("BELFRY_AUTHORIZE_SECRET_FILE"), Usage: "`file` with what the worker sends with its question"},
 		),
 		Action: func(ctx context.Context, c *cli.Command) error {
+			if err := errors.Join(noArguments(c), needed(c, "amqp-url", "token-key-file", "authorize-secret-file")); err != nil {
+				return err
+			}
 			key, err := secret("BELFRY_JWT_SECRET_FILE", c.String("token-key-file"))
 			if err != nil {
 				return err
@@ -74,6 +79,21 @@ func serveCommand() *cli.Command {
 	}
 }
 
+// needed refuses a command without one of these options.
+func needed(c *cli.Command, names ...string) error {
+	var missing []string
+	for _, f := range c.Flags {
+		name := f.Names()[0]
+		if slices.Contains(names, name) && c.String(name) == "" {
+			missing = append(missing, fmt.Sprintf("--%s (%s)", name, strings.Join(f.(cli.DocGenerationFlag).GetEnvVars(), ", ")))
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return fmt.Errorf("set %s: %s --help has an example, and tower demo needs nothing", strings.Join(missing, ", "), c.FullName())
+}
+
 func logger() (*zap.Logger, error) {
 	log, err := zap.NewProduction()
 	if err != nil {
@@ -86,7 +106,7 @@ func logger() (*zap.Logger, error) {
 func secret(variable, path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", variable, err)
+		return nil, fmt.Errorf("%s: %w: the worker reads the same secret; `openssl rand -hex 32` makes one", variable, err)
 	}
 	if text = bytes.TrimRight(text, "\r\n"); len(text) < minSecret {
 		return nil, fmt.Errorf("%s: %s has %d bytes: write at least %d, as with `openssl rand -hex 32`", variable, path, len(text), minSecret)

@@ -2,190 +2,33 @@ package api_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
-
-	"github.com/golang-jwt/jwt/v5"
-	"go.uber.org/zap"
-
-	"belfry/examples/tower/api"
-	"belfry/examples/tower/runner"
-	"belfry/examples/tower/store"
-	"belfry/examples/tower/web"
 )
-
-// tower is a running API whose emits are recorded.
-type tower struct {
-	*httptest.Server
-	t       *testing.T
-	mu      sync.Mutex
-	emitted []emitted
-	changed chan struct{}
-}
-
-type emitted struct {
-	group   string
-	payload map[string]any
-}
-
-var key = []byte("a key of the tests, long enough!")
-
-func start(t *testing.T) *tower {
-	t.Helper()
-	s, err := store.Open(context.Background(), ":memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, admin := range map[string]bool{"alice": true, "bob": false, "carol": false} {
-		if err := s.EnsureUser(context.Background(), name, "secret "+name, admin); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tw := &tower{t: t, changed: make(chan struct{}, 1000)}
-	emit := func(_ context.Context, group string, payload []byte) {
-		var p map[string]any
-		if err := json.Unmarshal(payload, &p); err != nil {
-			t.Errorf("emitted to %s: %v", group, err)
-		}
-		tw.mu.Lock()
-		tw.emitted = append(tw.emitted, emitted{group, p})
-		tw.mu.Unlock()
-		tw.changed <- struct{}{}
-	}
-	jobs := runner.New(s, emit, zap.NewNop())
-	tw.Server = httptest.NewServer(api.New(api.Options{
-		Store: s, Runner: jobs, Emit: emit, Log: zap.NewNop(), TokenKey: key, TokenLife: time.Minute,
-		AuthorizeSecret: "worker", SessionLimit: 2, Web: web.Handler(),
-	}))
-	t.Cleanup(func() {
-		tw.Close()
-		jobs.Stop()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return tw
-}
-
-// waitEmitted returns the payloads of a group once done says that they suffice.
-func (tw *tower) waitEmitted(group string, done func([]map[string]any) bool) []map[string]any {
-	tw.t.Helper()
-	bound := time.After(20 * time.Second)
-	for {
-		tw.mu.Lock()
-		var of []map[string]any
-		for _, e := range tw.emitted {
-			if e.group == group {
-				of = append(of, e.payload)
-			}
-		}
-		tw.mu.Unlock()
-		if done(of) {
-			return of
-		}
-		select {
-		case <-tw.changed:
-		case <-bound:
-			tw.t.Fatalf("group %s: only %v", group, of)
-		}
-	}
-}
-
-// browser is one login.
-type browser struct {
-	tw     *tower
-	client *http.Client
-}
-
-func (tw *tower) browser() *browser {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		tw.t.Fatal(err)
-	}
-	return &browser{tw, &http.Client{Jar: jar}}
-}
-
-func (tw *tower) login(name string) *browser {
-	tw.t.Helper()
-	b := tw.browser()
-	b.want(http.StatusOK, "POST", "/api/login", map[string]string{"name": name, "password": "secret " + name})
-	return b
-}
-
-// want calls the API, checks the status and returns the decoded answer.
-func (b *browser) want(status int, method, path string, body any) any {
-	b.tw.t.Helper()
-	var in io.Reader
-	if text, ok := body.(string); ok {
-		in = bytes.NewReader([]byte(text))
-	} else if body != nil {
-		encoded, _ := json.Marshal(body)
-		in = bytes.NewReader(encoded)
-	}
-	r, err := http.NewRequest(method, b.tw.URL+path, in)
-	if err != nil {
-		b.tw.t.Fatal(err)
-	}
-	r.Header.Set("X-Requested-With", "test")
-	answer, err := b.client.Do(r)
-	if err != nil {
-		b.tw.t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	text, _ := io.ReadAll(answer.Body)
-	if answer.StatusCode != status {
-		b.tw.t.Fatalf("%s %s answered %d %s, want %d", method, path, answer.StatusCode, text, status)
-	}
-	var out any
-	if len(text) > 0 {
-		if err := json.Unmarshal(text, &out); err != nil {
-			b.tw.t.Fatalf("%s %s answered %q: %v", method, path, text, err)
-		}
-	}
-	if status >= 400 {
-		if m, ok := out.(map[string]any); !ok || m["error"] == "" {
-			b.tw.t.Fatalf("%s %s answered %d without an error text: %s", method, path, status, text)
-		}
-	}
-	return out
-}
-
-func TestLoginRefusesWhatIsWrong(t *testing.T) {
-	b := start(t).browser()
-	b.want(http.StatusUnauthorized, "POST", "/api/login", map[string]string{"name": "bob", "password": "wrong"})
-	b.want(http.StatusUnauthorized, "POST", "/api/login", map[string]string{"name": "nobody", "password": "secret bob"})
-	b.want(http.StatusBadRequest, "POST", "/api/login", "not json")
-	b.want(http.StatusBadRequest, "POST", "/api/login", `{"name":"bob","password":"x","admin":true}`)
-	b.want(http.StatusRequestEntityTooLarge, "POST", "/api/login", `{"name":"`+string(bytes.Repeat([]byte("a"), 70<<10))+`"}`)
-	for _, path := range []string{"/api/me", "/api/token", "/api/jobs", "/api/jobs/1", "/api/jobs/1/events"} {
-		b.want(http.StatusUnauthorized, "GET", path, nil)
-	}
-	b.want(http.StatusNotFound, "GET", "/api/nothing", nil)
-}
 
 func TestAForeignPagesFormIsRefused(t *testing.T) {
 	tw := start(t)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tw.URL+"/api/login", strings.NewReader(`{"name":"bob","password":"secret bob"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "text/plain")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusForbidden {
-		t.Fatalf("answered %s", answer.Status)
+	for _, of := range []struct{ method, path string }{
+		{http.MethodPost, "/api/login"}, {http.MethodPost, "/api/schedules"},
+		{http.MethodPatch, "/api/schedules/1"}, {http.MethodDelete, "/api/schedules/1"},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), of.method, tw.URL+of.path, strings.NewReader(`{"name":"bob","password":"secret bob"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "text/plain")
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusForbidden {
+			t.Errorf("%s %s answered %s", of.method, of.path, answer.Status)
+		}
 	}
 }
 
@@ -205,7 +48,7 @@ func TestAJobsLinesAreStoredAndEmittedInOrder(t *testing.T) {
 	if len(stored) != 2 || len(live) != 2 {
 		t.Fatalf("stored %v, emitted %v", stored, live)
 	}
-	for n, want := range []string{"working", "cannot go on"} {
+	for n, want := range []string{"working\n", "cannot go on\n"} {
 		e := stored[n].(map[string]any)
 		if e["stdout"] != want || e["counter"] != float64(n+1) || live[n]["stdout"] != want || live[n]["counter"] != float64(n+1) {
 			t.Errorf("line %d: stored %v, emitted %v, want %q", n, e, live[n], want)
@@ -245,20 +88,6 @@ func TestCancelEndsAJob(t *testing.T) {
 	})
 }
 
-func TestTheTokenSaysWhoAndExpires(t *testing.T) {
-	tw := start(t)
-	answer := tw.login("bob").want(http.StatusOK, "GET", "/api/token", nil).(map[string]any)
-	claims := jwt.MapClaims{}
-	_, err := jwt.ParseWithClaims(answer["token"].(string), claims, func(*jwt.Token) (any, error) { return key, nil },
-		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithAudience("belfry"), jwt.WithIssuer("tower"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, isNumber := claims["user_id"].(float64); !isNumber {
-		t.Errorf("user_id is %T", claims["user_id"])
-	}
-}
-
 func TestTheWorkersQuestion(t *testing.T) {
 	tw := start(t)
 	bob := tw.login("bob")
@@ -293,15 +122,60 @@ func TestTheWorkersQuestion(t *testing.T) {
 	ask(http.StatusBadRequest, "worker", "bob", "job_events-"+id)
 }
 
-func TestALoginAboveTheLimitEndsTheOldestSession(t *testing.T) {
+// TestTheSummaryCountsWhatOneMaySee also waits for the event that says when it
+// has changed.
+func TestTheSummaryCountsWhatOneMaySee(t *testing.T) {
 	tw := start(t)
-	first := tw.login("bob")
-	second := tw.login("bob")
-	third := tw.login("bob")
-	first.want(http.StatusUnauthorized, "GET", "/api/me", nil)
-	second.want(http.StatusOK, "GET", "/api/me", nil)
-	me := third.want(http.StatusOK, "GET", "/api/me", nil).(map[string]any)["user"].(map[string]any)
-	tw.waitEmitted("control-limit_reached_"+fmt.Sprint(me["id"]), func(all []map[string]any) bool { return len(all) == 1 })
-	third.want(http.StatusNoContent, "POST", "/api/logout", nil)
-	third.want(http.StatusUnauthorized, "GET", "/api/me", nil)
+	alice, bob := tw.login("alice"), tw.login("bob")
+	for range 2 {
+		bob.want(http.StatusCreated, "POST", "/api/jobs", map[string]string{"template": "fail"})
+	}
+	alice.want(http.StatusCreated, "POST", "/api/jobs", map[string]string{"template": "machine"})
+	tw.waitEmitted("jobs-summary", func(all []map[string]any) bool { return len(all) == 3 })
+	for _, look := range []struct {
+		by   *browser
+		want string
+	}{{alice, "map[failed:2 successful:1]"}, {bob, "map[failed:2]"}, {tw.login("carol"), "map[]"}} {
+		if got := fmt.Sprint(look.by.want(http.StatusOK, "GET", "/api/jobs/summary", nil)); got != look.want {
+			t.Errorf("the summary is %s, want %s", got, look.want)
+		}
+	}
+}
+
+// TestPayloadsHaveTowersKeys looks at each shape that the example emits.
+func TestPayloadsHaveTowersKeys(t *testing.T) {
+	tw := start(t)
+	bob := tw.login("bob")
+	me := fmt.Sprint(bob.claims()["user_id"])
+	id := fmt.Sprint(bob.want(http.StatusCreated, "POST", "/api/jobs", map[string]string{"template": "fail"}).(map[string]any)["id"])
+	bob.want(http.StatusCreated, "POST", "/api/schedules", map[string]any{"template": "fail", "every": 60})
+	tw.login("bob")
+	tw.login("bob")
+	for group, want := range map[string]string{
+		"jobs-status_changed":         "group_name=jobs instance_group_name=tower status=string unified_job_id=float64",
+		"jobs-summary":                "group_name=jobs unified_job_id=float64",
+		"schedules-changed":           "group_name=schedules id=float64",
+		"job_events-" + id:            "counter=float64 created=string event=verbose group_name=job_events job=float64 stdout=string",
+		"control-limit_reached_" + me: "group_name=control reason=limit_reached",
+	} {
+		if shape := tw.shape(group); shape != want {
+			t.Errorf("%s: %s, want %s", group, shape, want)
+		}
+	}
+}
+
+// shape waits for a payload of a group and returns its keys: with their words
+// where these are fixed, else with their types.
+func (tw *tower) shape(group string) string {
+	all := tw.waitEmitted(group, func(all []map[string]any) bool { return len(all) > 0 })
+	var parts []string
+	for key, value := range all[0] {
+		if slices.Contains([]string{"group_name", "instance_group_name", "event", "reason"}, key) {
+			parts = append(parts, fmt.Sprintf("%s=%v", key, value))
+		} else {
+			parts = append(parts, fmt.Sprintf("%s=%T", key, value))
+		}
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
 }

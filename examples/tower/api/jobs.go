@@ -1,11 +1,9 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"belfry/examples/tower/runner"
 	"belfry/examples/tower/store"
@@ -22,6 +20,15 @@ func (a *api) jobs(w http.ResponseWriter, r *http.Request, u store.User) {
 		return
 	}
 	write(w, http.StatusOK, jobs)
+}
+
+func (a *api) summary(w http.ResponseWriter, r *http.Request, u store.User) {
+	counts, err := a.Store.Summary(r.Context(), u)
+	if err != nil {
+		a.broken(w, r, err)
+		return
+	}
+	write(w, http.StatusOK, counts)
 }
 
 func (a *api) launch(w http.ResponseWriter, r *http.Request, u store.User) {
@@ -93,21 +100,4 @@ func (a *api) jobOf(w http.ResponseWriter, r *http.Request, u store.User) (store
 		return store.Job{}, false
 	}
 	return job, true
-}
-
-// maySee decides about groups of single jobs; everything else is the policy's.
-func (a *api) maySee(ctx context.Context, u store.User, group string) (bool, error) {
-	item, found := strings.CutPrefix(group, "job_events-")
-	if !found || u.ID == 0 {
-		return false, nil
-	}
-	id, err := strconv.ParseInt(item, 10, 64)
-	if err != nil {
-		return false, nil //nolint:nilerr // a group that is no job's is not an error, it is denied
-	}
-	_, err = a.Store.JobFor(ctx, u, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
 }

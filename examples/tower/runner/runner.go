@@ -1,10 +1,9 @@
-// Package runner runs jobs: real commands, whose output lines become events.
-// What happens is stored first and emitted after, so that a page that is told
-// of a line can always load it.
+// Package runner runs jobs: real commands, whose output becomes events, once or
+// on a schedule. What happens is stored first and emitted after, so that a page
+// that is told of something can always load it.
 package runner
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,24 +18,6 @@ import (
 
 	"belfry/examples/tower/store"
 )
-
-// Template is a command that may be launched.
-type Template struct {
-	Name    string   `json:"name"`
-	Title   string   `json:"title"`
-	Command []string `json:"command"`
-}
-
-// Templates are the commands on offer. Nothing that a user types reaches a shell.
-var Templates = []Template{
-	{"count", "Count slowly to sixty", []string{"sh", "-c", "i=1; while [ $i -le 60 ]; do echo \"line $i of 60\"; i=$((i+1)); sleep 0.25; done"}},
-	{"machine", "What machine is this?", []string{"sh", "-c", "uname -a; echo; cat /etc/os-release; echo; df -h /; echo; cat /proc/loadavg"}},
-	{"primes", "Primes below two thousand", []string{"sh", "-c", "n=2; while [ $n -lt 2000 ]; do f=$(factor $n); [ \"$f\" = \"$n: $n\" ] && echo $n; n=$((n+1)); done"}},
-	{"fail", "A job that fails", []string{"sh", "-c", "echo working; sleep 1; echo 'cannot go on' >&2; exit 3"}},
-}
-
-// ErrNoTemplate says that there is no such template.
-var ErrNoTemplate = errors.New("no such template")
 
 // Emit sends one payload to a group. It must not block for long and reports
 // nothing: a job goes on whatever becomes of its notifications.
@@ -58,9 +39,6 @@ type Runner struct {
 // maxJobTime bounds a job.
 const maxJobTime = 10 * time.Minute
 
-// maxLine bounds an output line in bytes; a longer one ends the job's output.
-const maxLine = 64 << 10
-
 // New returns a Runner.
 func New(s *store.Store, emit Emit, log *zap.Logger) *Runner {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -73,25 +51,38 @@ func (r *Runner) Stop() {
 	r.jobs.Wait()
 }
 
+// Recover ends the jobs that an earlier process left pending or running, with
+// the status "error", and tells the pages that still show them as running. Call
+// it before the first Launch.
+func (r *Runner) Recover(ctx context.Context) error {
+	left, err := r.store.Interrupted(ctx)
+	if err != nil {
+		return err
+	}
+	for _, job := range left {
+		r.log.Warn("job was interrupted by the end of an earlier process", zap.Int64("job", job))
+		r.end(ctx, job, "error")
+	}
+	return nil
+}
+
 // Launch stores a job and starts it.
 func (r *Runner) Launch(ctx context.Context, owner int64, template string) (store.Job, error) {
-	for _, t := range Templates {
-		if t.Name != template {
-			continue
-		}
-		job, err := r.store.CreateJob(ctx, owner, template)
-		if err != nil {
-			return store.Job{}, err
-		}
-		jobCtx, cancel := context.WithTimeout(r.ctx, maxJobTime)
-		r.mu.Lock()
-		r.running[job.ID] = cancel
-		r.mu.Unlock()
-		r.status(ctx, job.ID, "pending")
-		r.jobs.Go(func() { r.run(jobCtx, job.ID, t) })
-		return job, nil
+	t, ok := Find(template)
+	if !ok {
+		return store.Job{}, fmt.Errorf("%w: %q", ErrNoTemplate, template)
 	}
-	return store.Job{}, fmt.Errorf("%w: %q", ErrNoTemplate, template)
+	job, err := r.store.CreateJob(ctx, owner, template)
+	if err != nil {
+		return store.Job{}, err
+	}
+	jobCtx, cancel := context.WithTimeout(r.ctx, maxJobTime)
+	r.mu.Lock()
+	r.running[job.ID] = cancel
+	r.mu.Unlock()
+	r.status(context.WithoutCancel(ctx), job.ID, "pending") // it runs, whether who asked for it waits or not
+	r.jobs.Go(func() { r.run(jobCtx, job.ID, t) })
+	return job, nil
 }
 
 // Cancel ends a running job; one that is not running is left alone.
@@ -102,6 +93,13 @@ func (r *Runner) Cancel(job int64) {
 	if cancel != nil {
 		cancel()
 	}
+}
+
+// Running reports whether the job was launched and has not ended.
+func (r *Runner) Running(job int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running[job] != nil
 }
 
 func (r *Runner) run(ctx context.Context, job int64, t Template) {
@@ -119,8 +117,7 @@ func (r *Runner) run(ctx context.Context, job int64, t Template) {
 		final = "error"
 		r.log.Warn("job ended with an error", zap.Int64("job", job), zap.Error(err))
 	}
-	r.status(after, job, final)
-	r.notify(after, "jobs-summary", map[string]any{"group_name": "jobs", "unified_job_id": job})
+	r.end(after, job, final)
 	r.mu.Lock()
 	r.running[job]()
 	delete(r.running, job)
@@ -142,20 +139,16 @@ func (r *Runner) command(ctx context.Context, job int64, t Template) error {
 		_ = in.Close()
 		ended <- err
 	}()
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, maxLine)
-	after := context.WithoutCancel(ctx)
-	for counter := 1; lines.Scan(); counter++ {
-		if err := r.line(after, job, counter, lines.Text()); err != nil {
-			_ = out.CloseWithError(err)
-			return errors.Join(err, <-ended)
-		}
-	}
-	_ = out.CloseWithError(lines.Err())
-	return errors.Join(lines.Err(), <-ended)
+	counter, after := 0, context.WithoutCancel(ctx)
+	err := pieces(out, func(text string) error {
+		counter++
+		return r.output(after, job, counter, text)
+	})
+	_ = out.CloseWithError(err) // who still writes is told
+	return errors.Join(err, <-ended)
 }
 
-func (r *Runner) line(ctx context.Context, job int64, counter int, text string) error {
+func (r *Runner) output(ctx context.Context, job int64, counter int, text string) error {
 	e, err := r.store.AddEvent(ctx, job, counter, text)
 	if err != nil {
 		return err
@@ -174,6 +167,12 @@ func (r *Runner) status(ctx context.Context, job int64, status string) {
 	r.notify(ctx, "jobs-status_changed", map[string]any{
 		"group_name": "jobs", "unified_job_id": job, "status": status, "instance_group_name": "tower",
 	})
+}
+
+// end gives a job its final status; from then on it is counted as ended.
+func (r *Runner) end(ctx context.Context, job int64, final string) {
+	r.status(ctx, job, final)
+	r.notify(ctx, "jobs-summary", map[string]any{"group_name": "jobs", "unified_job_id": job})
 }
 
 func (r *Runner) notify(ctx context.Context, group string, payload map[string]any) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -17,7 +18,8 @@ type Job struct {
 	Finished int64  `json:"finished,omitempty"` // unix milliseconds
 }
 
-// Event is one line of a job's output. Counters start at 1 and have no hole.
+// Event is a piece of a job's output: a line with its line break, or a part of
+// one. Counters start at 1 and have no hole.
 type Event struct {
 	Job     int64  `json:"job"`
 	Counter int    `json:"counter"`
@@ -25,17 +27,41 @@ type Event struct {
 	Created int64  `json:"created"` // unix milliseconds
 }
 
-// CreateJob adds a pending job.
+// keptJobs is how many jobs of a user are kept: a schedule launches jobs for
+// as long as it is there.
+const keptJobs = 1000
+
+// CreateJob adds a pending job, and forgets the owner's oldest ended ones.
 func (s *Store) CreateJob(ctx context.Context, owner int64, template string) (Job, error) {
-	done, err := s.db.ExecContext(ctx, "INSERT INTO jobs(owner, template, status, created) VALUES(?,?,'pending',?)", owner, template, now())
-	if err != nil {
-		return Job{}, fmt.Errorf("create job: %w", err)
-	}
-	id, err := done.LastInsertId()
+	var id int64
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, "INSERT INTO jobs(owner, template, status, created) VALUES(?,?,'pending',?) RETURNING id",
+			owner, template, now()).Scan(&id)
+		if err != nil {
+			return err
+		}
+		const old = "SELECT id FROM jobs WHERE owner=? AND finished>0 ORDER BY id DESC LIMIT -1 OFFSET ?"
+		if _, err := tx.ExecContext(ctx, "DELETE FROM events WHERE job IN ("+old+")", owner, keptJobs); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM jobs WHERE id IN ("+old+")", owner, keptJobs)
+		return err
+	})
 	if err != nil {
 		return Job{}, fmt.Errorf("create job: %w", err)
 	}
 	return s.job(ctx, id)
+}
+
+// Interrupted lists the jobs that are pending or running in the database. A
+// process that has just started runs none of them: an earlier one did, and was
+// ended before them.
+func (s *Store) Interrupted(ctx context.Context) ([]int64, error) {
+	ids, err := column[int64](s.db.QueryContext(ctx, "SELECT id FROM jobs WHERE status IN ('pending','running') ORDER BY id"))
+	if err != nil {
+		return nil, fmt.Errorf("list interrupted jobs: %w", err)
+	}
+	return ids, nil
 }
 
 // SetStatus moves a job on; a final status sets the time of its end.
@@ -87,7 +113,28 @@ func (s *Store) JobsFor(ctx context.Context, u User) (jobs []Job, err error) {
 	return jobs, rows.Err()
 }
 
-// AddEvent stores a line of output.
+// Summary counts the jobs that the user may see, by status.
+func (s *Store) Summary(ctx context.Context, u User) (counts map[string]int, err error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT status, COUNT(*) FROM jobs WHERE ? OR owner=? GROUP BY status", u.Admin, u.ID)
+	if err != nil {
+		return nil, fmt.Errorf("count jobs: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	counts = map[string]int{}
+	for rows.Next() {
+		var (
+			status string
+			n      int
+		)
+		if err := rows.Scan(&status, &n); err != nil {
+			return nil, fmt.Errorf("count jobs: %w", err)
+		}
+		counts[status] = n
+	}
+	return counts, rows.Err()
+}
+
+// AddEvent stores a piece of output.
 func (s *Store) AddEvent(ctx context.Context, job int64, counter int, stdout string) (Event, error) {
 	e := Event{Job: job, Counter: counter, Stdout: stdout, Created: now()}
 	if _, err := s.db.ExecContext(ctx, "INSERT INTO events(job, counter, stdout, created) VALUES(?,?,?,?)",

@@ -1,5 +1,5 @@
 // Package store keeps the example Tower's state in SQLite: users, their login
-// sessions, jobs, and the output lines of jobs (the job events).
+// sessions, jobs, the output of jobs (the job events), and schedules.
 //
 // A Store may be used concurrently. ErrNotFound is returned for what is not
 // there, and for what is there but is not the user's, so that nobody learns of
@@ -25,39 +25,52 @@ var ErrNotFound = errors.New("not found")
 // Store is the example's database.
 type Store struct{ db *sql.DB }
 
-const schema = `
-CREATE TABLE IF NOT EXISTS users (
-	id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, salt TEXT NOT NULL,
-	password TEXT NOT NULL, admin INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS sessions (
-	token TEXT PRIMARY KEY, user INTEGER NOT NULL REFERENCES users(id), created INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS jobs (
-	id INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER NOT NULL REFERENCES users(id),
-	template TEXT NOT NULL, status TEXT NOT NULL, created INTEGER NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS events (
-	job INTEGER NOT NULL REFERENCES jobs(id), counter INTEGER NOT NULL,
-	stdout TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (job, counter)) WITHOUT ROWID;
-`
-
 // Open opens or creates the database at path; ":memory:" keeps it in memory.
-// Jobs that an earlier process left running are marked as failed.
+// Jobs that an earlier process left running are as it left them: see
+// Interrupted.
 func Open(ctx context.Context, path string) (*Store, error) {
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1) // one writer; and ":memory:" is one database per connection
-	for _, q := range []string{"PRAGMA journal_mode=WAL", "PRAGMA busy_timeout=5000", schema,
-		"UPDATE jobs SET status='error' WHERE status IN ('pending','running')"} {
-		if _, err := db.ExecContext(ctx, q); err != nil {
-			return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
+	s := &Store{db: db}
+	for _, pragma := range []string{"PRAGMA busy_timeout=5000", "PRAGMA journal_mode=WAL"} {
+		if _, err := db.ExecContext(ctx, pragma); err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 		}
 	}
-	return &Store{db: db}, nil
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return s, nil
 }
 
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
+
+// inTx runs do in a transaction, which ends as do's error says.
+func (s *Store) inTx(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+func notFound(err error, doing string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrNotFound
+	default:
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+}
 
 func now() int64 { return time.Now().UnixMilli() }
 

@@ -48,9 +48,8 @@ func demo(ctx context.Context, c *cli.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	// Failures of the last moments, when both stop, are of no interest here.
 	log, err := zap.Config{
-		Level: zap.NewAtomicLevelAt(zap.WarnLevel), Encoding: "console",
+		Level: zap.NewAtomicLevelAt(zap.WarnLevel), Encoding: "console", DisableStacktrace: true,
 		EncoderConfig: zap.NewDevelopmentEncoderConfig(), OutputPaths: []string{"stderr"}, ErrorOutputPaths: []string{"stderr"},
 	}.Build()
 	if err != nil {
@@ -58,8 +57,11 @@ func demo(ctx context.Context, c *cli.Command) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	// Belfry stops after the application, whose last events it takes.
+	belfryCtx, stopBelfry := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBelfry()
 	ended := make(chan error, 1)
-	go func() { ended <- b.keep(ctx); cancel() }()
+	go func() { ended <- b.keep(belfryCtx); cancel() }()
 	greet := func() {
 		_, _ = fmt.Fprintf(c.Root().Writer, `Tower, the example application, with a Belfry of its own.
 
@@ -78,7 +80,7 @@ Use two browsers, or a private window, for two users. Ctrl-C ends it.
 			URL: "embedded://:" + b.emitSecret + "@" + c.String("admin"), Quiet: true, Logger: log, Timeout: 30 * time.Second,
 		},
 	}, log)
-	cancel()
+	stopBelfry()
 	return errors.Join(err, <-ended)
 }
 

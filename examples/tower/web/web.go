@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-//go:embed index.html *.js *.css
+//go:embed index.html *.js *.css *.svg
 var files embed.FS
 
 // Handler serves the page at / and its parts below /static/.

@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// disconnecter is the emitter, where it can close a user's websockets: those
-// whose token names the session.
+// disconnecter closes a user's websockets: those whose token names the session.
+// An emitter is one.
 type disconnecter interface {
 	Disconnect(ctx context.Context, user, session string) error
 }
@@ -22,15 +22,12 @@ type disconnecter interface {
 // sockets closes the websockets of sessions that have ended, beside the request
 // that ended them: who logs out does not wait for a broker that is away.
 type sockets struct {
-	through disconnecter // nil: they stay open until their token expires
+	through disconnecter
 	log     *zap.Logger
 	closing sync.WaitGroup
 }
 
 func (s *sockets) close(ctx context.Context, user int64, session string) {
-	if s.through == nil {
-		return
-	}
 	s.closing.Go(func() {
 		if err := s.through.Disconnect(ctx, strconv.FormatInt(user, 10), session); err != nil {
 			s.log.Warn("websockets of an ended session stay open until their token expires", zap.Int64("user", user), zap.Error(err))

@@ -73,11 +73,10 @@ func serve(ctx context.Context, s settings, log *zap.Logger) (err error) {
 		return err
 	}
 	var (
-		ended     = &sockets{log: log}
+		ended     = &sockets{through: events, log: log}
 		schedules = jobs.Schedules()
 		clock     sync.WaitGroup
 	)
-	ended.through, _ = any(events).(disconnecter)
 	ticking, stopClock := context.WithCancel(ctx)
 	defer stopClock()
 	clock.Go(func() { schedules.Run(ticking) })

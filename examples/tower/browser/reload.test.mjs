@@ -64,17 +64,17 @@ test("an older list does not take a job's end back", async () => {
   await page.context().close();
 });
 
-test("schedules are made, seen by others, switched off and deleted, live", async () => {
-  const alice = await r.someone("alice");
-  const bob = await r.someone("bob");
-  await alice.selectOption("#schedule select[name=template]", "machine");
-  await alice.fill("#schedule input[name=every]", "5");
-  await alice.click("#schedule button[type=submit]");
-  await until("bob to see it", async () => (await bob.locator("#schedules li").count()) === 1);
-  await until("it to launch jobs", async () => (await alice.locator("#jobs li").count()) >= 2, 30_000);
-  await alice.click("#schedules [role=switch]");
-  await until("bob to see that it is off", async () => (await bob.getAttribute("#schedules [role=switch]", "aria-checked")) === "false");
-  await alice.click("#schedules .quiet");
-  await until("bob to see it gone", async () => (await bob.locator("#schedules li").count()) === 0);
-  for (const page of [alice, bob]) await page.context().close();
+test("schedules are made, seen by who may, switched off and deleted, live", async () => {
+  const bob = await r.someone("bob"); // makes them
+  const alice = await r.someone("alice"); // sees everybody's
+  await bob.selectOption("#schedule select[name=template]", "machine");
+  await bob.fill("#schedule input[name=every]", "5");
+  await bob.click("#schedule button[type=submit]");
+  await until("alice to see it", async () => (await alice.locator("#schedules li").count()) === 1);
+  await until("it to launch jobs", async () => (await bob.locator("#jobs li").count()) >= 2, 30_000);
+  await bob.click("#schedules [role=switch]");
+  await until("alice to see that it is off", async () => (await alice.getAttribute("#schedules [role=switch]", "aria-checked")) === "false");
+  await bob.click("#schedules .quiet");
+  await until("alice to see it gone", async () => (await alice.locator("#schedules li").count()) === 0);
+  for (const page of [bob, alice]) await page.context().close();
 });

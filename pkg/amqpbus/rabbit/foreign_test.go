@@ -118,7 +118,9 @@ func TestForeignHeaders(t *testing.T) {
 		many  bool // so many entries that the broker's history may be left out
 	}
 	var cases []odd
-	for kind := range 256 {
+	// 3.10 knows all of these but U and ?. It waits a second when it ends a
+	// connection, so not every octet is tried.
+	for _, kind := range []byte("tbBsuIilLfdDTVSxAFU?") {
 		value := bytes.Repeat([]byte{0x81}, max(int(fieldSize[kind])-1, 0))
 		switch {
 		case fieldSize[kind] == prefixed:
@@ -126,7 +128,7 @@ func TestForeignHeaders(t *testing.T) {
 		case fieldSize[kind] == 0:
 			value = make([]byte, 8)
 		}
-		cases = append(cases, odd{name: fmt.Sprintf("type %q", byte(kind)), table: entry("k", typed(byte(kind), value)...)})
+		cases = append(cases, odd{name: fmt.Sprintf("type %c", kind), table: entry("k", typed(kind, value)...)})
 	}
 	for _, kind := range []byte("FA") {
 		for _, levels := range []int{maxDepth, maxDepth + 1, 40, 5000} {

@@ -126,6 +126,11 @@ func (l *link) dial() (*amqp.Connection, error) {
 		return nil, fmt.Errorf("connect to %s: %w", redact(l.target), explain(err))
 	}
 	g.frameMax.Store(int64(conn.Config.FrameSize)) // before anything is consumed
+	// The library's own deadline for heartbeats begins with the next frame: a
+	// broker that fell silent before that would be believed for ever.
+	if heartbeat := conn.Config.Heartbeat; heartbeat > 0 {
+		_ = g.SetReadDeadline(time.Now().Add(2 * heartbeat)) // it fails when the connection has ended
+	}
 	return conn, nil
 }
 

@@ -1,114 +1,108 @@
-"""Two AMQP libraries behind one method: publish, confirmed and mandatory.
+"""Two AMQP libraries behind four methods.
 
-A driver is used by one thread at a time. Its publish returns when the broker
-has confirmed, or raises Refused, Unroutable or LinkLost.
+A driver is an open connection. It is used by one thread at a time, and by the
+process that opened it.
+
+    publish(event, route, until)  returns when the broker has confirmed, or
+                                  raises Refused, Unroutable, EmitError or LinkLost
+    usable()                      whether it can publish again after an error
+    close(until)                  says good-bye to the broker
+    abort()                       ends it at once, and never waits
+
+Whatever waits ends with the Deadline that it is given. Exceptions that are not
+about the link pass through, and leave the driver in an unknown state: abort it
+then. No message of an error holds the URL.
 """
 
-from .errors import EmitError, LinkLost, Refused, Unroutable
+import contextlib
+import logging
+import sys
+import typing
 
-_FULL = "the broker refused the event: its queue is full; are the workers running?"
-_NO_QUEUE = "no queue takes the event: start a worker once, and compare BELFRY_SHARDS with the workers'"
+from .errors import EmitError, LinkLost, Refused, Unroutable, about_link, stumble
+
+log = logging.getLogger("belfry")
 
 
-def open_driver(name, url, timeout):
-    """Opens a connection with the named library, or with the first installed."""
-    for candidate, driver in (("pika", PikaDriver), ("kombu", KombuDriver)):
+class Route(typing.NamedTuple):
+    """Where an event goes, and how it travels."""
+
+    exchange: str
+    key: str
+    headers: dict
+    expiration: str  # milliseconds
+    delivery_mode: int
+
+
+def open_driver(name, url, until):
+    """Connects with the named library, or with the first installed."""
+    for candidate in ("pika", "kombu"):
         if name not in (None, candidate):
             continue
         try:
-            return driver(url, timeout)
+            if candidate == "pika":
+                from .over_pika import PikaDriver as driver
+            else:
+                from .over_kombu import KombuDriver as driver
         except ImportError:
             if name is not None:
                 raise EmitError(f"the library {name} is not installed") from None
+            continue
+        return driver(url, until)
     raise EmitError("neither pika nor kombu is installed: install one of them")
 
 
-class PikaDriver:
-    """pika's BlockingConnection."""
+@contextlib.contextmanager
+def _library(then):
+    """Around the work of a library: calls then with its errors and lets others out.
 
-    def __init__(self, url, timeout):
-        import pika
-        self._pika = pika
-        parameters = pika.URLParameters(url)
-        parameters.socket_timeout = timeout
-        parameters.stack_timeout = timeout
-        parameters.blocked_connection_timeout = timeout
-        parameters.connection_attempts = 1
-        try:
-            self._connection = pika.BlockingConnection(parameters)
-            self._channel = self._connection.channel()
-            self._channel.confirm_delivery()
-        except (pika.exceptions.AMQPError, OSError) as err:
-            raise LinkLost(f"the broker was not reached: {type(err).__name__}") from None
-
-    def publish(self, exchange, key, headers, body, message_id, expiration_ms, persistent):
-        pika = self._pika
-        properties = pika.BasicProperties(
-            message_id=message_id, expiration=str(expiration_ms), content_type="application/json",
-            delivery_mode=2 if persistent else 1, headers=headers or None)
-        try:
-            self._channel.basic_publish(exchange, key, body, properties, mandatory=True)
-        except pika.exceptions.UnroutableError:
-            raise Unroutable(_NO_QUEUE) from None
-        except pika.exceptions.NackError:
-            raise Refused(_FULL) from None
-        except pika.exceptions.ChannelClosedByBroker as err:
-            if err.reply_code == 404:
-                raise Unroutable(_NO_QUEUE) from None
-            raise EmitError(f"the broker closed the channel: {err.reply_code} {err.reply_text}") from None
-        except (pika.exceptions.AMQPError, OSError) as err:
-            raise LinkLost(f"the connection was lost: {type(err).__name__}") from None
-
-    def close(self):
-        try:
-            self._connection.close()
-        except (self._pika.exceptions.AMQPError, OSError):
-            pass  # it was lost already
+    What a signal raises may have become a library's error, or a socket's, on
+    its way: then the one that came first goes out.
+    """
+    handled = sys.exc_info()[1]  # the caller's affair
+    try:
+        yield
+    except Exception as err:
+        first = err
+        while first is not None and first is not handled:
+            if not about_link(first):
+                raise first
+            first = first.__context__
+        then(err)
 
 
-class KombuDriver:
-    """kombu over py-amqp."""
+def usable_url():
+    """Around the library's reading of the URL, whose errors may quote it."""
+    def then(_):
+        raise EmitError("the broker's address cannot be used: percent-encode the special characters of its password, "
+                        "and look at its query, which is the library's own") from None
+    return _library(then)
 
-    def __init__(self, url, timeout):
-        import amqp
-        import kombu
-        self._amqp = amqp
-        self._timeout = timeout
-        self._returned = False
-        try:
-            self._connection = kombu.Connection(
-                url, connect_timeout=timeout,
-                transport_options={"confirm_publish": True, "read_timeout": timeout, "write_timeout": timeout})
-            self._connection.connect()
-            self._channel = self._connection.channel()
-            self._channel.events["basic_return"].add(self._on_return)
-        except (amqp.exceptions.AMQPError, OSError) as err:
-            raise LinkLost(f"the broker was not reached: {type(err).__name__}") from None
 
-    def _on_return(self, *_):
-        self._returned = True
+def link(doing, until):
+    """Makes LinkLost of a library's errors. Only their type is told: their text
+    may hold anything."""
+    def then(err):
+        if stumble(err) and not isinstance(err, OSError):
+            log.debug("%s: the library stumbled", doing, exc_info=err)
+        why = "no answer in the time of this call" if until.over() else type(err).__name__
+        raise LinkLost(f"{doing}: {why}") from None
+    return _library(then)
 
-    def publish(self, exchange, key, headers, body, message_id, expiration_ms, persistent):
-        amqp = self._amqp
-        message = amqp.Message(
-            body, message_id=message_id, expiration=str(expiration_ms), content_type="application/json",
-            delivery_mode=2 if persistent else 1, application_headers=headers)
-        self._returned = False
-        try:
-            # The broker sends a return before the confirm, so the flag is set by then.
-            self._channel.basic_publish_confirm(
-                message, exchange=exchange, routing_key=key, mandatory=True, timeout=self._timeout)
-        except amqp.exceptions.MessageNacked:
-            raise Refused(_FULL) from None
-        except amqp.exceptions.NotFound:
-            raise Unroutable(_NO_QUEUE) from None
-        except (amqp.exceptions.AMQPError, OSError) as err:
-            raise LinkLost(f"the connection was lost: {type(err).__name__}") from None
-        if self._returned:
-            raise Unroutable(_NO_QUEUE)
 
-    def close(self):
-        try:
-            self._connection.release()
-        except (self._amqp.exceptions.AMQPError, OSError):
-            pass  # it was lost already
+def ignoring_link():
+    """Around a good-bye, to which the link may be lost already."""
+    return _library(lambda _: None)
+
+
+def refused():
+    return Refused("the broker refused the event: its queue is full; are the workers running?")
+
+
+def unroutable():
+    return Unroutable("no queue takes the event: start a worker once, and compare BELFRY_SHARDS with the workers'")
+
+
+def channel_closed(code, text):
+    """The broker closed the channel, for a reason that stays."""
+    return unroutable() if code == 404 else EmitError(f"the broker closed the channel: {code} {text}")

@@ -1,16 +1,17 @@
-"""The emitter: one connection per process, used under a lock."""
+"""The emitter: one connection per process, used by one thread at a time."""
 
-import json
 import logging
 import os
 import threading
 import time
-import uuid
 import weakref
 
-from .drivers import open_driver
-from .errors import EmitError, LinkLost
-from .groups import MAX_PAYLOAD_BYTES, check_group, shard_of
+from . import event, settings
+from .deadline import Deadline
+from .drivers import Route, open_driver
+from .errors import EmitError, LinkLost, Refused, Unroutable, about_event, stumble
+from .groups import shard_of
+from .turn import Turn
 
 log = logging.getLogger("belfry")
 
@@ -21,61 +22,86 @@ class Emitter:
     """Emits events through RabbitMQ, confirmed.
 
     url: the broker, default BELFRY_AMQP_URL or amqp://guest:guest@127.0.0.1:5672/
-    shards: the workers' BELFRY_SHARDS, default that variable or 1
+    shards: the workers' BELFRY_SHARDS, 1 to 256, default that variable or 1
     expiration: seconds after which an undelivered event is given up (a gap is
         declared for its group), default 60
-    timeout: seconds that one call may take at most, default 5
-    raise_errors: raise EmitError instead of logging and counting
+    timeout: seconds that one call may take at most, default 5: waiting for
+        other threads, connecting, trying again and the broker's confirm
+        together. Only looking up the broker's name has the system's own bound
+    raise_errors: raise EmitError, or ValueError and TypeError for bad
+        arguments, instead of logging and counting
+    persistent: the event survives a restart of the broker, and costs more
     driver: "pika" or "kombu"; default whichever is installed, pika first
+    trace: called with the group for each event that brings no traceparent of
+        its own; returns the traceparent that travels with it, or None
 
-    All methods may be called from any thread. After a fork the child opens a
-    connection of its own and leaves the parent's alone.
+    Without raise_errors nothing about an event or the settings is raised, also
+    not by this constructor: each emit logs what is wrong and returns False.
+    Exceptions that are not about the event are never kept back, above all those
+    that a signal raises in the middle of a call.
+
+    emitted and failed count the events of this process; a forked child begins
+    at 0. All methods may be called from any thread. After a fork the child
+    opens a connection of its own and leaves the parent's alone.
     """
 
     def __init__(self, url=None, shards=None, expiration=60.0, timeout=5.0,
-                 raise_errors=False, persistent=False, driver=None):
-        self.url = url or os.environ.get("BELFRY_AMQP_URL") or "amqp://guest:guest@127.0.0.1:5672/"
-        self.shards = int(shards or os.environ.get("BELFRY_SHARDS") or 1)
-        self.expiration = expiration
-        self.timeout = timeout
+                 raise_errors=False, persistent=False, driver=None, trace=None):
         self.raise_errors = raise_errors
         self.persistent = persistent
-        self.driver_name = driver
         self.emitted = 0
         self.failed = 0
-        self._lock = threading.Lock()
+        self._trace = trace
+        self._settings = self._problem = None
         self._driver = None
-        self._inherited = None
-        self._pid = None
+        self._inherited = []  # drivers of the parent, kept so that no destructor ends them
+        self._pid = os.getpid()
+        self._turn = Turn()
+        self._counting = threading.Lock()
+        try:
+            self._settings = settings.read(url, shards, expiration, timeout, driver)
+        except ValueError as err:
+            if raise_errors:
+                raise
+            self._problem = str(err)
         _emitters.add(self)
 
-    def emit(self, group, payload, message_id=None):
+    def emit(self, group, payload, message_id=None, traceparent=None):
         """Emits one event and returns True when the broker confirmed it.
 
-        payload is a JSON-serialisable object, or the JSON text itself as bytes,
-        which browsers then get byte for byte.
+        payload is an object that the json module can write, sent compact and as
+        UTF-8, or the JSON text itself as bytes, which browsers then get byte
+        for byte; at most 1 MiB. message_id has at most 200 bytes; an event that
+        is emitted again with the same id, group and payload is delivered once.
+        traceparent is a W3C trace context of at most 128 bytes.
         """
         try:
-            check_group(group)
-            body = payload if isinstance(payload, bytes) else json.dumps(payload).encode("utf-8")
-            if not 0 < len(body) <= MAX_PAYLOAD_BYTES:
-                raise ValueError(f"the payload has {len(body)} bytes, allowed are 1 to {MAX_PAYLOAD_BYTES}")
-            json.loads(body)
-            with self._lock:
-                self._publish(group, body, message_id or uuid.uuid4().hex)
-        except Exception as err:  # noqa: BLE001 - a notification must not break the business
-            self.failed += 1
-            if self.raise_errors:
+            self._emit(group, payload, message_id, traceparent)
+        except BaseException as err:
+            self._count("failed")
+            if self.raise_errors or not about_event(err):
                 raise
-            log.warning("event for group %s was not emitted: %s", group, err)
+            log.warning("event for group %.300r was not emitted: %s", group, err)
             return False
-        self.emitted += 1
+        self._count("emitted")
         return True
 
     def close(self):
-        """Closes the connection. The next emit opens another."""
-        with self._lock:
-            self._drop()
+        """Closes the connection, in the time of one call. The next emit opens another."""
+        if self._settings is None:
+            return
+        until = Deadline(self._settings.timeout)
+        try:
+            with self._turn.held(until):
+                if self._pid != os.getpid():
+                    self._leave()
+                driver, self._driver = self._driver, None
+                if driver is not None:
+                    driver.close(until)
+        except EmitError as err:
+            if self.raise_errors:
+                raise
+            log.warning("the emitter was not closed: %s", err)
 
     def __enter__(self):
         return self
@@ -83,76 +109,86 @@ class Emitter:
     def __exit__(self, *_):
         self.close()
 
-    def _publish(self, group, body, message_id):
-        """Publishes, and again with the same id when the link was lost."""
-        deadline = time.monotonic() + self.timeout
-        pause = 0.05
-        while True:
+    def _emit(self, group, payload, message_id, traceparent):
+        if self._settings is None:
+            raise EmitError(self._problem)
+        until = Deadline(self._settings.timeout)
+        made = event.make(group, payload, message_id, traceparent or self._traced(group))
+        with self._turn.held(until):
+            if self._pid != os.getpid():
+                self._leave()
             try:
-                if self._driver is None or self._pid != os.getpid():
-                    self._driver = open_driver(self.driver_name, self.url, self._left(deadline))
-                    self._pid = os.getpid()
-                self._driver.publish(
-                    exchange="belfry.emit" if self.shards == 1 else f"belfry.emit.v1.n{self.shards}",
-                    key=group if self.shards == 1 else str(shard_of(group, self.shards)),
-                    headers={} if self.shards == 1 else {"group": group},
-                    body=body, message_id=message_id,
-                    expiration_ms=int(self.expiration * 1000), persistent=self.persistent,
-                )
-                return
-            except LinkLost:
-                self._drop()
-                if time.monotonic() + pause >= deadline:
-                    raise
-                time.sleep(pause)
-                pause = min(pause * 2, 1.0)
-            except EmitError:
+                self._publish(made, until)
+            except (Refused, Unroutable):  # a clear answer: the connection is as good as before
+                if not self._driver.usable():
+                    self._drop()
+                raise
+            except BaseException:  # it may be in the middle of anything
                 self._drop()
                 raise
 
-    def _left(self, deadline):
-        return max(deadline - time.monotonic(), 0.1)
+    def _traced(self, group):
+        """What the hook says; a hook that fails does not cost the event."""
+        if self._trace is None:
+            return None
+        try:
+            traceparent = self._trace(group)
+            if traceparent:
+                event.check_text("the traceparent", traceparent, event.MAX_TRACEPARENT_BYTES)
+            return traceparent
+        except Exception as err:
+            if not stumble(err):
+                raise
+            log.warning("an event for group %.300r goes without its trace: %s", group, err)
+            return None
+
+    def _publish(self, made, until):
+        """Publishes, and again with the same id when the link was lost."""
+        route = self._route(made)
+        pause = 0.05
+        while True:
+            try:
+                if self._driver is None:
+                    self._driver = open_driver(self._settings.driver, self._settings.url, until)
+                return self._driver.publish(made, route, until)
+            except LinkLost:
+                self._drop()
+                if until.left() <= pause:
+                    raise
+                time.sleep(pause)
+                pause = min(pause * 2, 1.0)
+
+    def _route(self, made):
+        shards = self._settings.shards
+        headers = {"traceparent": made.traceparent} if made.traceparent else {}
+        exchange, key = "belfry.emit", made.group
+        if shards > 1:
+            exchange, key = f"belfry.emit.v1.n{shards}", str(shard_of(made.group, shards))
+            headers["group"] = made.group
+        return Route(exchange, key, headers, str(round(self._settings.expiration * 1000)), 2 if self.persistent else 1)
+
+    def _count(self, which):
+        with self._counting:
+            setattr(self, which, getattr(self, which) + 1)
 
     def _drop(self):
         driver, self._driver = self._driver, None
-        if driver is not None and self._pid == os.getpid():
-            driver.close()
+        if driver is not None:
+            driver.abort()
+
+    def _leave(self):
+        """Leaves the connection to the process that opened it."""
+        self._inherited.append(self._driver)
+        self._driver, self._pid = None, os.getpid()
 
     def _after_fork(self):
-        self._lock = threading.Lock()
-        self._inherited, self._driver = self._driver, None
-
-
-_default = None
-_default_lock = threading.Lock()
-
-
-def configure(**options):
-    """Sets the options of the emitter behind emit_channel_notification."""
-    global _default
-    with _default_lock:
-        if _default is not None:
-            _default.close()
-        _default = Emitter(**options)
-        return _default
-
-
-def emit_channel_notification(group, payload):
-    """Tower's own call: emits one event to a group. Returns True when confirmed."""
-    global _default
-    with _default_lock:
-        if _default is None:
-            _default = Emitter()
-        emitter = _default
-    return emitter.emit(group, payload)
+        # The locks may have been held by threads that do not exist here.
+        self._turn, self._counting = Turn(), threading.Lock()
+        self.emitted = self.failed = 0
+        self._leave()
 
 
 def _after_fork_in_child():
-    # The parent's connections must be neither used nor closed here (they are
-    # kept, so that no destructor closes them), and its locks may have been held
-    # by threads that do not exist here.
-    global _default_lock
-    _default_lock = threading.Lock()
     for emitter in list(_emitters):
         emitter._after_fork()
 

@@ -3,11 +3,12 @@
 import unicodedata
 
 MAX_GROUP_BYTES = 200
-MAX_PAYLOAD_BYTES = 1 << 20
 
 
 def check_group(group):
     """Raises ValueError unless group is ``<name>-<item>`` in bounds."""
+    if not isinstance(group, str):
+        raise TypeError(f"the group is of type {type(group).__name__}, not str")
     name, dash, item = group.partition("-")
     if not (name and dash and item):
         raise ValueError(f"the group {group!r} needs a name, a dash and an item")

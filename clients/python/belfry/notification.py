@@ -1,0 +1,47 @@
+"""Tower's own call, over one emitter for the process."""
+
+import os
+import threading
+
+from .emitter import Emitter
+
+_default = None
+_lock = threading.Lock()
+
+
+def configure(**options):
+    """Sets the options of the emitter behind emit_channel_notification, and returns it."""
+    global _default
+    emitter = Emitter(**options)
+    with _lock:
+        former, _default = _default, emitter
+    if former is not None:
+        former.close()
+    return emitter
+
+
+def default_emitter():
+    """The emitter behind emit_channel_notification, for its counters and close()."""
+    global _default
+    with _lock:
+        if _default is None:
+            _default = Emitter()
+        return _default
+
+
+def emit_channel_notification(group, payload, message_id=None, traceparent=None):
+    """Emits one event to a group. Returns True when the broker confirmed it.
+
+    It never raises about the event, its arguments or the settings, unless
+    configure(raise_errors=True) was called: see Emitter.
+    """
+    return default_emitter().emit(group, payload, message_id, traceparent)
+
+
+def _after_fork_in_child():
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -125,6 +125,12 @@ func (b *Broker) Identities(t testing.TB) []string {
 	return out
 }
 
+// Pause stops the broker's processes without ending them; Resume lets them go on.
+func (b *Broker) Pause() { b.node.Pause() }
+
+// Resume undoes Pause.
+func (b *Broker) Resume() { b.node.Resume() }
+
 // Resources is what a broker holds.
 type Resources struct{ Connections, Channels, Queues, Bindings int }
 

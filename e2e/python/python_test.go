@@ -1,87 +1,132 @@
 // Package python runs the Python emitter's own tests against a private broker,
-// with each AMQP library that it knows, and follows an event from it to a browser.
+// with each AMQP library that it knows, and follows events from it to a browser.
 package python
 
 import (
+	"bytes"
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"belfry/e2e/harness"
-	"belfry/e2e/load"
-	"belfry/e2e/wsclient"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 var libraries = []string{"pika", "kombu"}
 
-// python runs Debian's interpreter, which has Debian's packages.
-func python(t *testing.T, env []string, args ...string) string {
+// needs skips where only Go is there.
+func needs(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs RabbitMQ, Python and its AMQP libraries: not in -short")
+	}
+}
+
+// folder is where the Python package is.
+func folder(t *testing.T) string {
 	t.Helper()
 	root, err := harness.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return filepath.Join(root, "clients", "python")
+}
+
+// python runs Debian's interpreter, which has Debian's packages. What it asks
+// for through orders is done meanwhile, on the test's own goroutine.
+func python(t *testing.T, orders <-chan order, env []string, args ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3", args...)
-	cmd.Dir = filepath.Join(root, "clients", "python")
+	cmd.Dir = folder(t)
 	cmd.Env = append(os.Environ(), append(env, "PYTHONDONTWRITEBYTECODE=1")...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("python3 %v: %v\n%s", args, err, out)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	return string(out)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case o := <-orders:
+			o.do()
+			close(o.done)
+		case err := <-ended:
+			if err != nil {
+				t.Fatalf("python3 %v: %v\n%s", args, err, out.String())
+			}
+			t.Log(out.String())
+			return
+		}
+	}
+}
+
+// order is something that a Python test wants to happen to the broker.
+type order struct {
+	do   func()
+	done chan struct{}
+}
+
+// control is an address where Python tests give orders, by POST, each answered
+// when it is done.
+func control(t *testing.T, broker *harness.Broker) (string, <-chan order) {
+	t.Helper()
+	t.Cleanup(broker.Resume) // also when a test ended while it was paused
+	orders := make(chan order)
+	server := http.NewServeMux()
+	for name, do := range map[string]func(){
+		"pause":  broker.Pause,
+		"resume": broker.Resume,
+		"kill": func() {
+			broker.Ctl(t, "eval", "mnesia:sync_log().") // what was declared is on the disk
+			broker.Kill9(t)
+		},
+		"start":             func() { broker.Restart(t) },
+		"close-connections": func() { broker.Ctl(t, "close_all_connections", "a test") },
+	} {
+		server.HandleFunc("POST /"+name, func(_ http.ResponseWriter, r *http.Request) {
+			o := order{do: do, done: make(chan struct{})}
+			select {
+			case orders <- o:
+				<-o.done
+			case <-r.Context().Done():
+			}
+		})
+	}
+	s := httptest.NewServer(server)
+	t.Cleanup(s.Close)
+	return s.URL, orders
+}
+
+func TestPythonUnits(t *testing.T) {
+	needs(t)
+	python(t, nil, nil, "-m", "unittest", "discover", "-s", "tests")
 }
 
 func TestPythonEmitter(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs RabbitMQ, pika and kombu: not in -short")
-	}
+	needs(t)
 	broker := harness.OwnBroker(t) // without a worker: what has no queue comes back
+	address, orders := control(t, broker)
+	files, err := filepath.Glob(filepath.Join(folder(t), "tests", "broker", "test_*.py"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no tests", err)
+	}
 	for _, library := range libraries {
-		t.Run(library, func(t *testing.T) {
-			env := []string{"BELFRY_TEST_AMQP_URL=" + broker.URL(), "BELFRY_TEST_DRIVER=" + library}
-			t.Log(python(t, env, "-m", "unittest", "discover", "-s", "tests"))
-		})
-	}
-}
-
-// toBrowser emits as a backend's user, who may do nothing but that.
-const toBrowser = `
-import os, belfry
-with belfry.Emitter(os.environ["URL"], raise_errors=True, driver=os.environ["DRIVER"]) as emitter:
-    emitter.emit("job_events-4711", b'{"group_name": "job_events",  "from": "python"}')
-`
-
-func TestAnEventFromPythonReachesABrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs RabbitMQ, pika and kombu: not in -short")
-	}
-	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
-	conn, answer, err := wsclient.Dial(t.Context(), in.Request(0, wsclient.Request{Token: harness.TokenAdmin}))
-	if err != nil || conn == nil {
-		t.Fatal(answer, err)
-	}
-	defer conn.Drop()
-	if err := conn.Text(load.Subscription([]string{"job_events-4711"})); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // the accept frame and the reply
-		if _, err := conn.Next(10 * time.Second); err != nil {
-			t.Fatal(err)
+		env := []string{"BELFRY_TEST_AMQP_URL=" + broker.URL(), "BELFRY_TEST_DRIVER=" + library, "BELFRY_TEST_CONTROL=" + address}
+		for _, file := range files {
+			name := filepath.Base(file)
+			t.Run(library+"/"+strings.TrimSuffix(name, ".py"), func(t *testing.T) {
+				python(t, orders, env, "-m", "unittest", "discover", "-v", "-s", "tests/broker", "-p", name)
+			})
 		}
-	}
-	for _, library := range libraries {
-		t.Run(library, func(t *testing.T) {
-			python(t, []string{"URL=" + in.Broker.BackendURL(), "DRIVER=" + library}, "-c", toBrowser)
-			if got, err := conn.Next(10 * time.Second); err != nil || got != `{"group_name": "job_events",  "from": "python"}` {
-				t.Fatalf("got %s, %v", got, err)
-			}
-		})
 	}
 }

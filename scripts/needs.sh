@@ -24,12 +24,15 @@ compiles() {
 broker() { compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server' >/dev/null || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 pika() { /usr/bin/python3 -c 'import pika' >/dev/null 2>&1; }
 kombu() { /usr/bin/python3 -c 'import kombu' >/dev/null 2>&1; }
-
-kombu || need python3-kombu 'the other AMQP library of the Python emitter'
+django() { /usr/bin/python3 -c 'import django' >/dev/null 2>&1; }
+celery() { /usr/bin/python3 -c 'import celery' >/dev/null 2>&1; }
 program() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
 
 broker || need rabbitmq-server 'a private broker for the tests'
 pika || need python3-pika 'the foreign AMQP client that emits in a test'
+kombu || need python3-kombu 'the other AMQP library of the Python emitter'
+django || need python3-django 'its documented way to emit from Django, in Django'
+celery || need python3-celery 'the same from Celery, in a worker that forks'
 program nginx || need nginx 'TLS in front of the gateways, with the shipped configuration'
 program openssl || need openssl 'a certificate for it'
 program supervisord || need supervisor 'the shipped configuration for production, started'
@@ -68,7 +71,7 @@ fi
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install
 
-broker && pika && kombu && compiles || {
+broker && pika && kombu && django && celery && compiles || {
 	echo "apt installed the packages, but something of them is still not found." >&2
 	exit 1
 }

@@ -203,7 +203,8 @@ func (n *Node) URL(user string) string {
 	return u.String()
 }
 
-// PID is the process id of the node's Erlang machine.
+// PID is the process id of the node's script, whose child the Erlang machine is,
+// and of the group that both are in.
 func (n *Node) PID() int { return n.cmd.Process.Pid }
 
 // Stop ends the node in order, and the port mapper that its start left behind;
@@ -232,12 +233,6 @@ func (n *Node) end(sig syscall.Signal) {
 		<-n.exited
 	}
 }
-
-// Pause stops the node's processes without ending them; Resume lets them go on.
-func (n *Node) Pause() { _ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGSTOP) }
-
-// Resume undoes Pause.
-func (n *Node) Resume() { _ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGCONT) }
 
 // Ctl runs rabbitmqctl against the node and returns what it printed.
 func (n *Node) Ctl(args ...string) (string, error) {

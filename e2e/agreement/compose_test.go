@@ -52,6 +52,11 @@ func TestComposeFile(t *testing.T) {
 					t.Errorf("%s is mounted and not in the repository", rel)
 				}
 			}
+			for _, v := range s.Volumes {
+				if info, err := os.Stat(v.Source); err == nil && strings.HasPrefix(v.Target, "/docker-entrypoint.d/") && info.Mode()&0o111 == 0 {
+					t.Errorf("%s is not executable: the image would pass over it", v.Source)
+				}
+			}
 			for _, port := range s.Ports {
 				if port.HostIP != "127.0.0.1" {
 					t.Errorf("port %s of a development installation is open to the network", port.Published)

@@ -15,41 +15,44 @@ import (
 type files map[string]string
 
 const (
-	composeFile    = "docker-compose.yml"
-	dockerFile     = "Dockerfile"
-	makeFile       = "Makefile"
-	procFile       = "Procfile"
-	supervisorFile = "deploy/supervisord/supervisord.conf"
-	gatewayUnit    = "deploy/systemd/belfry-gateway@.service"
-	apiUnit        = "deploy/systemd/belfry-api.service"
-	gatewayEnv     = "deploy/etc/gateway.env"
-	workerEnv      = "deploy/etc/worker.env"
-	apiEnv         = "deploy/etc/api.env"
-	serverFile     = "examples/tower/server.go"
-	apiFile        = "examples/tower/api/api.go"
-	edgeFile       = "services/gateway/edge/edge.go"
-	adminFile      = "pkg/daemon/admin.go"
-	certificate    = "deploy/nginx/certificate"
-	workerUnit     = "deploy/systemd/belfry-worker@.service"
-	nginxHTTP      = "deploy/nginx/http.conf"
-	nginxLocations = "deploy/nginx/locations.conf"
-	nginxLog       = "deploy/nginx/log.conf"
-	nginxCompose   = "deploy/compose/nginx.conf"
-	nginxProd      = "deploy/nginx/production.conf"
-	nginxDev       = "deploy/nginx/development.conf"
-	envFile        = ".env"
-	brokerScript   = "deploy/development/broker"
-	nginxScript    = "deploy/development/nginx"
-	towerFile      = "examples/tower/serve.go"
-	brokerFile     = "deploy/rabbitmq/definitions.json"
-	scrapeFile     = "deploy/prometheus/prometheus.yml"
+	composeFile       = "docker-compose.yml"
+	dockerFile        = "Dockerfile"
+	makeFile          = "Makefile"
+	procFile          = "Procfile"
+	supervisorFile    = "deploy/supervisord/supervisord.conf"
+	gatewayUnit       = "deploy/systemd/belfry-gateway@.service"
+	workerUnit        = "deploy/systemd/belfry-worker@.service"
+	apiUnit           = "deploy/systemd/belfry-api.service"
+	supervisorUnit    = "deploy/systemd/belfry-supervisord.service"
+	gatewayEnv        = "deploy/etc/gateway.env"
+	workerEnv         = "deploy/etc/worker.env"
+	apiEnv            = "deploy/etc/api.env"
+	nginxHTTP         = "deploy/nginx/http.conf"
+	nginxLocations    = "deploy/nginx/locations.conf"
+	nginxLog          = "deploy/nginx/log.conf"
+	nginxCompose      = "deploy/compose/nginx.conf"
+	nginxProd         = "deploy/nginx/production.conf"
+	nginxDev          = "deploy/nginx/development.conf"
+	envFile           = ".env"
+	brokerScript      = "deploy/development/broker"
+	nginxScript       = "deploy/development/nginx"
+	towerFile         = "examples/tower/serve.go"
+	towerServer       = "examples/tower/server.go"
+	towerAPI          = "examples/tower/api/api.go"
+	edgeFile          = "services/gateway/edge/edge.go"
+	adminFile         = "pkg/daemon/admin.go"
+	certificateScript = "deploy/nginx/certificate"
+	rabbitFile        = "deploy/rabbitmq/rabbitmq.conf"
+	brokerFile        = "deploy/rabbitmq/definitions.json"
+	scrapeFile        = "deploy/prometheus/prometheus.yml"
 )
 
 var all = []string{
 	composeFile, dockerFile, makeFile, procFile, supervisorFile, gatewayUnit, workerUnit,
 	nginxHTTP, nginxLocations, nginxProd, nginxDev, brokerFile,
 	nginxLog, nginxCompose, envFile, brokerScript, nginxScript, towerFile,
-	scrapeFile, apiUnit, gatewayEnv, workerEnv, apiEnv, serverFile, apiFile, edgeFile, adminFile, certificate,
+	scrapeFile, apiUnit, supervisorUnit, gatewayEnv, workerEnv, apiEnv, towerServer, towerAPI, edgeFile, adminFile,
+	certificateScript, rabbitFile,
 }
 
 func read(t *testing.T) files {
@@ -100,6 +103,18 @@ func setting(part, key string) (string, error) {
 	found, err := find(part, `(?m)^`+key+`=(.*)$`)
 	if err != nil {
 		return "", err
+	}
+	return found[0], nil
+}
+
+// one returns the only match.
+func one(text, pattern string) (match string, err error) {
+	found, err := find(text, pattern)
+	if err != nil {
+		return "", err
+	}
+	if len(found) > 1 {
+		return "", fmt.Errorf("%d matches of %s", len(found), pattern)
 	}
 	return found[0], nil
 }

@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,9 +75,7 @@ func TestInstalledPaths(t *testing.T) {
 	}
 }
 
-// absolute is a path in a configuration file: a letter before it would make it a
-// part of a relative one, a slash or a dot of an address. ~ and ^ begin a
-// regular expression of nginx.
+// absolute is an absolute path in a configuration file.
 var absolute = regexp.MustCompile(`(?:^|[\s='":])(/(?:etc|usr|var|run|bin|dev)/[\w./%()@-]*\w)`)
 
 func checkPaths(t *testing.T, dest, file string) (named int) {
@@ -168,7 +167,7 @@ func TestInstalledOwners(t *testing.T) {
 		if want.owned {
 			owner = ids[1]
 		}
-		if got := info.Mode().String(); got != want.mode || decimal(stat.Uid) != owner || decimal(stat.Gid) != ids[2] {
+		if got := info.Mode().String(); got != want.mode || fmt.Sprint(stat.Uid) != owner || fmt.Sprint(stat.Gid) != ids[2] {
 			t.Errorf("%s is %s %d:%d, want %s %s:%s", want.path, got, stat.Uid, stat.Gid, want.mode, owner, ids[2])
 		}
 	}

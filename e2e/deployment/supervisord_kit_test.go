@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,8 +16,8 @@ import (
 	"belfry/e2e/harness"
 )
 
-// supervised is an installation under the shipped supervisord.conf. Its ports are
-// the file's own; only its folders, user and limits are those of the test.
+// supervised is what `make install` installs, under supervisord. Its ports are the
+// shipped ones; only its folders, user and limits are those of the test.
 type supervised struct {
 	t    *testing.T
 	conf string
@@ -38,47 +39,47 @@ var programs = []string{
 	"belfry-gateway:belfry-gateway-1", "belfry-gateway:belfry-gateway-2",
 }
 
-func supervise(t *testing.T, broker *harness.Broker) *supervised {
+// manyBrowsers are variables for a load whose browsers share a token of the
+// tests' tokens file.
+func manyBrowsers(t *testing.T) map[string][]string {
 	t.Helper()
-	root, err := harness.Root()
-	if err != nil {
+	tokens, policy := harness.WriteAccess(t, t.TempDir())
+	return map[string][]string{
+		"gateway": {"BELFRY_MAX_PER_USER=1000"},
+		"worker":  {"BELFRY_JWT_SECRET_FILE=", "BELFRY_TOKENS_FILE=" + tokens, "BELFRY_POLICY_FILE=" + policy},
+	}
+}
+
+// supervise starts an installation. more are lines behind those of the shipped
+// gateway.env, worker.env and api.env.
+func supervise(t *testing.T, broker *harness.Broker, more map[string][]string) *supervised {
+	t.Helper()
+	dir := installed(t)
+	etc := filepath.Join(dir, "etc", "belfry")
+	if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	shipped, err := os.ReadFile(filepath.Join(root, "deploy", "supervisord", "supervisord.conf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"etc", "run", "log", "bin"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+	write(t, filepath.Join(etc, "jwt.secret"), "for-this-test-only-signs-tokens-0123456789\n")
+	write(t, filepath.Join(etc, "authorize.secret"), "for-this-test-only-worker-asks-0123456789\n")
+	edit := strings.NewReplacer(
+		"/etc/belfry", etc, "/run/", filepath.Join(dir, "run")+"/", "/var/l", filepath.Join(dir, "var", "l"),
+		"/usr/bin/", filepath.Join(dir, "usr", "bin")+"/", "user=belfry\n", "", "minfds=200000", "minfds=4096",
+	)
+	// This broker has one user for gateways and workers.
+	own := []string{"BELFRY_AMQP_URL=" + broker.URL(), "BELFRY_GATEWAY_USERS=guest", "BELFRY_WORKER_USERS=guest"}
+	s := &supervised{t: t, conf: filepath.Join(etc, "supervisord.conf")}
+	for _, name := range []string{"supervisord.conf", "gateway.env", "worker.env", "api.env"} {
+		path := filepath.Join(etc, name)
+		text, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	tokens, policy := harness.WriteAccess(t, filepath.Join(dir, "etc"))
-	common := "BELFRY_AMQP_URL=" + broker.URL() + "\n"
-	files := map[string]string{
-		"etc/gateway.env": common + "BELFRY_TRUSTED_PROXIES=127.0.0.1\nBELFRY_MAX_PER_USER=1000\n",
-		"etc/worker.env":  common + "BELFRY_TOKENS_FILE=" + tokens + "\nBELFRY_POLICY_FILE=" + policy + "\n",
-		"etc/api.env": common + "BELFRY_JWT_SECRET_FILE=" + filepath.Join(root, "deploy", "development", "jwt.secret") +
-			"\nBELFRY_AUTHORIZE_SECRET_FILE=" + filepath.Join(root, "deploy", "development", "authorize.secret") +
-			"\nTOWER_DATABASE=" + filepath.Join(dir, "tower.db") + "\n",
-		"etc/supervisord.conf": strings.NewReplacer(
-			"/etc/belfry", filepath.Join(dir, "etc"),
-			"/run/belfry", filepath.Join(dir, "run"),
-			"/var/log/belfry", filepath.Join(dir, "log"),
-			"/usr/bin/belfry-gateway", harness.Binary(t, "gateway"),
-			"/usr/bin/belfry-worker", harness.Binary(t, "worker"),
-			"/usr/bin/belfry-tower", harness.Binary(t, "tower"),
-			"user=belfry\n", "",
-			"minfds=200000", "minfds=4096",
-		).Replace(string(shipped)),
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
+		edited := edit.Replace(string(text))
+		if program, is := strings.CutSuffix(name, ".env"); is {
+			edited += strings.Join(slices.Concat(own, more[program]), "\n") + "\n"
 		}
+		write(t, path, edited)
 	}
-	s := &supervised{t: t, conf: filepath.Join(dir, "etc", "supervisord.conf")}
 	bin, err := exec.LookPath("supervisord")
 	if err != nil {
 		t.Fatalf("supervisord is missing: install the package supervisor: %v", err)
@@ -88,7 +89,7 @@ func supervise(t *testing.T, broker *harness.Broker) *supervised {
 		if !t.Failed() {
 			return
 		}
-		logs, _ := filepath.Glob(filepath.Join(dir, "log", "*.log"))
+		logs, _ := filepath.Glob(filepath.Join(dir, "var", "log", "belfry", "*.log"))
 		for _, log := range logs {
 			b, _ := os.ReadFile(log)
 			t.Logf("%s:\n%s", filepath.Base(log), b[max(0, len(b)-3000):])

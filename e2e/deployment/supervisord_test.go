@@ -86,7 +86,7 @@ func (b *browsers) flow(d time.Duration) { <-time.After(d) }
 func TestRollingRestart(t *testing.T) {
 	needsBroker(t)
 	broker := harness.OwnBroker(t)
-	s := supervise(t, broker)
+	s := supervise(t, broker, manyBrowsers(t))
 	nginx := harness.StartNginx(t)
 	b := browse(t, nginx, broker, 500)
 	b.flow(2 * time.Second)
@@ -108,7 +108,7 @@ func TestRollingRestart(t *testing.T) {
 func TestEachIsKilled(t *testing.T) {
 	needsBroker(t)
 	broker := harness.OwnBroker(t)
-	s := supervise(t, broker)
+	s := supervise(t, broker, manyBrowsers(t))
 	nginx := harness.StartNginx(t)
 	b := browse(t, nginx, broker, 50)
 	for _, name := range programs {

@@ -39,13 +39,9 @@ func TestUnits(t *testing.T) {
 			write(t, filepath.Join(system, filepath.Base(file)), string(text))
 		}
 	}
-	if err := os.Symlink("/bin/true", filepath.Join(dest, "usr", "bin", "supervisord")); err != nil {
+	if err := os.WriteFile(filepath.Join(dest, "usr", "bin", "supervisord"), nil, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(dest, "bin"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	copyFile(t, "/bin/true", filepath.Join(dest, "bin", "true"))
 	verify := func(unit string) string {
 		out, err := exec.Command("systemd-analyze", "verify", "--root="+dest, "--man=no", unit).CombinedOutput()
 		if err != nil && len(out) == 0 {
@@ -69,23 +65,10 @@ func TestUnits(t *testing.T) {
 	if err := os.Remove(filepath.Join(dest, "usr", "bin", "belfry-gateway")); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(system, "belfry-api.service"), "[Service]\nExecStart=/bin/true\nRestrat=always\n")
+	write(t, filepath.Join(system, "belfry-api.service"), "[Service]\nExecStart=/usr/bin/supervisord\nRestrat=always\n")
 	for _, unit := range []string{"belfry-gateway@1.service", "belfry-api.service"} {
 		if verify(unit) == "" {
 			t.Errorf("nothing is found in a %s that is wrong", unit)
 		}
-	}
-}
-
-func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	content, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, content, 0o755); err != nil {
-		t.Fatal(err)
 	}
 }

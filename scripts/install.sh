@@ -38,7 +38,8 @@ for program in gateway worker tower; do
 done
 install -D -m 0755 "$bin/belfry" "$dest$prefix/bin/belfry"
 
-for file in examples/tower/web/*.{html,css,js}; do
+for file in examples/tower/web/*; do
+	case $file in *.go | *.json) continue ;; esac # what builds and tests the page
 	install -D -m 0644 "$file" "$dest$prefix/share/belfry/static/$(basename "$file")"
 done
 for file in docs/*.md; do

@@ -30,7 +30,7 @@ class Route(typing.NamedTuple):
     exchange: str
     key: str
     headers: dict
-    expiration: str  # milliseconds
+    expiration: str  # milliseconds; None: it does not expire
     delivery_mode: int
 
 

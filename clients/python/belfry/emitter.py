@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 
-from . import event, settings
+from . import event, order, settings
 from .deadline import Deadline
 from .drivers import Route, open_driver
 from .errors import EmitError, LinkLost, Refused, Unroutable, about_event, stumble
@@ -86,6 +86,21 @@ class Emitter:
         self._count("emitted")
         return True
 
+    def disconnect(self, user, session=None, message_id=None):
+        """Ends the websocket connections of a user with 4403, on all gateways.
+
+        user is the id that tokens carry, a text or an integer; session, when it
+        is given, says which login session's alone (the claim sid). For a
+        log-out, a right that was taken away, a session limit.
+
+        It returns when the broker has confirmed, and raises otherwise, whatever
+        raise_errors says: a log-out that does not happen must be known. An
+        order that is given again with the same message_id takes effect once.
+        """
+        if self._settings is None:
+            raise EmitError(self._problem)
+        self._send(order.make(user, session, message_id), order.ROUTE, Deadline(self._settings.timeout))
+
     def close(self):
         """Closes the connection, in the time of one call. The next emit opens another."""
         if self._settings is None:
@@ -114,11 +129,14 @@ class Emitter:
             raise EmitError(self._problem)
         until = Deadline(self._settings.timeout)
         made = event.make(group, payload, message_id, traceparent or self._traced(group))
+        self._send(made, self._route(made), until)
+
+    def _send(self, message, route, until):
         with self._turn.held(until):
             if self._pid != os.getpid():
                 self._leave()
             try:
-                self._publish(made, until)
+                self._publish(message, route, until)
             except (Refused, Unroutable):  # a clear answer: the connection is as good as before
                 if not self._driver.usable():
                     self._drop()
@@ -142,15 +160,14 @@ class Emitter:
             log.warning("an event for group %.300r goes without its trace: %s", group, err)
             return None
 
-    def _publish(self, made, until):
+    def _publish(self, message, route, until):
         """Publishes, and again with the same id when the link was lost."""
-        route = self._route(made)
         pause = 0.05
         while True:
             try:
                 if self._driver is None:
                     self._driver = open_driver(self._settings.driver, self._settings.url, until)
-                return self._driver.publish(made, route, until)
+                return self._driver.publish(message, route, until)
             except LinkLost:
                 self._drop()
                 if until.left() <= pause:

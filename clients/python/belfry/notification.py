@@ -38,6 +38,12 @@ def emit_channel_notification(group, payload, message_id=None, traceparent=None)
     return default_emitter().emit(group, payload, message_id, traceparent)
 
 
+def disconnect_user(user, session=None):
+    """Ends the websocket connections of a user, or of one login session. It
+    raises where the broker does not take the order: see Emitter.disconnect."""
+    default_emitter().disconnect(user, session)
+
+
 def _after_fork_in_child():
     global _lock
     _lock = threading.Lock()

@@ -25,12 +25,15 @@ class Signals(BrokerTest):
         former = signal.signal(signal.SIGUSR1, handler)
         self.addCleanup(signal.signal, signal.SIGUSR1, former)
 
-    def when_withheld(self, link):
-        """Sends the signal when the broker has said something that is kept back."""
+    def when_withheld(self, link, inside=None):
+        """Sends the signal when the broker has said something that is kept back,
+        and, where that may be before, when inside is set."""
         main = threading.get_ident()
 
         def send():
             link().withheld.wait(PATIENCE)
+            if inside is not None:
+                inside.wait(PATIENCE)
             signal.pthread_kill(main, signal.SIGUSR1)
         threading.Thread(target=send, daemon=True).start()
 
@@ -74,8 +77,10 @@ class Signals(BrokerTest):
         other = threading.Thread(target=emitter.emit, args=("jobs-a", {}), daemon=True)
         other.start()
         self.raising(TimeLimit)
-        self.when_withheld(lambda: proxy.link(0))
+        inside = threading.Event()
+        self.when_withheld(lambda: proxy.link(0), inside)
         with self.assertRaises(TimeLimit):
+            inside.set()
             while True:  # in here the signal comes: the other thread has the connection
                 emitter.emit("jobs-a", {})
         proxy.link(0).let_go()

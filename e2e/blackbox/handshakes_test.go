@@ -193,10 +193,10 @@ func trickle(t *testing.T, in *harness.Installation) {
 	conn := raw(t, r)
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	text := r.Text()
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
-		_, err := io.Copy(io.Discard, conn)
-		ended <- err
+		_, _ = io.Copy(io.Discard, conn)
+		close(ended)
 	}()
 	const at, bytes = 5 * time.Second, 5
 	if _, err := io.WriteString(conn, text[:len(text)-bytes]); err != nil {

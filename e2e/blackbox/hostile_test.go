@@ -21,7 +21,7 @@ var hostile = []row{
 	{name: "items at their extremes are literal", run: extremes},
 	{name: "a name of 65,536 bytes is 1009", run: beside(func(t *testing.T, in *harness.Installation) {
 		c := open(t, in, 0, harness.TokenAdmin)
-		c.send(`{"groups": {"` + strings.Repeat("n", 65536) + `": ["a"]}}`)
+		_ = c.conn.Text(`{"groups": {"` + strings.Repeat("n", 65536) + `": ["a"]}}`) // nginx may hang up in the middle
 		c.expectClose(1009)
 	})},
 	{name: "one byte over 64 KiB is 1009", run: beside(func(t *testing.T, in *harness.Installation) {
@@ -31,7 +31,7 @@ var hostile = []row{
 			t.Fatal("the test's message has", len(fits), "bytes")
 		}
 		c.ask(fits, reply(nil, nil, nil))
-		c.send(fits + " ")
+		_ = c.conn.Text(fits + " ") // nginx may hang up in the middle
 		c.expectClose(1009)
 	})},
 	{name: "1,000 messages at once are 4429", run: beside(func(t *testing.T, in *harness.Installation) {

@@ -46,7 +46,7 @@ const (
 	CauseTold                  // a worker said so
 	CauseEarly                 // the route has been lost for long
 	CauseLate                  // what a gap stood for may come after what followed it
-	CauseUnserved              // a reign came and went without serving this gateway
+	CauseUnserved              // a reign routed without having this gateway in its directory
 )
 
 const causes = 8

@@ -23,12 +23,13 @@ func (c *Core) accept(s *shard, r protocol.Reign, asked bool) bool {
 // crown accepts a higher reign. Over an unbroken link that is no gap: the
 // numbers begin anew, and nothing that was acked is behind us. After a lost
 // link nothing proves that the old reign's last messages came. And a reign that
-// never served this gateway may have ended its flood, and acked, without it.
+// has ended its flood without having this gateway in its directory may have
+// acked what the members here are owed.
 func (c *Core) crown(s *shard, r protocol.Reign, asked bool) {
 	if s.broken {
 		s.owe(CauseLink)
 	}
-	if s.known && !s.served {
+	if s.known && s.routed && !s.served {
 		s.owe(CauseUnserved)
 	}
 	if _, refused := s.stale[r.Worker]; refused || len(s.stale) >= maxRefused {
@@ -48,7 +49,7 @@ func (c *Core) crown(s *shard, r protocol.Reign, asked bool) {
 	// cannot tell that from a flood which its full queue refused.
 	s.flood = counter{known: asked || whole}
 	s.direct = counter{known: whole}
-	s.reign, s.known, s.served = r, true, false
+	s.reign, s.known, s.served, s.routed = r, true, false, false
 }
 
 // refuse drops what comes from a lower reign and tells its worker.

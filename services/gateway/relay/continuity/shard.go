@@ -13,6 +13,7 @@ type shard struct {
 	known  bool // a reign was accepted
 	reign  protocol.Reign
 	served bool // its worker's directory has, or had, this gateway
+	routed bool // its flood has ended: what it routes reaches members alone
 	direct counter
 	flood  counter
 	past   past
@@ -105,6 +106,7 @@ func (c *Core) Pulse(p protocol.Pulse) error {
 	if !c.accept(s, p.Reign, false) {
 		return nil
 	}
+	s.routed = s.routed || !p.Flooding
 	s.tail(&s.flood, p.Flood)
 	if !p.All {
 		s.served = s.served || p.Member

@@ -127,8 +127,8 @@ func expiredGaps(pack []amqpbus.Delivery, shards int) []protocol.Gap {
 	return gaps
 }
 
-// mayBeOf reports whether an emit that died so may have been of a shard. The
-// queue is always known: the broker looks for it in the history.
+// mayBeOf reports whether an emit that died so may have been of a shard. Its
+// queue is known wherever the history can be read: the broker compares it.
 func mayBeOf(dead *amqpbus.Death, shards, shard int) bool {
 	for other := range shards {
 		if dead != nil && dead.Queue == amqpbus.ShardQueue(shards, other) {

@@ -50,7 +50,7 @@ type Message struct {
 	Type       string            // what the body is, at most 255 bytes
 	ID         string            // message id, at most 255 bytes
 	ReplyTo    string            // identity to answer to, at most 255 bytes
-	Headers    map[string]string // at most 255 bytes a key; foreign non-string headers are not shown
+	Headers    map[string]string // at most 255 bytes a key; what is not text, and of thousands some, is not shown
 	Expiration time.Duration     // 0: does not expire; else at least 1 ms, whole milliseconds
 	Persistent bool
 	Mandatory  bool

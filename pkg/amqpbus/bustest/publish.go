@@ -11,6 +11,7 @@ import (
 
 var publishContracts = []contract{
 	{"properties and body arrive as sent, with the user", testProperties},
+	{"a message with more headers than are read arrives, and the next one", testManyHeaders},
 	{"topic bindings know star and hash", testTopic},
 	{"a mandatory message without a queue is unroutable", testMandatory},
 	{"an exchange that does not exist ends the publisher", testNoExchange},
@@ -51,6 +52,27 @@ func testProperties(k *kit) {
 	}
 	if d := got[2]; len(d.Body) != 1<<20 {
 		k.Errorf("the large body has %d bytes", len(d.Body))
+	}
+}
+
+// testManyHeaders sends more headers than RabbitMQ's library reads. How many are
+// shown is not promised.
+func testManyHeaders(k *kit) {
+	b := k.bus(UserA)
+	q := k.queue(b, amqpbus.Queue{})
+	many := amqpbus.Message{Key: q, ID: "an id", Headers: map[string]string{}, Body: []byte("many")}
+	for _, name := range numbers(1, 9000) {
+		many.Headers[name] = "x"
+	}
+	k.confirmed(b, many, to(q, "next")[0])
+	got := k.expect(k.consumer(b, q, 10), "many", "next")
+	if got[0].ID != many.ID || len(got[0].Headers) == 0 {
+		k.Errorf("%d headers arrived, id %q", len(got[0].Headers), got[0].ID)
+	}
+	for name, value := range got[0].Headers {
+		if many.Headers[name] != value {
+			k.Errorf("header %q: %q was not sent", name, value)
+		}
 	}
 }
 

@@ -122,10 +122,10 @@ func TestForeignHeaders(t *testing.T) {
 	// connection, so not every octet is tried.
 	for _, kind := range []byte("tbBsuIilLfdDTVSxAFU?") {
 		value := bytes.Repeat([]byte{0x81}, max(int(fieldSize[kind])-1, 0))
-		switch {
-		case fieldSize[kind] == prefixed:
+		switch fieldSize[kind] {
+		case prefixed:
 			value = long(nil)
-		case fieldSize[kind] == 0:
+		case 0:
 			value = make([]byte, 8)
 		}
 		cases = append(cases, odd{name: fmt.Sprintf("type %c", kind), table: entry("k", typed(kind, value)...)})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,9 +28,9 @@ func newListener(t testing.TB) *listener {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	l := &listener{broker: theirs}
-	played := make(chan error, 1)
-	go func() { played <- l.play() }()
-	t.Cleanup(func() { _ = ours.Close(); <-played })
+	var played sync.WaitGroup
+	played.Go(func() { _ = l.play() }) // it ends with an error: the end of the connection
+	t.Cleanup(func() { _ = ours.Close(); played.Wait() })
 	var err error
 	l.conn, err = amqp.Open(&guard{Conn: ours}, amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{}}, Vhost: "/", FrameSize: 1 << 20})
 	if err != nil {

@@ -120,7 +120,7 @@ func front(t *testing.T, a *authority, broker string) string {
 // join copies both ways until one side ends.
 func join(c net.Conn, broker string) {
 	defer func() { _ = c.Close() }()
-	b, err := net.Dial("tcp", broker) //nolint:noctx // a local test broker
+	b, err := net.Dial("tcp", broker)
 	if err != nil {
 		return
 	}

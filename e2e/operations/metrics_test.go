@@ -76,6 +76,7 @@ func TestEveryMetric(t *testing.T) {
 	for _, file := range []string{"deploy/grafana/belfry.json", "deploy/prometheus/belfry.rules.yml"} {
 		all.used(t, file)
 	}
+	all.queries(t)
 }
 
 // ofEmitter adds what the library registers in a backend's registry.

@@ -37,6 +37,7 @@ program nginx || need nginx 'TLS in front of the gateways, with the shipped conf
 program openssl || need openssl 'a certificate for it'
 program supervisord || need supervisor 'the shipped configuration for production, started'
 program systemd-analyze || need systemd 'reads the units; it is not started'
+[ -x /bin/busybox ] || need busybox-static 'the health check of the images, as it runs there'
 program docker-compose || need docker-compose 'reads docker-compose.yml; no engine is needed'
 program foreman || need ruby-foreman 'runs the Procfile'
 program node || need nodejs 'the browser client, built and tested'

@@ -89,8 +89,12 @@ func proxies(f files) error {
 		return fmt.Errorf("the gateway believes %s, nginx is in %s", believed, subnet)
 	}
 	for _, file := range []string{envFile, gatewayEnv} {
-		if believed, err := one(f[file], `(?m)^BELFRY_TRUSTED_PROXIES=(\S+)$`); err != nil || believed != "127.0.0.1" {
-			return fmt.Errorf("%s: the gateway believes %q, nginx connects from 127.0.0.1 (%v)", file, believed, err)
+		believed, err := one(f[file], `(?m)^BELFRY_TRUSTED_PROXIES=(\S+)$`)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if believed != "127.0.0.1" {
+			return fmt.Errorf("%s: the gateway believes %s, nginx connects from 127.0.0.1", file, believed)
 		}
 	}
 	return nil

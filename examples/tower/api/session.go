@@ -28,7 +28,7 @@ func (a *api) withSession(next sessionHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		cookie, err := r.Cookie(sessionCookie)
 		if err != nil {
-			fail(w, http.StatusUnauthorized, "log in first")
+			write(w, http.StatusUnauthorized, map[string]string{"error": "log in first", "reason": "not_logged_in"})
 			return
 		}
 		in, err := a.Store.Session(r.Context(), cookie.Value)

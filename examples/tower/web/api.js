@@ -2,11 +2,11 @@
 const patience = 15_000;
 
 /** What the API answered instead of a result. The status is 0 where it did not
- *  answer at all. */
+ *  answer at all; the reason is a word for programs, where it gave one. */
 export class ApiError extends Error {
-  constructor(status, message) {
+  constructor(status, message, reason) {
     super(message);
-    this.status = status;
+    Object.assign(this, { status, reason });
   }
 
   /** Whether the same request may succeed later. */
@@ -41,6 +41,6 @@ export async function api(path, { body, method = body === undefined ? "GET" : "P
   } catch {
     throw new ApiError(status >= 400 ? status : 502, `the API answered ${status} and no JSON`);
   }
-  if (status >= 400) throw new ApiError(status, result?.error ?? `the API answered ${status}`);
+  if (status >= 400) throw new ApiError(status, result?.error ?? `the API answered ${status}`, result?.reason);
   return result;
 }

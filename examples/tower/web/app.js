@@ -12,7 +12,7 @@ const start = new Reload(async () => enter(await api("/api/me")), {
   succeeded: noTroubles,
   failed: (err) => {
     if (err.passing) trouble("start", `Could not load the page: ${err.message}.`);
-    else { noTroubles(); leave(err.message === "log in first" ? "" : err.message); }
+    else { noTroubles(); leave(err.reason === "not_logged_in" ? "" : err.message); }
     return err.passing;
   },
 });

@@ -79,7 +79,8 @@ export class Work {
   isOver(err) {
     if (this.over.signal.aborted) return true;
     if (!(err instanceof ApiError) || err.status !== 401) return false;
-    if (!this.leaving) this.onEnd(err.message);
+    // The cookie is gone where another tab of this browser has logged out.
+    if (!this.leaving) this.onEnd(err.reason === "not_logged_in" ? "you have logged out in another tab: log in again" : err.message);
     return true;
   }
 

@@ -43,25 +43,41 @@ test("what was asked for and fails is said", async () => {
   await page.context().close();
 });
 
-test("an older list does not take a job's end back", async () => {
-  const page = await r.someone("bob");
-  const held = [];
-  let hold = false;
-  await page.route(/\/api\/jobs$/, async (route) => {
-    if (!hold || route.request().method() !== "GET") return route.continue();
-    const answer = await route.fetch(); // as it is now, and shown later
-    await new Promise((resolve) => held.push(resolve));
-    return route.fulfill({ response: answer });
+const jobStatus = (page, index) => page.locator("#jobs .status").nth(index).getAttribute("data-status");
+
+test("an answer from before a job's end does not make it run again", async () => {
+  const alice = await r.someone("alice");
+  await launch(alice, "count");
+  await until("it to run", async () => (await jobStatus(alice, 0)) === "running");
+  let asked, answer, old;
+  const waiting = new Promise((resolve) => { asked = resolve; });
+  const release = new Promise((resolve) => { answer = resolve; });
+  await alice.route("**/api/jobs", async (route) => {
+    if (old) return route.continue();
+    const response = await route.fetch();
+    old = await response.json();
+    asked();
+    await release;
+    return route.fulfill({ response });
   });
-  hold = true;
-  await launch(page, "machine");
-  await until("a list on its way", () => held.length > 0);
-  hold = false;
-  await until("the end", async () => (await page.locator("#jobs .status").first().textContent().catch(() => "")) === "successful" || held.length > 0);
-  await new Promise((resolve) => setTimeout(resolve, 1500)); // the job ends meanwhile
-  for (const release of held) release();
-  await until("the job to have ended on the page", async () => (await page.locator("#jobs .status").first().textContent()) === "successful");
-  await page.context().close();
+  const bob = await r.someone("bob");
+  await launch(bob, "machine"); // which alice's page does not know: it loads the list
+  await waiting;
+  const job = Number((await alice.textContent("#output-title")).match(/\d+/)[0]);
+  assert.equal(old.find(({ id }) => id === job).status, "running");
+  const row = alice.locator(`#jobs button[data-job="${job}"] .status`);
+  await alice.click("#cancel");
+  await until("its end", async () => (await row.textContent()) === "canceled");
+  await alice.evaluate((id) => {
+    const status = document.querySelector(`#jobs button[data-job="${id}"] .status`);
+    window.seen = [];
+    new MutationObserver(() => window.seen.push(status.textContent)).observe(status, { childList: true, attributes: true });
+  }, job);
+  answer();
+  await until("bob's job", async () => (await alice.locator("#jobs li", { hasText: "by bob" }).first().isVisible()) && (await jobStatus(alice, 0)) === "successful");
+  assert.equal(await row.textContent(), "canceled");
+  assert.deepEqual(await alice.evaluate(() => window.seen), [], "the status went back for a moment");
+  for (const page of [alice, bob]) await page.context().close();
 });
 
 test("schedules are made, seen by who may, switched off and deleted, live", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rig } from "./rig.mjs";
-import { launch, lines, logIn, person, state, until } from "./tower.mjs";
+import { launch, lines, logIn, person, recordCloses, state, until } from "./tower.mjs";
 
 const r = rig();
 
@@ -23,42 +23,77 @@ test("nothing of who was there before is left on the page", async () => {
   await page.context().close();
 });
 
-test("a third session ends the first by the server's word, not the page's", async () => {
-  const first = await r.browser.newContext();
-  const page = await first.newPage();
-  const closed = [];
-  page.on("websocket", (ws) => ws.on("close", () => closed.push(ws.url())));
-  // The page is deaf to the event of the session limit: only the server is left.
-  await page.addInitScript(() => {
-    const Native = window.WebSocket;
-    window.codes = [];
-    window.WebSocket = class extends Native {
-      constructor(...args) {
-        super(...args);
-        this.addEventListener("close", (e) => window.codes.push(e.code));
-        this.addEventListener("message", (e) => { if (String(e.data).includes("limit_reached\"}")) e.stopImmediatePropagation(); });
-      }
-    };
-  });
-  await page.goto(r.tower.url);
-  await logIn(page, "bob", "tower");
-  await until("the first to be live", async () => (await state(page)) === "connected");
-  const second = await r.someone("bob");
-  const third = await r.someone("bob");
-  await until("the server to close it", async () => (await page.evaluate(() => window.codes)).includes(4403));
-  await page.waitForSelector("#login-view:not([hidden])");
-  assert.match(await page.textContent("#notice"), /logged in elsewhere/);
-  for (const other of [second, third]) assert.equal(await state(other), "connected");
-  for (const p of [page, second, third]) await p.context().close();
-});
-
-test("who logs out is disconnected by the server, and may come in again", async () => {
+test("an answer that alice still waited for is not shown to bob", async () => {
   const page = await r.someone("alice");
+  let asked, answer;
+  const waiting = new Promise((resolve) => { asked = resolve; });
+  const release = new Promise((resolve) => { answer = resolve; });
+  let first = true;
+  await page.route("**/api/jobs", async (route) => {
+    if (!first || route.request().method() !== "GET") return route.continue();
+    first = false;
+    const response = await route.fetch();
+    asked();
+    await release;
+    await route.fulfill({ response }).catch(() => {}); // the page has given it up
+  });
+  await launch(page, "machine");
+  await waiting;
   await page.click("#logout");
   await page.waitForSelector("#login-view:not([hidden])");
-  await logIn(page, "alice", "tower");
-  await until("alice to be back", async () => (await state(page)) === "connected");
+  await logIn(page, "bob", "tower");
+  await until("bob to be live", async () => (await state(page)) === "connected");
+  await page.waitForSelector("#no-jobs:not([hidden])");
+  answer();
+  await page.evaluate(() => fetch("/api/me")); // whatever came before it has been handled
+  assert.equal(await page.locator("#jobs li").count(), 0);
   await page.context().close();
+});
+
+/** recorded logs somebody in where close codes are kept. */
+async function recorded(name) {
+  const context = await r.browser.newContext();
+  await recordCloses(context);
+  const page = await context.newPage();
+  await page.goto(r.tower.url);
+  await logIn(page, name, "tower");
+  await until(`${name} to be live`, async () => (await state(page)) === "connected");
+  return page;
+}
+
+test("a third session ends the first by the server's word, and its page says why", async () => {
+  const first = await recorded("bob");
+  // The page cannot find out by itself that its session has ended.
+  let answer;
+  const release = new Promise((resolve) => { answer = resolve; });
+  await first.route("**/api/me", async (route) => { await release; await route.continue(); });
+  const others = [await recorded("bob"), await recorded("bob")];
+  await until("the close code", async () => (await first.evaluate(() => window.closes)).length > 0);
+  assert.deepEqual(await first.evaluate(() => window.closes), [4403]);
+  answer();
+  await first.waitForSelector("#login-view:not([hidden])");
+  assert.match(await first.textContent("#notice"), /^You have logged in elsewhere, and this session has ended/);
+  for (const page of others) {
+    assert.deepEqual(await page.evaluate(() => window.closes), []);
+    assert.ok(await page.isVisible("#work-view"));
+  }
+  for (const page of [first, ...others]) await page.context().close();
+});
+
+test("a log-out in one tab ends the others by the server's word, and only these", async () => {
+  const tab = await recorded("alice");
+  const elsewhere = await recorded("alice");
+  const other = await tab.context().newPage();
+  await other.goto(r.tower.url);
+  await until("the other tab to be live", async () => (await state(other)) === "connected");
+  await other.click("#logout");
+  await tab.waitForSelector("#login-view:not([hidden])");
+  assert.deepEqual(await tab.evaluate(() => window.closes), [4403]);
+  assert.match(await tab.textContent("#notice"), /^You have logged out in another tab/);
+  assert.equal(await other.textContent("#notice"), "");
+  assert.deepEqual(await elsewhere.evaluate(() => window.closes), []);
+  assert.ok(await elsewhere.isVisible("#work-view"));
+  for (const page of [tab, elsewhere]) await page.context().close();
 });
 
 test("a wrong password leaves the name, and the focus where it is typed again", async () => {

@@ -101,3 +101,15 @@ export async function launch(page, template) {
 export const lines = async (page) => (await page.textContent("#output")).split("\n").filter(Boolean);
 
 export const state = (page) => page.getAttribute("#light", "data-state");
+
+/** recordCloses keeps the close codes of a context's websockets in
+ *  window.closes; call it before a page is opened. */
+export const recordCloses = (context) => context.addInitScript(() => {
+  window.closes = [];
+  window.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("close", ({ code }) => window.closes.push(code));
+    }
+  };
+});

@@ -41,3 +41,17 @@ test("the gateway is killed while output streams: every line is there once", asy
   assert.deepEqual(await lines(alice), want);
   await alice.context().close();
 });
+
+test("the terminal: colours, and a bar that is drawn on one line", async () => {
+  const page = await r.someone("bob");
+  await launch(page, "deploy");
+  await page.waitForSelector("#output .fg-6"); // the bar, before its line has ended
+  await until("the end", async () => (await page.getAttribute("#jobs .status", "data-status")) === "successful");
+  await until("the last line", async () => (await lines(page)).at(-1) === "Deployed. (Nothing was.)");
+  const all = await lines(page);
+  assert.equal(all[0], "==> Fetching the release");
+  assert.equal(all[1], `${"#".repeat(20)} 100%`);
+  assert.equal(await page.locator("#output .fg-2.bold").textContent(), "Deployed.");
+  assert.doesNotMatch(all.join("\n"), /[\x00-\x08\x0b-\x1f]/);
+  await page.context().close();
+});

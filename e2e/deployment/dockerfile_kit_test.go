@@ -131,7 +131,7 @@ func build(t *testing.T, s stage) (dir string) {
 	}
 	for _, step := range steps {
 		run := exec.Command("sh", "-c", mount.ReplaceAllString(step, ""))
-		run.Dir, run.Env = dir, append(os.Environ(), "VERSION=from-the-dockerfile")
+		run.Dir, run.Env = dir, append(os.Environ(), "VERSION=from-the-dockerfile", "GOWORK=") // the image finds its go.work
 		if out, err := run.CombinedOutput(); err != nil {
 			t.Fatalf("RUN %s: %v\n%s", step, err, out)
 		}

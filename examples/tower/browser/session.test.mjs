@@ -1,25 +1,48 @@
+// Who is at the page: one after the other, in two tabs, too often.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rig } from "./rig.mjs";
-import { launch, lines, logIn, person, recordCloses, state, until } from "./tower.mjs";
+import { connected, launch, lines, logIn, notice, person, recordCloses, state, until } from "./tower.mjs";
 
 const r = rig();
 
-test("nothing of who was there before is left on the page", async () => {
+const texts = (page, ...selectors) => Promise.all(selectors.map((s) => page.textContent(s)));
+
+test("after alice, bob finds nothing of hers, and a gap loads nothing of hers", async () => {
   const page = await r.someone("alice");
-  await launch(page, "machine");
-  await until("output", async () => (await lines(page)).length > 0);
+  await launch(page, "count");
+  await until("output", async () => (await lines(page)).length >= 2);
+  const [title] = await texts(page, "#output-title");
+  const id = Number(/^Job (\d+): Count slowly/.exec(title)[1]);
+
+  // One more answer about her job is on its way, and comes when she is gone.
+  let late;
+  await page.route(`**/api/jobs/${id}/events*`, async (route) => {
+    const response = await route.fetch();
+    await new Promise((resolve) => { late = resolve; });
+    await route.fulfill({ response }).catch(() => {}); // the page has given it up
+  });
+  await page.click(`#jobs [data-job="${id}"]`);
+  await until("the answer to wait", () => late);
   await page.click("#logout");
   await page.waitForSelector("#login-view:not([hidden])");
-  for (const id of ["output", "jobs", "schedules", "summary", "who-name", "notice"]) {
-    assert.equal((await page.textContent(`#${id}`)).trim(), "", `#${id} after the log-out`);
-  }
-  await logIn(page, "bob", "tower");
-  await until("bob to be live", async () => (await state(page)) === "connected");
-  assert.equal(await page.textContent("#output-title"), "Output");
-  assert.deepEqual(await lines(page), []);
-  assert.equal(await page.locator("#jobs li").count(), 0);
-  assert.match(await page.textContent("#who-name"), /^bob/);
+  assert.deepEqual(
+    await texts(page, "#output", "#output-title", "#jobs", "#schedules", "#summary", "#launch select", "#who-name"), ["", "Output", "", "", "", "", ""],
+  );
+
+  const asked = [];
+  page.on("response", (answer) => asked.push([answer.status(), new URL(answer.url()).pathname]));
+  await logIn(page, "bob");
+  await connected(page);
+  late();
+  r.tower.killGateway();
+  await until("the light to be off", async () => (await state(page)) !== "connected");
+  await connected(page, 30_000);
+  await until("what follows the gap", () => asked.filter(([, path]) => path === "/api/schedules").length >= 2);
+  await until("bob's list", () => page.isVisible("#no-jobs"));
+  assert.deepEqual(asked.filter(([status, path]) => status >= 400 || path.startsWith(`/api/jobs/${id}`)), []);
+  assert.deepEqual(await texts(page, "#output", "#output-title", "#jobs"), ["", "Output", ""]);
+  assert.ok(await page.isHidden("#cancel"));
   await page.context().close();
 });
 
@@ -41,8 +64,8 @@ test("an answer that alice still waited for is not shown to bob", async () => {
   await waiting;
   await page.click("#logout");
   await page.waitForSelector("#login-view:not([hidden])");
-  await logIn(page, "bob", "tower");
-  await until("bob to be live", async () => (await state(page)) === "connected");
+  await logIn(page, "bob");
+  await connected(page);
   await page.waitForSelector("#no-jobs:not([hidden])");
   answer();
   await page.evaluate(() => fetch("/api/me")); // whatever came before it has been handled
@@ -56,8 +79,8 @@ async function recorded(name) {
   await recordCloses(context);
   const page = await context.newPage();
   await page.goto(r.tower.url);
-  await logIn(page, name, "tower");
-  await until(`${name} to be live`, async () => (await state(page)) === "connected");
+  await logIn(page, name);
+  await connected(page);
   return page;
 }
 
@@ -72,11 +95,14 @@ test("a third session ends the first by the server's word, and its page says why
   assert.deepEqual(await first.evaluate(() => window.closes), [4403]);
   answer();
   await first.waitForSelector("#login-view:not([hidden])");
-  assert.match(await first.textContent("#notice"), /^You have logged in elsewhere, and this session has ended/);
+  assert.match(await notice(first), /^You have logged in elsewhere, and this session has ended/);
   for (const page of others) {
     assert.deepEqual(await page.evaluate(() => window.closes), []);
     assert.ok(await page.isVisible("#work-view"));
   }
+  await logIn(first, "bob"); // and may come in again
+  await connected(first);
+  assert.ok(await first.isHidden("#notice"), await notice(first));
   for (const page of [first, ...others]) await page.context().close();
 });
 
@@ -85,15 +111,26 @@ test("a log-out in one tab ends the others by the server's word, and only these"
   const elsewhere = await recorded("alice");
   const other = await tab.context().newPage();
   await other.goto(r.tower.url);
-  await until("the other tab to be live", async () => (await state(other)) === "connected");
+  await connected(other);
   await other.click("#logout");
   await tab.waitForSelector("#login-view:not([hidden])");
   assert.deepEqual(await tab.evaluate(() => window.closes), [4403]);
-  assert.match(await tab.textContent("#notice"), /^You have logged out in another tab/);
-  assert.equal(await other.textContent("#notice"), "");
+  assert.match(await notice(tab), /^You have logged out in another tab/);
+  assert.equal(await notice(other), "");
   assert.deepEqual(await elsewhere.evaluate(() => window.closes), []);
   assert.ok(await elsewhere.isVisible("#work-view"));
   for (const page of [tab, elsewhere]) await page.context().close();
+});
+
+test("another user who has logged in in another tab is noticed", async () => {
+  const page = await r.someone("alice");
+  await page.evaluate(() => fetch("/api/login", { // as another tab does
+    method: "POST", headers: { "X-Requested-With": "test" }, body: JSON.stringify({ name: "bob", password: "tower" }),
+  }));
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // one comes back to this tab
+  await page.waitForSelector("#login-view:not([hidden])");
+  assert.match(await notice(page), /^Somebody else has logged in/);
+  await page.context().close();
 });
 
 test("a wrong password leaves the name, and the focus where it is typed again", async () => {

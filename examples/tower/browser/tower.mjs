@@ -1,7 +1,9 @@
-// Starts `tower demo` on free ports, and a headless browser to look at it.
+// Starts the example application on free ports, and a headless browser to look
+// at it.
 import { spawn, execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,25 +30,64 @@ export async function until(what, condition, within = 20_000) {
   }
 }
 
-/** Tower is the demo: the example application and its Belfry. */
+/** Tower is the example application and its Belfry. */
 export class Tower {
+  /** The demonstration: one command, as a person starts it. */
   static async start() {
-    const t = new Tower();
-    const [page, gateway, admin] = [await freePort(), await freePort(), await freePort()];
-    t.url = `http://127.0.0.1:${page}/`;
-    t.health = `http://127.0.0.1:${admin}/health/ready`;
-    t.output = "";
-    t.process = spawn(join(top, "bin", "tower"), [
-      "demo", "--listen", `127.0.0.1:${page}`, "--gateway", `127.0.0.1:${gateway}`, "--admin", `127.0.0.1:${admin}`,
-    ], { cwd: top, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [t.process.stdout, t.process.stderr]) stream.on("data", (text) => { t.output += text; });
+    const t = await Tower.at();
+    t.process = t.run("tower", ["demo", "--listen", t.page, "--gateway", t.gateway, "--admin", t.admin]);
     await t.ready();
     return t;
   }
 
+  /** The application and Belfry as two processes, each of which can be killed.
+   *  The database is a file. */
+  static async startApart() {
+    const t = await Tower.at();
+    t.dir = mkdtempSync(join(tmpdir(), "tower-apart-"));
+    const key = join(t.dir, "jwt.secret");
+    const authorize = join(t.dir, "authorize.secret");
+    for (const file of [key, authorize]) writeFileSync(file, randomBytes(32).toString("hex"), { mode: 0o600 });
+    const emitSecret = randomBytes(16).toString("hex");
+    t.belfry = t.run("belfry", ["dev"], {
+      BELFRY_LISTEN: t.gateway, BELFRY_ADMIN_LISTEN: t.admin, BELFRY_EMIT_SECRET: emitSecret,
+      BELFRY_ALLOWED_ORIGINS: `http://${t.page}`, BELFRY_JWT_SECRET_FILE: key, BELFRY_JWT_ISSUER: "tower",
+      BELFRY_JWT_AUDIENCE: "belfry", BELFRY_USER_CLAIM: "user_id",
+      BELFRY_POLICY_FILE: join(top, "configs", "policy.tower-application.json"),
+      BELFRY_AUTHORIZE_URL: `http://${t.page}/internal/authorize`, BELFRY_AUTHORIZE_SECRET_FILE: authorize,
+    });
+    t.serve = () => {
+      t.process = t.run("tower", [
+        "serve", "--listen", t.page, "--database", join(t.dir, "tower.db"), "--demo-users", "--websocket-url", `ws://${t.gateway}/websocket`,
+        "--amqp-url", `embedded://:${emitSecret}@${t.admin}`, "--token-key-file", key, "--authorize-secret-file", authorize,
+      ]);
+      return t.ready();
+    };
+    await t.serve();
+    return t;
+  }
+
+  static async at() {
+    const t = new Tower();
+    [t.page, t.gateway, t.admin] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+    t.url = `http://${t.page}/`;
+    t.output = "";
+    return t;
+  }
+
+  run(program, args, env = {}) {
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(BELFRY|TOWER)_/.test(name));
+    const child = spawn(join(top, "bin", program), args, {
+      cwd: top, stdio: ["ignore", "pipe", "pipe"], env: { ...Object.fromEntries(inherited), ...env },
+    });
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => { this.output += text; });
+    child.ended = new Promise((resolve) => child.on("exit", resolve));
+    return child;
+  }
+
   async ready() {
     await until(`tower and its Belfry; it said:\n${this.output}`, async () => {
-      for (const url of [this.url, this.health]) {
+      for (const url of [this.url, `http://${this.admin}/health/ready`]) {
         const answer = await fetch(url).catch(() => undefined);
         if (!answer?.ok) return false;
       }
@@ -60,10 +101,20 @@ export class Tower {
     process.kill(child, "SIGKILL");
   }
 
+  /** killApi ends the application without a word; serve starts it again. */
+  async killApi() {
+    this.process.kill("SIGKILL");
+    await this.process.ended;
+  }
+
+  /** stop returns the application's exit status. */
   async stop() {
-    const ended = new Promise((resolve) => this.process.on("exit", resolve));
     this.process.kill("SIGTERM");
-    return ended;
+    const status = await this.process.ended;
+    this.belfry?.kill("SIGTERM");
+    await this.belfry?.ended;
+    if (this.dir) rmSync(this.dir, { recursive: true, force: true });
+    return status;
   }
 }
 
@@ -78,16 +129,29 @@ export async function browse() {
   return { browser, close: async () => { await browser.close(); rmSync(profile, { recursive: true, force: true }); } };
 }
 
-/** person opens the page as somebody with cookies of their own, and logs in. */
-export async function person(browser, tower, name, password = "tower") {
-  const context = await browser.newContext();
+/** What pages threw and nobody caught, promises included. */
+export const faults = [];
+
+/** visit opens the page as somebody with cookies of their own. */
+export async function visit(browser, tower, options = {}) {
+  const context = await browser.newContext(options);
   const page = await context.newPage();
+  page.on("pageerror", (err) => faults.push(err.stack ?? String(err)));
   await page.goto(tower.url);
+  await page.waitForSelector("#login-view:not([hidden])");
+  return page;
+}
+
+/** person opens the page and logs in. */
+export async function person(browser, tower, name, password = "tower") {
+  const page = await visit(browser, tower);
   await logIn(page, name, password);
   return page;
 }
 
-export async function logIn(page, name, password) {
+export const connected = (page, within) => until("the light to be on", async () => (await state(page)) === "connected", within);
+
+export async function logIn(page, name, password = "tower") {
   await page.fill("#login input[name=name]", name);
   await page.fill("#login input[name=password]", password);
   await page.click("#login button[type=submit]");
@@ -98,9 +162,21 @@ export async function launch(page, template) {
   await page.click("#launch button[type=submit]");
 }
 
+export async function schedule(page, template, every, unit = "1") {
+  await page.selectOption("#schedule select[name=template]", template);
+  await page.fill("#schedule input", String(every));
+  await page.selectOption("#schedule select[name=unit]", unit);
+  await page.click("#schedule button[type=submit]");
+}
+
 export const lines = async (page) => (await page.textContent("#output")).split("\n").filter(Boolean);
 
 export const state = (page) => page.getAttribute("#light", "data-state");
+
+/** The statuses in the list of jobs, newest first. */
+export const statuses = (page) => page.locator("#jobs .status").allTextContents();
+
+export const notice = (page) => page.textContent("#notice");
 
 /** recordCloses keeps the close codes of a context's websockets in
  *  window.closes; call it before a page is opened. */

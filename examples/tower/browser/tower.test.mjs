@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rig } from "./rig.mjs";
-import { launch, lines, person, state, until } from "./tower.mjs";
+import { connected, launch, lines, notice, person, schedule, state, statuses, until } from "./tower.mjs";
 
 const r = rig();
 
 test("a wrong password gets a clear answer", async () => {
   const page = await person(r.browser, r.tower, "alice", "wrong");
   await page.waitForSelector("#notice:not([hidden])");
-  assert.match(await page.textContent("#notice"), /wrong name or password/i);
+  assert.match(await notice(page), /Wrong name or password/);
   assert.ok(await page.isVisible("#login-view"));
   await page.context().close();
 });
@@ -25,6 +25,37 @@ test("a job's output streams; another user does not see it", async () => {
   await launch(bob, "machine");
   await until("bob's job in alice's list, live", async () => (await alice.locator("#jobs li").count()) === 2);
   await until("bob's job to end", async () => (await bob.textContent("#jobs .status")) === "successful");
+  await until("alice's counts to have it", async () => (await alice.textContent("#summary")) === "1 successful");
+  await launch(bob, "fail");
+  await until("alice's counts to have both", async () => (await alice.textContent("#summary")) === "1 successful1 failed");
+  await alice.click("#cancel");
+  await until("the canceled job in the counts", async () => (await alice.textContent("#summary")) === "1 successful1 failed1 canceled");
+  await alice.context().close();
+  await bob.context().close();
+});
+
+test("a schedule launches jobs; its changes are live on another page", async () => {
+  const bob = await r.someone("bob");
+  const alice = await r.someone("alice");
+  const jobs = await bob.locator("#jobs li").count();
+  await schedule(bob, "fail", 5);
+  await until("the schedule on alice's page", async () => (await alice.textContent("#schedules")).includes("every 5 s, by bob"));
+  await until("two of its jobs to end", async () => {
+    const all = await statuses(bob);
+    return all.slice(0, all.length - jobs).filter((status) => status === "failed").length >= 2;
+  }, 60_000);
+
+  await alice.click("#schedules .switch"); // she sees, and changes, everybody's
+  await until("it to be off on bob's page", async () => (await bob.getAttribute("#schedules .switch", "aria-checked")) === "false");
+  await bob.click("#schedules .switch");
+  await until("it to be on on alice's page", async () => (await alice.getAttribute("#schedules .switch", "aria-checked")) === "true");
+  await bob.click("#schedules >> text=Delete");
+  await until("it to be gone from alice's page", async () => (await alice.locator("#schedules li").count()) === 0);
+  assert.ok(await alice.isVisible("#no-schedules"));
+
+  await schedule(bob, "fail", 1);
+  await bob.waitForSelector("#notice:not([hidden])");
+  assert.match(await notice(bob), /The schedule was not made: every is a number of seconds, 5 to 86400/);
   await alice.context().close();
   await bob.context().close();
 });
@@ -35,23 +66,9 @@ test("the gateway is killed while output streams: every line is there once", asy
   await until("output", async () => (await lines(alice)).length >= 5);
   r.tower.killGateway();
   await until("the light to show it", async () => (await state(alice)) !== "connected");
-  await until("the light to be back", async () => (await state(alice)) === "connected", 30_000);
+  await connected(alice, 30_000);
   const want = Array.from({ length: 60 }, (_, i) => `line ${i + 1} of 60`);
   await until("the last line", async () => (await lines(alice)).at(-1) === want.at(-1), 30_000);
   assert.deepEqual(await lines(alice), want);
   await alice.context().close();
-});
-
-test("the terminal: colours, and a bar that is drawn on one line", async () => {
-  const page = await r.someone("bob");
-  await launch(page, "deploy");
-  await page.waitForSelector("#output .fg-6"); // the bar, before its line has ended
-  await until("the end", async () => (await page.getAttribute("#jobs .status", "data-status")) === "successful");
-  await until("the last line", async () => (await lines(page)).at(-1) === "Deployed. (Nothing was.)");
-  const all = await lines(page);
-  assert.equal(all[0], "==> Fetching the release");
-  assert.equal(all[1], `${"#".repeat(20)} 100%`);
-  assert.equal(await page.locator("#output .fg-2.bold").textContent(), "Deployed.");
-  assert.doesNotMatch(all.join("\n"), /[\x00-\x08\x0b-\x1f]/);
-  await page.context().close();
 });

@@ -13,7 +13,7 @@ type Template struct {
 var Templates = []Template{
 	shell("count", "Count slowly to sixty",
 		`i=1; while [ $i -le 60 ]; do echo "line $i of 60"; i=$((i+1)); sleep 0.25; done`),
-	shell("deploy", "A deployment, with colours and a progress bar", deployment),
+	shell("deploy", "A deployment in colour", deployment),
 	shell("machine", "What machine is this?", `uname -a; echo; cat /etc/os-release; echo; df -h /; echo; cat /proc/loadavg`),
 	shell("primes", "Primes below two thousand",
 		`n=2; while [ $n -lt 2000 ]; do f=$(factor $n); [ "$f" = "$n: $n" ] && echo $n; n=$((n+1)); done`),

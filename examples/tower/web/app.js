@@ -18,23 +18,22 @@ const start = new Reload(async () => enter(await api("/api/me")), {
 });
 
 function enter(answer) {
-  $("who").hidden = false;
   show("work-view");
   work = new Work(answer, leave);
-  $("launch").elements.template.focus();
 }
 
 function leave(reason) {
   work?.end();
   work = undefined;
-  $("who").hidden = true;
   say(reason ? reason[0].toUpperCase() + reason.slice(1) : "");
   show("login-view");
-  $("login").elements.name.focus();
 }
 
+/** Shows a view, with the focus on what comes first there. */
 function show(view) {
   for (const id of ["login-view", "work-view"]) $(id).hidden = id !== view;
+  for (const id of ["light", "who"]) $(id).hidden = view !== "work-view";
+  (view === "work-view" ? $("launch").elements.template : $("login").elements.name).focus();
 }
 
 $("login").addEventListener("submit", async (e) => {

@@ -5,9 +5,10 @@
 /** The style of plain text; styles are compared by identity. */
 export const plain = Object.freeze({});
 
-// In this order: CSI, the strings (OSC, DCS, SOS, PM, APC; a line's end ends one
-// that is not closed), other escapes, controls, text, and what is none of these.
-const token = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\|(?=[\n\x1b]))|\x1b[ -/]*[0-~]|[\n\r\b\t]|[^\x00-\x1f\x7f-\x9f]+|[^]/g;
+// In this order: CSI (what does not belong to one cuts it short), the strings
+// (OSC, DCS, SOS, PM, APC; the line's end ends one that is not closed), other
+// escapes, controls, text, and what is none of these.
+const token = /\x1b\[([0-?]*)[ -/]*([@-~])?|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\|(?=[\n\x1b]))|\x1b[ -/]*[0-~]|[\n\r\b\t]|[^\x00-\x1f\x7f-\x9f]+|[^]/g;
 const unfinished = /\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b\n]*\x1b?|[ -/]*)$/;
 const longest = 4096; // of an escape sequence that goes on in what comes next
 

@@ -37,6 +37,7 @@ test("a job's output streams; another user does not see it", async () => {
 test("a schedule launches jobs; its changes are live on another page", async () => {
   const bob = await r.someone("bob");
   const alice = await r.someone("alice");
+  await bob.waitForSelector("#jobs li"); // of the test before
   const jobs = await bob.locator("#jobs li").count();
   await schedule(bob, "fail", 5);
   await until("the schedule on alice's page", async () => (await alice.textContent("#schedules")).includes("every 5 s, by bob"));

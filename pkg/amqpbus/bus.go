@@ -162,7 +162,8 @@ type Consumer interface {
 	// and ctx's; after one of the first three the consumer has ended.
 	Receive(ctx context.Context, max int) ([]Delivery, error)
 
-	// Resumed reports that the queue was there before (see Declare).
+	// Resumed reports that the queue was there before (see Declare) and, if this
+	// bus ever found it missing, has had a consumer of this bus since.
 	Resumed() bool
 
 	// Ack settles one delivery, AckThrough it and every one before it. An

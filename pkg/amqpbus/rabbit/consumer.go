@@ -42,6 +42,9 @@ func (b *bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqp
 		if resumed, err = b.exists(ctx, o.Queue); err != nil {
 			return nil, err
 		}
+		if !resumed {
+			b.noteUnread(o.Queue)
+		}
 		if err := b.Declare(ctx, *o.Declare); err != nil {
 			return nil, err
 		}
@@ -50,7 +53,7 @@ func (b *bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqp
 	for {
 		c, err := b.startConsumer(ctx, o)
 		if err == nil {
-			c.resumed = resumed
+			c.resumed = !b.takeUnread(o.Queue) && resumed
 			return c, nil
 		}
 		if !errors.Is(err, amqpbus.ErrInUse) || o.Declare == nil || time.Now().After(bound) {
@@ -64,6 +67,25 @@ func (b *bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqp
 			return nil, errors.Join(err, ctx.Err())
 		}
 	}
+}
+
+// noteUnread remembers that a queue was missing until it has a consumer: when
+// declaring succeeds and consuming does not, the next attempt finds the queue and
+// must still say that what came before is lost.
+func (b *bus) noteUnread(queue string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unread[queue] = true
+}
+
+// takeUnread reports whether a queue was missing since its last consumer, and
+// forgets it.
+func (b *bus) takeUnread(queue string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was := b.unread[queue]
+	delete(b.unread, queue)
+	return was
 }
 
 // exists looks for a queue without touching it.

@@ -50,6 +50,9 @@ type bus struct {
 	blocked   string        // guarded by mu
 	unblocked chan struct{} // guarded by mu; closed while not blocked
 	changed   chan struct{} // guarded by mu; closed at the next change
+	// unread has the queues that OpenConsumer found missing and that had no
+	// consumer of this bus since: as many as are declared so, a handful.
+	unread map[string]bool // guarded by mu
 }
 
 // Open starts connecting and returns at once. The error is about the options
@@ -74,7 +77,7 @@ func Open(o Options) (amqpbus.Bus, error) {
 	close(free)
 	b := &bus{
 		o: o, user: target.User.Username(), log: o.Logger, metrics: newMetrics(o.Registerer),
-		ctx: ctx, cancel: cancel, unblocked: free, changed: make(chan struct{}),
+		ctx: ctx, cancel: cancel, unblocked: free, changed: make(chan struct{}), unread: map[string]bool{},
 	}
 	config := func() amqp.Config {
 		return amqp.Config{

@@ -14,8 +14,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X belfry/pkg/daemon.Version=$(VERSION)
 FUZZTIME ?= 20s
 SCHEDULES ?= 100000
+DRILLS ?= .
 
-.PHONY: help dev demo up down build install test test-short simulate check fmt lint bench fuzz docs clean
+.PHONY: help dev demo up down build install test test-short simulate drills check fmt lint bench fuzz docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,10 @@ test-short: ## the tests that need Go alone
 
 simulate: ## the routing rules under SCHEDULES (100000) new schedules of faults
 	@cd e2e && BELFRY_TEST_SIM_SCHEDULES=$(SCHEDULES) go test -count=1 -v -timeout 2h -run TestSchedules ./sim
+
+drills: ## the faults that take too long for the tests; DRILLS=Alarm runs those of that name
+	@scripts/needs.sh
+	@cd e2e && GOWORK=off go test -tags drills -count=1 -v -timeout 3h -run 'TestDrill.*($(DRILLS))' ./faults
 
 check: ## formatting, vet, go.mod files; no tests
 	@scripts/check.sh

@@ -19,7 +19,7 @@ func idleMemory(ctx context.Context, s *system, count int, say func(string, ...a
 	if err := until(ctx, time.Now().Add(2*time.Second)); err != nil {
 		return row{}, err
 	}
-	before, busy := s.gateway.resident(), s.gateway.cpu()+s.worker.cpu()
+	before, busy := s.gateway.resident(), s.shares()
 	start := time.Now()
 	sockets, err := openMany(ctx, s.address, token, count, pageGroups, func(done int) {
 		say("  %d of %d connections", done, count)
@@ -28,7 +28,7 @@ func idleMemory(ctx context.Context, s *system, count int, say func(string, ...a
 		return row{}, err
 	}
 	opened := time.Since(start)
-	cpu := s.gateway.cpu() + s.worker.cpu() - busy
+	cpu := s.since(busy, count)
 	// The garbage of the handshakes goes with the collections of the next
 	// minutes; ten seconds are what an operator would see after a deploy.
 	if err := until(ctx, time.Now().Add(10*time.Second)); err != nil {
@@ -40,8 +40,7 @@ func idleMemory(ctx context.Context, s *system, count int, say func(string, ...a
 	return row{
 		what:   fmt.Sprintf("idle, subscribed connection, %d of them", count),
 		belfry: fmt.Sprintf("%.1f KiB resident in the gateway", each),
-		note: fmt.Sprintf("connect and subscribe: %.0f/s, %.0f us CPU each in gateway and worker",
-			float64(count)/opened.Seconds(), float64(cpu.Microseconds())/float64(count)),
+		note:   fmt.Sprintf("connect and subscribe: %.0f/s; CPU for each: %v", float64(count)/opened.Seconds(), cpu),
 	}, nil
 }
 

@@ -18,24 +18,31 @@ const pipelineGroups = 100
 // pipeline measures emits end to end, from an AMQP publisher with confirms to
 // the sockets, beside raw RabbitMQ over one hop and over two.
 func pipeline(ctx context.Context, s *system, e emission) ([]row, error) {
+	before := s.shares()
 	ours, lat, err := pipelineBelfry(ctx, s, e)
 	if err != nil {
 		return nil, err
 	}
+	oursCPU, before := s.since(before, lat.count()), s.shares()
 	one, oneLat, err := pipelineRaw(ctx, s, e, 1)
 	if err != nil {
 		return nil, err
 	}
+	oneCPU, before := s.since(before, oneLat.count()), s.shares()
 	two, twoLat, err := pipelineRaw(ctx, s, e, 2)
 	if err != nil {
 		return nil, err
+	}
+	cpu := row{
+		what: "CPU for each of them", belfry: oursCPU.String(), baseline: oneCPU.String() + " (raw, one hop)",
+		ratio: oursCPU.over(oneCPU), note: "raw, two hops: " + s.since(before, twoLat.count()).String(),
 	}
 	if e.rate == 0 {
 		return []row{{
 			what: "emits/s end to end, flat out, confirms on", belfry: fmt.Sprintf("%.0f/s", ours),
 			baseline: fmt.Sprintf("%.0f/s (raw, one hop)", one), ratio: fmt.Sprintf("%.2f", ours/one),
 			note: fmt.Sprintf("raw, two hops: %.0f/s", two),
-		}}, nil
+		}, cpu}, nil
 	}
 	return []row{{
 		what:     fmt.Sprintf("latency, publish to socket, at %d emits/s", e.rate),
@@ -43,7 +50,7 @@ func pipeline(ctx context.Context, s *system, e emission) ([]row, error) {
 		baseline: quantiles(twoLat) + " (raw, two hops)",
 		ratio:    fmt.Sprintf("%.2f (p99)", float64(lat.at(0.99))/float64(twoLat.at(0.99))),
 		note:     "raw, one hop: " + quantiles(oneLat),
-	}}, nil
+	}, cpu}, nil
 }
 
 func quantiles(l *latencies) string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,21 +75,8 @@ func (p *process) stop() {
 	_ = p.log.Close()
 }
 
-// clockTicks is USER_HZ, 100 on every Linux that Go runs on.
-const clockTicks = 100
-
 // cpu is the user and system time that the process has used.
-func (p *process) cpu() time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	// The second field is the name in parentheses and may hold blanks.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * time.Second / clockTicks
-}
+func (p *process) cpu() time.Duration { return cpuOf(p.cmd.Process.Pid) }
 
 // resident is the resident set in bytes.
 func (p *process) resident() int64 {

@@ -21,15 +21,16 @@ const (
 )
 
 type metrics struct {
-	events, batches, stale, repeated   prometheus.Gauge
-	duplicates, otherBody, forgotten   prometheus.Gauge
-	remembered, lost                   prometheus.Gauge
-	gaps                               *prometheus.GaugeVec
-	rejected, questions, announcements *prometheus.CounterVec
-	questionSeconds                    *prometheus.HistogramVec
-	joins                              prometheus.Histogram
-	unjoined, late                     prometheus.Counter
-	reports, reportsDropped            prometheus.Counter
+	events, batches, stale, repeated         prometheus.Counter
+	duplicates, otherBody, forgotten         prometheus.Counter
+	remembered, lost                         prometheus.Gauge
+	gaps, rejected, questions, announcements *prometheus.CounterVec
+	questionSeconds                          *prometheus.HistogramVec
+	joins                                    prometheus.Histogram
+	unjoined, late                           prometheus.Counter
+	reports, reportsDropped                  prometheus.Counter
+
+	last continuity.Stats // owned by the receiver's goroutine
 }
 
 // seconds are the buckets of what should take a broker's round trip.
@@ -37,8 +38,7 @@ var seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
-	// The core's own counts are read a few times a second: gauges that only grow.
-	count := func(name, help string) prometheus.Gauge {
+	gauge := func(name, help string) prometheus.Gauge {
 		return f.NewGauge(prometheus.GaugeOpts{Name: "belfry_gateway_" + name, Help: help})
 	}
 	counter := func(name, help string) prometheus.Counter {
@@ -48,18 +48,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return f.NewCounterVec(prometheus.CounterOpts{Name: "belfry_gateway_" + name, Help: help}, []string{label})
 	}
 	m := &metrics{
-		events:     count("events_received", "Events accepted from the reply queue since the start."),
-		batches:    count("batches_received", "Batches accepted from the reply queue since the start."),
-		stale:      count("stale_refused", "Messages of a reign below the fence since the start."),
-		repeated:   count("batches_repeated", "Batches whose number was seen before, since the start."),
-		duplicates: count("duplicates_dropped", "Events that were delivered before, recognised by id, group and body, since the start."),
-		otherBody:  count("duplicates_other_body", "Events with the id of another one and another body, delivered, since the start."),
-		forgotten:  count("duplicates_forgotten", "Remembered events given up early for want of room, since the start."),
-		remembered: count("events_remembered", "Events remembered to recognise duplicates now."),
-		lost:       count("shards_without_route", "Shards from which nothing can come now."),
-		gaps: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "belfry_gateway_gaps_declared", Help: "Gaps declared for a shard or its groups since the start, by cause.",
-		}, []string{"cause"}),
+		events:        counter("events_received_total", "Events accepted from the reply queue."),
+		batches:       counter("batches_received_total", "Batches accepted from the reply queue."),
+		stale:         counter("stale_refused_total", "Messages of a reign below the fence."),
+		repeated:      counter("batches_repeated_total", "Batches whose number was seen before."),
+		duplicates:    counter("duplicates_dropped_total", "Events that were delivered before, recognised by id, group and body."),
+		otherBody:     counter("duplicates_other_body_total", "Events with the id of another one and another body, delivered."),
+		forgotten:     counter("duplicates_forgotten_total", "Remembered events given up early for want of room."),
+		remembered:    gauge("events_remembered", "Events remembered to recognise duplicates now."),
+		lost:          gauge("shards_without_route", "Shards from which nothing can come now."),
+		gaps:          vec("gaps_declared_total", "Gaps declared for a shard or its groups.", "cause"),
 		rejected:      vec("replies_rejected_total", "Messages of the reply queue that were passed over.", "reason"),
 		announcements: vec("interest_published_total", "Interest and heartbeats published to the shards.", "outcome"),
 		questions:     vec("questions_total", "Questions to workers, by outcome.", "outcome"),
@@ -106,18 +104,22 @@ func (m *metrics) asked(kind string, err error, started time.Time) {
 	m.questionSeconds.WithLabelValues(kind).Observe(time.Since(started).Seconds())
 }
 
+// continuity adds what the core counted since the last call.
 func (m *metrics) continuity(c *continuity.Core) {
 	s := c.Stats()
-	m.events.Set(float64(s.Events))
-	m.batches.Set(float64(s.Batches))
-	m.stale.Set(float64(s.Stale))
-	m.repeated.Set(float64(s.Repeated))
-	m.duplicates.Set(float64(s.Duplicates))
-	m.otherBody.Set(float64(s.OtherBody))
-	m.forgotten.Set(float64(s.Forgotten))
+	last := m.last
+	m.last = s
+	add := func(counter prometheus.Counter, now, before uint64) { counter.Add(float64(now - before)) }
+	add(m.events, s.Events, last.Events)
+	add(m.batches, s.Batches, last.Batches)
+	add(m.stale, s.Stale, last.Stale)
+	add(m.repeated, s.Repeated, last.Repeated)
+	add(m.duplicates, s.Duplicates, last.Duplicates)
+	add(m.otherBody, s.OtherBody, last.OtherBody)
+	add(m.forgotten, s.Forgotten, last.Forgotten)
 	m.remembered.Set(float64(s.Remembered))
 	m.lost.Set(float64(c.LostRoutes()))
 	for _, cause := range continuity.Causes {
-		m.gaps.WithLabelValues(cause.String()).Set(float64(s.Gaps[cause]))
+		add(m.gaps.WithLabelValues(cause.String()), s.Gaps[cause], last.Gaps[cause])
 	}
 }

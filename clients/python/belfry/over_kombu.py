@@ -13,7 +13,7 @@ import amqp.transport
 import kombu
 from kombu.transport import pyamqp
 
-from .drivers import channel_closed, ignoring_link, link, refused, unroutable, usable_url
+from .verdict import channel_closed, ignoring_link, link, refused, unroutable, usable_url
 
 
 class _Bounded:

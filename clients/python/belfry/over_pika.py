@@ -9,8 +9,8 @@ import pika
 from pika.adapters.select_connection import IOLoop
 from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 
-from .drivers import channel_closed, ignoring_link, link, refused, unroutable, usable_url
 from .errors import about_link
+from .verdict import channel_closed, ignoring_link, link, refused, unroutable, usable_url
 
 # An abort is a few callbacks, each of which asks for the next.
 _STEPS_OF_AN_ABORT = 20

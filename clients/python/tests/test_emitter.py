@@ -98,7 +98,7 @@ class WhatIsRaised(unittest.TestCase):
         self.assertEqual(driver.events, [driver.events[0]] * 3)
 
     def test_errors_of_a_link(self):
-        from belfry.drivers import link
+        from belfry.verdict import link
         from belfry.deadline import Deadline
         for what in (OSError, ssl.SSLError, AttributeError, AssertionError, struct.error):
             with self.subTest(what.__name__), self.assertRaises(LinkLost) as seen, link("doing", Deadline(9)):
@@ -111,7 +111,7 @@ class WhatIsRaised(unittest.TestCase):
                 raise OSError("what a library made of it")
 
     def test_what_the_caller_was_handling_stays_its_own(self):
-        from belfry.drivers import link
+        from belfry.verdict import link
         from belfry.deadline import Deadline
         with self.assertRaises(LinkLost):
             try:

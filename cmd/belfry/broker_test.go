@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -156,13 +158,14 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	leftover(t, bus)
 	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 1 here, but queues of 2 shards are left", "")
 	set(t, "BELFRY_QUEUE_TYPE", "quorum")
-	sh(t, "", "check").want(t, 1, "WRONG  topology: declare queue belfry.shard.v1.n1.0: it exists with other arguments", "")
+	sh(t, "", "check").want(t, 1, "WRONG  topology: the broker holds an installation with another BELFRY_SHARDS or BELFRY_QUEUE_TYPE", "")
 }
 
 // leftover leaves the queues of another number of shards behind.
 func leftover(t *testing.T, bus amqpbus.Bus) {
 	t.Helper()
 	layout := amqpbus.SharedTopology(amqpbus.Layout{Shards: 2})
+	layout.Queues = slices.DeleteFunc(layout.Queues, func(q amqpbus.Queue) bool { return q.Name == amqpbus.QueueLayout })
 	if err := bus.Declare(t.Context(), layout); err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +174,38 @@ func leftover(t *testing.T, bus amqpbus.Bus) {
 			_ = bus.Delete(context.Background(), q.Name)
 		}
 	})
+}
+
+func TestReshard(t *testing.T) {
+	configured(t, "guest")
+	bus := withBus(t, 1)
+	four := amqpbus.SharedTopology(amqpbus.Layout{Shards: 4})
+	if err := bus.Declare(t.Context(), four); !errors.Is(err, amqpbus.ErrLayout) {
+		t.Fatalf("a worker with 4 shards beside one with 1: %v", err)
+	}
+	worker, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ShardQueue(1, 0), Prefetch: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh(t, "", "reshard", "--from", "1", "--to", "4").want(t, 1, "", "1 workers still consume belfry.shard.v1.n1.0: stop every worker and gateway first")
+	_ = worker.Close()
+	sh(t, "", "reshard", "--from", "2", "--to", "4").want(t, 1, "", "there are no queues of 2 shards")
+	sh(t, "", "reshard", "--from", "1").want(t, 2, "", "--to is 0: give a number of shards, 1 to 256")
+	sh(t, "", "emit", "jobs-summary", "1").want(t, 0, "", "")
+
+	got := sh(t, "", "reshard", "--from", "1", "--to", "4")
+	got.want(t, 0, "deleted  belfry.shard.v1.n1.0, in which 1 messages waited\ndeclared belfry.shard.v1.n4.0\n", "")
+	got.want(t, 0, "start workers and gateways with BELFRY_SHARDS=4", "")
+	if err := bus.Declare(t.Context(), four); err != nil {
+		t.Errorf("a worker with 4 shards now: %v", err)
+	}
+	set(t, "BELFRY_SHARDS", "4")
+	sh(t, "", "check").want(t, 0, "ok     topology: as this version declares it (BELFRY_SHARDS=4)", "")
+
+	set(t, "BELFRY_QUEUE_TYPE", "quorum")
+	sh(t, "", "reshard", "--from", "4", "--to", "1").want(t, 0, "deleted  belfry.emit.in.v1, in which ", "")
+	set(t, "BELFRY_SHARDS", "1")
+	sh(t, "", "check").want(t, 0, "ok     topology: as this version declares it (BELFRY_SHARDS=1)", "")
 }
 
 func TestCheckOfPermissions(t *testing.T) {

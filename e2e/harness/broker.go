@@ -117,12 +117,18 @@ func (b *Broker) Restart(t testing.TB) {
 func (b *Broker) Identities(t testing.TB) []string {
 	t.Helper()
 	var out []string
-	for line := range strings.Lines(b.Ctl(t, "list_queues", "-p", b.vhost, "--no-table-headers", "name")) {
-		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "belfry.reply."); ok {
+	for _, name := range b.Queues(t) {
+		if id, ok := strings.CutPrefix(name, "belfry.reply."); ok {
 			out = append(out, id)
 		}
 	}
 	return out
+}
+
+// Queues are the names of all queues.
+func (b *Broker) Queues(t testing.TB) []string {
+	t.Helper()
+	return strings.Fields(b.Ctl(t, "list_queues", "-p", b.vhost, "--no-table-headers", "--quiet", "name"))
 }
 
 // Pause stops the broker's processes without ending them; Resume lets them go on.

@@ -112,6 +112,9 @@ func (p *Process) Signal(s syscall.Signal) {
 	_ = p.cmd.Process.Signal(s)
 }
 
+// MayEnd says that the process may end by itself.
+func (p *Process) MayEnd() { p.asked.Store(true) }
+
 // Terminate sends SIGTERM and waits for the end. It returns the exit status,
 // and an error when the grace period was not enough.
 func (p *Process) Terminate(grace time.Duration) (int, error) {

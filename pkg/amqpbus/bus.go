@@ -38,6 +38,8 @@ var (
 	ErrNoQueue = errors.New("the queue does not exist")
 	// ErrInUse: another consumer holds the queue exclusively.
 	ErrInUse = errors.New("the queue is held by another consumer: an old link of this process, which the broker gives up within a minute, or a process with the same identity")
+	// ErrLayout: the broker holds an installation of another layout. Nothing was declared.
+	ErrLayout = errors.New("the broker holds an installation with another BELFRY_SHARDS or BELFRY_QUEUE_TYPE: set the same for every program, or stop them all and move over with belfry reshard")
 	// ErrMessage: the message breaks a bound (a short string over 255 bytes).
 	// Nothing was sent.
 	ErrMessage = errors.New("the message is out of bounds")
@@ -104,8 +106,8 @@ type Bus interface {
 	Health() Health
 	Changed() <-chan struct{}
 
-	// Declare creates what is missing and fails when something exists with
-	// other arguments, naming it. It waits for a link until ctx ends.
+	// Declare creates what is missing, queues first, and fails when something
+	// exists with other arguments, naming it. It waits for a link until ctx ends.
 	Declare(ctx context.Context, t Topology) error
 
 	// Delete removes a queue and what is in it; a missing one is no error.

@@ -17,6 +17,7 @@ const (
 	ExchangeReplyAll   = "belfry.reply.all"  // fanout; every reply queue
 	ExchangeEvents     = "belfry.events"     // topic; connection life, for any service
 	QueueDisconnect    = "belfry.disconnect.in.v1"
+	QueueLayout        = "belfry.layout.v1" // always empty, see SharedTopology
 	QueueSession       = "belfry.session"
 	QueueExpired       = "belfry.expired"
 	QueueDead          = "belfry.dead"
@@ -100,7 +101,10 @@ type Layout struct {
 }
 
 // SharedTopology is everything but the reply queues. Every role declares all of
-// it, idempotently.
+// it, idempotently. Two layouts beside each other would both take what is
+// emitted, and the one that nobody reads would fill up and refuse it. So the
+// first queue is a mark: its bound is the number of shards, and to declare it
+// with another one is ErrLayout.
 func SharedTopology(l Layout) Topology {
 	t := Topology{
 		Exchanges: []Exchange{
@@ -114,6 +118,7 @@ func SharedTopology(l Layout) Topology {
 			{ExchangeEvents, "topic"},
 		},
 		Queues: []Queue{
+			{Name: QueueLayout, Quorum: l.Quorum, MaxLength: l.Shards},
 			{Name: QueueSession, MaxLength: maxSession, MaxBytes: maxSessionBytes},
 			{Name: QueueDisconnect, MaxLength: maxDisconnect},
 			{Name: QueueExpired, MaxLength: maxExpired, MaxBytes: maxExpiredBytes, DropHead: true},
@@ -138,6 +143,18 @@ func SharedTopology(l Layout) Topology {
 		t.Bindings = append(t.Bindings, Binding{ExchangeEmit, QueueEmitIn, "#"})
 	}
 	return t
+}
+
+// Holding are the queues of a layout that hold what is emitted.
+func Holding(l Layout) []string {
+	var names []string
+	for shard := range l.Shards {
+		names = append(names, ShardQueue(l.Shards, shard))
+	}
+	if l.Shards > 1 {
+		names = append(names, QueueEmitIn)
+	}
+	return names
 }
 
 func shardQueue(l Layout, name string) Queue {

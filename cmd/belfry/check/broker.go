@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"belfry/cmd/belfry/environment"
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/protocol"
@@ -61,14 +62,14 @@ func (e *examination) otherShards(ctx context.Context) {
 			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but workers with %d shards run: set the same number everywhere", e.layout.Shards, n))
 		default:
 			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but queues of %d shards are left (%d messages in %s) and take a copy of every event: "+
-				"set BELFRY_SHARDS=%d, or delete them while nothing runs (rabbitmqctl delete_queue %s)", e.layout.Shards, n, q.Messages, name, n, name))
+				"set BELFRY_SHARDS=%d, or stop everything and move over with belfry reshard --from %d --to %d", e.layout.Shards, n, q.Messages, name, n, n, e.layout.Shards))
 		}
 	}
 }
 
 // asProcess does what a gateway and a worker do with their own queue.
 func (e *examination) asProcess(ctx context.Context, there, worker bool) {
-	bus, err := rabbit.Open(connection(e.broker))
+	bus, err := rabbit.Open(environment.Connection(e.broker, "belfry check"))
 	if err != nil {
 		e.bad("broker", err)
 		return

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"belfry/cmd/belfry/environment"
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/settings"
@@ -73,7 +74,7 @@ func look(ctx context.Context, r *report, brokers map[string]settings.Broker) er
 			door(ctx, r, host)
 			return ctx.Err()
 		}
-		probe, err := rabbit.OpenProbe(ctx, connection(b))
+		probe, err := rabbit.OpenProbe(ctx, environment.Connection(b, "belfry check"))
 		if err != nil {
 			r.bad("broker", fmt.Errorf("%w; is it running, and does BELFRY_AMQP_URL lead there?", err))
 			return nil
@@ -86,14 +87,6 @@ func look(ctx context.Context, r *report, brokers map[string]settings.Broker) er
 	}
 	r.note("the broker was not looked at: mend the configuration first")
 	return nil
-}
-
-// connection is how the programs reach the broker.
-func connection(b settings.Broker) rabbit.Options {
-	return rabbit.Options{
-		URL: b.AmqpURL.Reveal(), Name: b.Name + " belfry check", Insecure: b.AmqpInsecure,
-		CAFile: b.AmqpCAFile, CertFile: b.AmqpCertFile, KeyFile: b.AmqpKeyFile,
-	}
 }
 
 // The roles.

@@ -13,6 +13,7 @@ var topologyContracts = []contract{
 	{"declaring again changes nothing", testIdempotent},
 	{"other arguments are an error that names the queue", testConflict},
 	{"another kind is an error that names the exchange", testKindConflict},
+	{"another layout is an error of its own and declares nothing", testLayout},
 	{"a reply queue is reached directly and with all", testReplyTopology},
 }
 
@@ -69,6 +70,19 @@ func testConflict(k *kit) {
 		}
 	}
 	k.expect(k.consumer(b, first.Name, 1), "kept")
+}
+
+// testLayout declares an installation, and over it one of another layout: that
+// is an error of its own, and nothing of the other is there afterwards.
+func testLayout(k *kit) {
+	b := k.bus(UserA)
+	k.declare(b, amqpbus.SharedTopology(amqpbus.Layout{Shards: 1}))
+	for _, other := range []amqpbus.Layout{{Shards: 2}, {Shards: 1, Quorum: true}} {
+		k.wantError(b.Declare(k.ctx, amqpbus.SharedTopology(other)), amqpbus.ErrLayout, "declare another layout")
+	}
+	_, err := b.OpenConsumer(k.ctx, amqpbus.ConsumerOptions{Queue: amqpbus.QueueEmitIn, Prefetch: 1})
+	k.wantError(err, amqpbus.ErrNoQueue, "consume from a queue of the other layout")
+	k.noError(b.Declare(k.ctx, amqpbus.SharedTopology(amqpbus.Layout{Shards: 1})), "declare again")
 }
 
 func testKindConflict(k *kit) {

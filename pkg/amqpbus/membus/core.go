@@ -105,10 +105,15 @@ func (c *Core) checkQueueLocked(q amqpbus.Queue) error {
 	if q.Name == "" {
 		return errors.New("declare queue: a name is needed")
 	}
-	if old := c.queueLocked(q.Name); old != nil && old.args != q {
+	old := c.queueLocked(q.Name)
+	switch {
+	case old == nil || old.args == q:
+		return nil
+	case q.Name == amqpbus.QueueLayout:
+		return fmt.Errorf("%w (%+v, not %+v)", amqpbus.ErrLayout, old.args, q)
+	default:
 		return fmt.Errorf("declare queue %q: it exists with other arguments: %+v, not %+v", q.Name, old.args, q)
 	}
-	return nil
 }
 
 // Exists reports whether a queue is there. It counts as a use of the queue, as

@@ -22,14 +22,18 @@ func (b *bus) Declare(ctx context.Context, t amqpbus.Topology) error {
 			_ = ch.Close()
 		}
 	}()
+	for _, q := range t.Queues {
+		_, err := ch.QueueDeclare(q.Name, true, false, false, false, arguments(q))
+		switch {
+		case q.Name == amqpbus.QueueLayout && code(err) == amqp.PreconditionFailed:
+			return fmt.Errorf("%w (%w)", amqpbus.ErrLayout, err)
+		case err != nil:
+			return fmt.Errorf("declare queue %s: %w", q.Name, explainChannel(err))
+		}
+	}
 	for _, e := range t.Exchanges {
 		if err := ch.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, nil); err != nil {
 			return fmt.Errorf("declare exchange %s: %w", e.Name, explainChannel(err))
-		}
-	}
-	for _, q := range t.Queues {
-		if _, err := ch.QueueDeclare(q.Name, true, false, false, false, arguments(q)); err != nil {
-			return fmt.Errorf("declare queue %s: %w", q.Name, explainChannel(err))
 		}
 	}
 	for _, x := range t.Bindings {

@@ -92,7 +92,8 @@ func queue(t *testing.T, b amqpbus.Bus, q amqpbus.Queue) {
 // everybody was told once and in order, and that new ones work after mend.
 func outage(t *testing.T, b amqpbus.Bus, breakIt, mend func()) {
 	const name = "outage"
-	queue(t, b, amqpbus.Queue{Name: name})
+	declare := func() { queue(t, b, amqpbus.Queue{Name: name}) }
+	declare()
 	pub, err := b.OpenPublisher(t.Context(), 50)
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +140,7 @@ func outage(t *testing.T, b amqpbus.Bus, breakIt, mend func()) {
 		t.Fatalf("the consumer ended with %v", err)
 	}
 	mend()
+	declare() // a broker that is killed may have forgotten what was declared a moment before
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	works(ctx, t, b, name)

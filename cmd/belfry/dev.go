@@ -40,7 +40,8 @@ func devCommand() *cli.Command {
 	}
 }
 
-// runDev runs until ctx ends; dir is for files.
+// runDev runs until ctx ends. dir is for files that are read at the start; it
+// goes when they are read, so that nothing is left however the process ends.
 func runDev(ctx context.Context, c *cli.Command, dir string) error {
 	cfg, err := dev.Load(ctx, dir)
 	if err != nil {
@@ -51,6 +52,7 @@ func runDev(ctx context.Context, c *cli.Command, dir string) error {
 		return err
 	}
 	d, err := dev.Start(ctx, cfg, logger)
+	err = errors.Join(err, os.RemoveAll(dir))
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil // a signal is how it ends, also while it starts
 	}

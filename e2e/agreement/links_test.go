@@ -65,7 +65,7 @@ func TestLinks(t *testing.T) {
 		}
 		for _, u := range append(forTests, p.unlinked...) {
 			for _, path := range linked {
-				if (path == u.path || strings.HasPrefix(path, u.path+"/")) {
+				if path == u.path || strings.HasPrefix(path, u.path+"/") {
 					t.Errorf("%s links %s: %s", p.dir, path, u.why)
 				}
 			}

@@ -92,12 +92,13 @@ func (s *shard) run(ctx context.Context) {
 		case <-stopping.Done():
 		}
 	}()
+	var again amqpbus.Backoff
 	for turn := 1; stopping.Err() == nil; turn++ {
 		err := s.turn(ctx, stopping, turn)
 		if err != nil && stopping.Err() == nil && !errors.Is(err, errGiven) {
 			s.log.Warn("the shard is opened anew", zap.Error(err))
 		}
-		s.r.pause(stopping)
+		again.Wait(stopping)
 	}
 }
 

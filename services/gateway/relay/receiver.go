@@ -64,14 +64,14 @@ func (v *receiver) open(ctx context.Context) (amqpbus.Consumer, error) {
 		con amqpbus.Consumer
 		err error
 	}
-	topology := amqpbus.ReplyTopology(v.r.o.Gateway)
+	topology := amqpbus.ReplyTopology(v.r.layout(), v.r.o.Gateway)
 	shared := v.r.topology()
 	topology.Exchanges = shared.Exchanges
 	opened := make(chan result, 1)
 	go func() {
 		con, err := v.r.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
 			Queue: amqpbus.ReplyQueue(string(v.r.o.Gateway)), Declare: &topology,
-			Exclusive: true, Prefetch: replyPrefetch,
+			Exclusive: v.r.layout().ExclusiveReplies(), Prefetch: replyPrefetch,
 		})
 		opened <- result{con, err}
 	}()

@@ -162,7 +162,11 @@ func (r *Relay) serve(ctx context.Context, name string, once func(context.Contex
 }
 
 func (r *Relay) topology() amqpbus.Topology {
-	return amqpbus.SharedTopology(amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum})
+	return amqpbus.SharedTopology(r.layout())
+}
+
+func (r *Relay) layout() amqpbus.Layout {
+	return amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum}
 }
 
 func (r *Relay) deleteQueue(ctx context.Context) error {

@@ -190,5 +190,9 @@ func (r *Router) serve(ctx context.Context, name string, once func(context.Conte
 }
 
 func (r *Router) topology() amqpbus.Topology {
-	return amqpbus.SharedTopology(amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum})
+	return amqpbus.SharedTopology(r.layout())
+}
+
+func (r *Router) layout() amqpbus.Layout {
+	return amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum}
 }

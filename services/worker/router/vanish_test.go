@@ -30,7 +30,7 @@ func TestQueueDeleted(t *testing.T) {
 		}
 		bus := broker.Open(gatewayUser)
 		defer func() { _ = bus.Close(context.Background()) }()
-		queue := amqpbus.ReplyTopology(protocol.GatewayID("gw.x"))
+		queue := amqpbus.ReplyTopology(amqpbus.Layout{Shards: 1}, protocol.GatewayID("gw.x"))
 		con, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ReplyQueue("gw.x"), Declare: &queue, Prefetch: 100})
 		if err != nil {
 			t.Fatal(err)

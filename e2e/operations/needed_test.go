@@ -63,7 +63,7 @@ func (n *node) everything(t *testing.T, user, vhost string) error {
 	bus := open(t, n.url(user, vhost))
 	defer func() { _ = bus.Close(ctx) }()
 	id := protocol.WorkerID("trial." + protocol.NewIncarnation())
-	for _, topology := range []amqpbus.Topology{amqpbus.SharedTopology(amqpbus.Layout{Shards: shards}), amqpbus.ReplyTopology(id)} {
+	for _, topology := range []amqpbus.Topology{amqpbus.SharedTopology(amqpbus.Layout{Shards: shards}), amqpbus.ReplyTopology(amqpbus.Layout{Shards: shards}, id)} {
 		if err := bus.Declare(ctx, topology); err != nil {
 			return err
 		}

@@ -97,8 +97,11 @@ const (
 // Layout is what an installation's processes must agree on.
 type Layout struct {
 	Shards int  // 1 to protocol.MaxShards
-	Quorum bool // shard queues are quorum queues, for a cluster
+	Quorum bool // all queues are quorum queues, for a cluster
 }
+
+// ExclusiveReplies says whether a reply queue is consumed exclusively.
+func (l Layout) ExclusiveReplies() bool { return !l.Quorum }
 
 // SharedTopology is everything but the reply queues. Every role declares all of
 // it, idempotently. Two layouts beside each other would both take what is
@@ -119,10 +122,10 @@ func SharedTopology(l Layout) Topology {
 		},
 		Queues: []Queue{
 			{Name: QueueLayout, Quorum: l.Quorum, MaxLength: l.Shards},
-			{Name: QueueSession, MaxLength: maxSession, MaxBytes: maxSessionBytes},
-			{Name: QueueDisconnect, MaxLength: maxDisconnect},
-			{Name: QueueExpired, MaxLength: maxExpired, MaxBytes: maxExpiredBytes, DropHead: true},
-			{Name: QueueDead, MaxLength: maxDead, MaxBytes: maxDeadBytes, DropHead: true},
+			{Name: QueueSession, Quorum: l.Quorum, MaxLength: maxSession, MaxBytes: maxSessionBytes},
+			{Name: QueueDisconnect, Quorum: l.Quorum, MaxLength: maxDisconnect},
+			{Name: QueueExpired, Quorum: l.Quorum, MaxLength: maxExpired, MaxBytes: maxExpiredBytes, DropHead: true},
+			{Name: QueueDead, Quorum: l.Quorum, MaxLength: maxDead, MaxBytes: maxDeadBytes, DropHead: true},
 		},
 		Bindings: []Binding{
 			{ExchangeSession, QueueSession, QueueSession},
@@ -165,10 +168,16 @@ func shardQueue(l Layout, name string) Queue {
 }
 
 // ReplyTopology is the reply queue of one process, bound to both reply exchanges.
-func ReplyTopology[ID protocol.GatewayID | protocol.WorkerID](id ID) Topology {
+// Its consumer is exclusive (see Layout.ExclusiveReplies), or, on a quorum queue,
+// which does not know that, the only one that is active: a dead link of the
+// process must not get a part of what comes.
+func ReplyTopology[ID protocol.GatewayID | protocol.WorkerID](l Layout, id ID) Topology {
 	name := ReplyQueue(string(id))
 	return Topology{
-		Queues: []Queue{{Name: name, MaxLength: maxReplyMessages, MaxBytes: maxReplyBytes, Expires: replyExpires}},
+		Queues: []Queue{{
+			Name: name, Quorum: l.Quorum, SingleActiveConsumer: l.Quorum,
+			MaxLength: maxReplyMessages, MaxBytes: maxReplyBytes, Expires: replyExpires,
+		}},
 		Bindings: []Binding{
 			{ExchangeReply, name, string(id)},
 			{ExchangeReplyAll, name, ""},

@@ -23,7 +23,7 @@ type Broker struct {
 
 	Name         string   `split_words:"true" desc:"this process's name in identities, logs and the broker's lists: letters, digits, dots, dashes, underscores; empty: the host's name"`
 	Shards       int      `split_words:"true" default:"1" desc:"the number of parts of the emit queue, 1 to 256; the same for every program; belfry reshard changes it"`
-	QueueType    string   `split_words:"true" default:"classic" desc:"the type of the shard queues: classic on one broker node, quorum on a cluster; the same for every program"`
+	QueueType    string   `split_words:"true" default:"classic" desc:"the type of the queues: classic on one broker node, quorum on a cluster; the same for every program"`
 	GatewayUsers []string `split_words:"true" desc:"broker users whose messages are taken as a gateway's, separated by commas; empty: one's own user"`
 	WorkerUsers  []string `split_words:"true" desc:"broker users whose messages are taken as a worker's, separated by commas; empty: one's own user"`
 

@@ -83,7 +83,7 @@ func (e *examination) asProcess(ctx context.Context, there, worker bool) {
 		e.good("topology: as this version declares it (BELFRY_SHARDS=%d)", e.layout.Shards)
 	}
 	id := protocol.WorkerID("belfry-check." + protocol.NewIncarnation())
-	own := amqpbus.ReplyTopology(id)
+	own := amqpbus.ReplyTopology(e.layout, id)
 	if !there { // the exchanges are not there to bind to
 		own.Bindings = nil
 	}
@@ -112,7 +112,7 @@ func (e *examination) unlessBackend(err error) error {
 
 // echo sends a message to the own queue, and gets it with the user's name on it.
 func (e *examination) echo(ctx context.Context, bus amqpbus.Bus, queue string) error {
-	consumer, err := bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{Queue: queue, Exclusive: true, Prefetch: 1})
+	consumer, err := bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{Queue: queue, Exclusive: e.layout.ExclusiveReplies(), Prefetch: 1})
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}

@@ -100,13 +100,21 @@ func testReplyTopology(k *kit) {
 	b := k.bus(UserA)
 	shared := amqpbus.SharedTopology(amqpbus.Layout{Shards: 1})
 	k.noError(b.Declare(k.ctx, amqpbus.Topology{Exchanges: shared.Exchanges}), "declare the exchanges")
-	one, two := protocol.GatewayID(k.name("one")), protocol.GatewayID(k.name("two"))
-	k.declare(b, amqpbus.ReplyTopology(one))
-	k.declare(b, amqpbus.ReplyTopology(two))
-	k.confirmed(b,
-		amqpbus.Message{Exchange: amqpbus.ExchangeReply, Key: string(one), Mandatory: true, Body: []byte("to one")},
-		amqpbus.Message{Exchange: amqpbus.ExchangeReplyAll, Body: []byte("to all")},
-		amqpbus.Message{Exchange: amqpbus.ExchangeReply, Key: string(two), Mandatory: true, Body: []byte("to two")})
-	k.expect(k.consumer(b, amqpbus.ReplyQueue(string(one)), 10), "to one", "to all")
-	k.expect(k.consumer(b, amqpbus.ReplyQueue(string(two)), 10), "to all", "to two")
+	for _, l := range []amqpbus.Layout{{Shards: 1}, {Shards: 1, Quorum: true}} {
+		one, two := protocol.GatewayID(k.name("one")), protocol.GatewayID(k.name("two"))
+		k.declare(b, amqpbus.ReplyTopology(l, one))
+		k.declare(b, amqpbus.ReplyTopology(l, two))
+		k.confirmed(b,
+			amqpbus.Message{Exchange: amqpbus.ExchangeReply, Key: string(one), Mandatory: true, Body: []byte("to one")},
+			amqpbus.Message{Exchange: amqpbus.ExchangeReplyAll, Body: []byte("to all")},
+			amqpbus.Message{Exchange: amqpbus.ExchangeReply, Key: string(two), Mandatory: true, Body: []byte("to two")})
+		for id, want := range map[protocol.GatewayID][]string{one: {"to one", "to all"}, two: {"to all", "to two"}} {
+			queue := amqpbus.ReplyQueue(string(id))
+			con, err := b.OpenConsumer(k.ctx, amqpbus.ConsumerOptions{Queue: queue, Exclusive: l.ExclusiveReplies(), Prefetch: 10})
+			k.noError(err, "consume the reply queue")
+			k.expect(con, want...)
+			k.noError(con.Close(), "close")
+			k.noError(b.Delete(k.ctx, queue), "delete it") // the next layout speaks to all that are there
+		}
+	}
 }

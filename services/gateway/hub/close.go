@@ -16,19 +16,22 @@ type closing struct {
 	reason string
 	start  time.Time
 	spread time.Duration
+	before func(*Conn) // called for each before it is closed; may be nil
 	done   int
 }
 
 // CloseAll closes the connections of now, in random order, spread evenly over
-// the given time (0: at once). It returns at once; Run does the closing.
+// the given time (0: at once), each with a notice of a gap in all its groups
+// before: there is no route, so what was published since the last one is lost to
+// it. It returns at once; Run does the closing.
 func (h *Hub) CloseAll(code protocol.CloseCode, spread time.Duration) {
-	h.closeSpread(code, "", spread)
+	h.closeSpread(closing{code: code, spread: spread, before: h.gapOfAll})
 }
 
-func (h *Hub) closeSpread(code protocol.CloseCode, reason string, spread time.Duration) {
-	c := closing{conns: h.all(), code: code, reason: reason, start: time.Now(), spread: spread}
+func (h *Hub) closeSpread(c closing) {
+	c.conns, c.start = h.all(), time.Now()
 	rand.Shuffle(len(c.conns), func(i, j int) { c.conns[i], c.conns[j] = c.conns[j], c.conns[i] })
-	if spread <= 0 {
+	if c.spread <= 0 {
 		c.upTo(len(c.conns))
 		return
 	}
@@ -38,6 +41,9 @@ func (h *Hub) closeSpread(code protocol.CloseCode, reason string, spread time.Du
 // upTo closes until n are closed.
 func (c *closing) upTo(n int) {
 	for ; c.done < n; c.done++ {
+		if c.before != nil {
+			c.before(c.conns[c.done])
+		}
 		c.conns[c.done].owner.Close(c.code, c.reason)
 		c.conns[c.done] = nil
 	}
@@ -68,7 +74,9 @@ func (h *Hub) Drain(ctx context.Context, period, retry time.Duration) error {
 	}
 	h.mu.Unlock()
 	if first {
-		h.closeSpread(protocol.CloseGoingAway, fmt.Sprintf("retry_after_ms=%d", retry.Milliseconds()), period)
+		h.closeSpread(closing{
+			code: protocol.CloseGoingAway, reason: fmt.Sprintf("retry_after_ms=%d", retry.Milliseconds()), spread: period,
+		})
 	}
 	select {
 	case <-h.empty:

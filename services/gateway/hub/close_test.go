@@ -66,7 +66,11 @@ func TestCloseAll(t *testing.T) {
 			for range 20 {
 				browsers = append(browsers, r.open())
 			}
+			member := browsers[0]
+			r.hub.Apply(member.conn, groups("jobs-1", "jobs-2"), nil, []byte("joined"))
+			member.expect("joined")
 			r.hub.CloseAll(protocol.CloseTryLater, spread)
+			member.expect(`{"gap": ["jobs-1", "jobs-2"]}`)
 			for _, b := range browsers {
 				_, err := b.next()
 				if closed, ok := errors.AsType[websocket.CloseError](err); !ok || closed.Code != 1013 {

@@ -47,12 +47,16 @@ func (h *Hub) GapShard(shard, shards int) {
 
 func (h *Hub) gapLocked(r *room) {
 	for _, m := range r.members {
-		if m.conn.gaps.groups == nil {
-			m.conn.gaps.groups = map[protocol.Group]struct{}{}
-		}
-		m.conn.gaps.groups[r.group] = struct{}{}
-		h.owing[m.conn] = struct{}{}
+		h.oweLocked(m.conn, r.group)
 	}
+}
+
+func (h *Hub) oweLocked(c *Conn, g protocol.Group) {
+	if c.gaps.groups == nil {
+		c.gaps.groups = map[protocol.Group]struct{}{}
+	}
+	c.gaps.groups[g] = struct{}{}
+	h.owing[c] = struct{}{}
 }
 
 // sendGaps sends the notices whose connection had none for a second. The lock is
@@ -62,6 +66,18 @@ func (h *Hub) sendGaps(now time.Time) {
 		if h.sendGap(c, now) {
 			c.out.Flush()
 		}
+	}
+}
+
+// gapOfAll tells a connection of a gap in all its groups, now.
+func (h *Hub) gapOfAll(c *Conn) {
+	h.mu.Lock()
+	for i := range c.places {
+		h.oweLocked(c, c.places[i].room.group)
+	}
+	h.mu.Unlock()
+	if h.sendGap(c, time.Now()) {
+		c.out.Flush()
 	}
 }
 

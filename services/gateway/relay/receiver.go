@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,13 @@ import (
 const (
 	replyPrefetch = 300
 	tickEvery     = 100 * time.Millisecond
+	// deafAfter is how long a consumer may hear nothing, while workers speak every
+	// 2 s, before it is opened anew. The broker may have moved it, without a word,
+	// to a queue that took the place of ours and has no bindings.
+	deafAfter = 30 * time.Second
 )
+
+var errDeaf = errors.New("nothing was heard of any worker: declaring and consuming the queue again")
 
 // receiver consumes the reply queue.
 type receiver struct {
@@ -64,14 +71,14 @@ func (v *receiver) open(ctx context.Context) (amqpbus.Consumer, error) {
 		con amqpbus.Consumer
 		err error
 	}
-	topology := amqpbus.ReplyTopology(v.r.o.Gateway)
+	topology := amqpbus.ReplyTopology(v.r.layout(), v.r.o.Gateway)
 	shared := v.r.topology()
 	topology.Exchanges = shared.Exchanges
 	opened := make(chan result, 1)
 	go func() {
 		con, err := v.r.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
 			Queue: amqpbus.ReplyQueue(string(v.r.o.Gateway)), Declare: &topology,
-			Exclusive: true, Prefetch: replyPrefetch,
+			Exclusive: v.r.layout().ExclusiveReplies(), Prefetch: replyPrefetch,
 		})
 		opened <- result{con, err}
 	}()
@@ -115,9 +122,11 @@ func (v *receiver) loop(ctx context.Context, con amqpbus.Consumer) error {
 	})
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
+	heard := time.Now()
 	for {
 		select {
 		case pack := <-packs:
+			heard = time.Now()
 			for i := range pack {
 				v.dispatch(&pack[i])
 			}
@@ -127,6 +136,12 @@ func (v *receiver) loop(ctx context.Context, con amqpbus.Consumer) error {
 			}
 		case now := <-ticker.C:
 			v.tick(now)
+			if v.r.o.Bus.Health().Blocked != "" {
+				heard = now // nobody can speak
+			}
+			if now.Sub(heard) >= deafAfter {
+				return errDeaf
+			}
 		case err := <-ended:
 			return fmt.Errorf("receive: %w", err)
 		case <-ctx.Done():

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -150,27 +149,24 @@ func (r *Relay) Ready() []string {
 
 // serve runs a loop again and again until ctx ends.
 func (r *Relay) serve(ctx context.Context, name string, once func(context.Context) error) {
+	// The receiver keeps no time in a pause, and its core believes no step over 1 s.
+	again := amqpbus.Backoff{Most: time.Second}
 	for ctx.Err() == nil {
 		err := once(ctx)
 		if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
 			return
 		}
 		r.log.Warn("interrupted, opening anew", zap.String("loop", name), zap.Error(err))
-		pause(ctx, 50*time.Millisecond+rand.N(200*time.Millisecond)) // jitter, not a secret
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+		again.Wait(ctx)
 	}
 }
 
 func (r *Relay) topology() amqpbus.Topology {
-	return amqpbus.SharedTopology(amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum})
+	return amqpbus.SharedTopology(r.layout())
+}
+
+func (r *Relay) layout() amqpbus.Layout {
+	return amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum}
 }
 
 func (r *Relay) deleteQueue(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -382,6 +383,43 @@ func TestStopNamesWhatWasNotDone(t *testing.T) {
 		defer cancel()
 		if err := r.relay.Stop(ctx); err == nil || !strings.Contains(err.Error(), "1 life reports") {
 			t.Errorf("stopped with %v", err)
+		}
+	})
+}
+
+// counted counts the consumers that are opened.
+type counted struct {
+	amqpbus.Bus
+	opened atomic.Int32
+}
+
+func (c *counted) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqpbus.Consumer, error) {
+	c.opened.Add(1)
+	return c.Bus.OpenConsumer(ctx, o)
+}
+
+// TestDeafConsumer hears nothing for long: the queue is declared and consumed
+// again, but not while the broker blocks publishers.
+func TestDeafConsumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := membus.New()
+		bus := &counted{Bus: broker.Open("gateway")}
+		defer func() { _ = bus.Close(context.Background()) }()
+		relay, err := New(Options{Bus: bus, Sink: &sink{}, Gateway: self, Shards: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		relay.Start()
+		defer func() { _ = relay.Stop(context.Background()) }()
+		for _, step := range []struct {
+			blocked string
+			want    int32
+		}{{"", 1}, {"a test", 1}, {"", 1}, {"", 2}} {
+			broker.Block(step.blocked)
+			pass(deafAfter - time.Second)
+			if got := bus.opened.Load(); got != step.want {
+				t.Errorf("%q: %d consumers were opened, want %d", step.blocked, got, step.want)
+			}
 		}
 	})
 }

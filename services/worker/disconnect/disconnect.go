@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"sync"
 	"time"
 
@@ -52,13 +51,14 @@ func (s *Orders) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.running.Go(func() {
+		var again amqpbus.Backoff
 		for ctx.Err() == nil {
 			err := s.consume(ctx)
 			if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
 				return
 			}
 			s.o.Logger.Info("consumer of orders to disconnect ended, opening another", zap.Error(err))
-			wait(ctx, 100*time.Millisecond+mathrand.N(200*time.Millisecond)) // jitter, not a secret
+			again.Wait(ctx)
 		}
 	})
 }

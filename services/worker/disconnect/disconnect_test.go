@@ -52,7 +52,7 @@ func play(t *testing.T, test func(r *rig)) {
 		broker := membus.New()
 		r := &rig{T: t, bus: broker.Open("any"), metrics: NewMetrics(nil)}
 		r.must(r.bus.Declare(t.Context(), amqpbus.SharedTopology(amqpbus.Layout{Shards: 1})))
-		reply := amqpbus.ReplyTopology(protocol.GatewayID("g.1"))
+		reply := amqpbus.ReplyTopology(amqpbus.Layout{Shards: 1}, protocol.GatewayID("g.1"))
 		reply.Queues[0].MaxLength = room
 		r.must(r.bus.Declare(t.Context(), reply))
 		pub, err := r.bus.OpenPublisher(t.Context(), 100)

@@ -15,10 +15,10 @@ const replyPrefetch = 300
 // readReplies consumes the worker's own reply queue and hands what is for a
 // shard to it. Everything is acked: the rules ask again for what is missing.
 func (r *Router) readReplies(ctx context.Context) error {
-	topology := amqpbus.ReplyTopology(r.o.Worker)
+	topology := amqpbus.ReplyTopology(r.layout(), r.o.Worker)
 	con, err := r.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
 		Queue: amqpbus.ReplyQueue(string(r.o.Worker)), Declare: &topology,
-		Exclusive: true, Prefetch: replyPrefetch,
+		Exclusive: r.layout().ExclusiveReplies(), Prefetch: replyPrefetch,
 	})
 	if err != nil {
 		return fmt.Errorf("open the reply queue: %w", err)

@@ -179,15 +179,20 @@ func (r *Router) serve(ctx context.Context, name string, once func(context.Conte
 	r.around.Add(1)
 	go func() {
 		defer r.around.Done()
+		var again amqpbus.Backoff
 		for ctx.Err() == nil {
 			if err := once(ctx); err != nil && ctx.Err() == nil {
 				r.log.Warn("interrupted", zap.String("loop", name), zap.Error(err))
 			}
-			r.pause(ctx)
+			again.Wait(ctx)
 		}
 	}()
 }
 
 func (r *Router) topology() amqpbus.Topology {
-	return amqpbus.SharedTopology(amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum})
+	return amqpbus.SharedTopology(r.layout())
+}
+
+func (r *Router) layout() amqpbus.Layout {
+	return amqpbus.Layout{Shards: r.o.Shards, Quorum: r.o.Quorum}
 }

@@ -33,6 +33,9 @@ type shard struct {
 	gate  gate
 	give  chan struct{} // asks to give the shard away; capacity 1
 
+	consumed bool // owned by the goroutine; the queue had a consumer of ours
+	vanished bool // owned by the goroutine; that queue went since, which nobody was told yet
+
 	mu     sync.Mutex
 	inbox  []word        // guarded by mu
 	signal chan struct{} // capacity 1: the inbox is not empty
@@ -89,12 +92,13 @@ func (s *shard) run(ctx context.Context) {
 		case <-stopping.Done():
 		}
 	}()
+	var again amqpbus.Backoff
 	for turn := 1; stopping.Err() == nil; turn++ {
 		err := s.turn(ctx, stopping, turn)
 		if err != nil && stopping.Err() == nil && !errors.Is(err, errGiven) {
 			s.log.Warn("the shard is opened anew", zap.Error(err))
 		}
-		s.r.pause(stopping)
+		again.Wait(stopping)
 	}
 }
 
@@ -113,14 +117,35 @@ func (s *shard) turn(ctx, stopping context.Context, turn int) error {
 	if err != nil {
 		return fmt.Errorf("open the consumer: %w", err)
 	}
+	s.vanished = s.vanished || s.consumed && !con.Resumed()
+	s.consumed = true
+	if err := s.tellVanished(stopping, pub); err != nil {
+		return errors.Join(err, con.Close())
+	}
 	s.gate.set(true)
 	t := newTurn(s, turn, pub, con)
 	err = t.loop(ctx, stopping)
 	s.gate.set(false)
 	t.end()
+	s.vanished = errors.Is(err, amqpbus.ErrCancelled)
 	s.core.LinkLost()
 	s.publishState()
 	return err
+}
+
+// tellVanished puts a lost message for all gateways into the queue when this one
+// took the place of another, with which its messages went. No reign has epoch 0,
+// so whichever worker is active passes it on as a gap.
+func (s *shard) tellVanished(ctx context.Context, pub amqpbus.Publisher) error {
+	if !s.vanished {
+		return nil
+	}
+	m := s.core.toShard(protocol.TypeLost, protocol.Encode(protocol.Lost{Worker: s.r.o.Worker}))
+	if err := publishWait(ctx, pub, m); err != nil {
+		return fmt.Errorf("tell that the queue had vanished: %w", err)
+	}
+	s.vanished = false
+	return nil
 }
 
 // post leaves a word for the core.

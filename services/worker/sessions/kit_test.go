@@ -77,7 +77,7 @@ func play(t *testing.T, test func(t *testing.T, r *rig)) {
 		r := &rig{t: t, broker: membus.New(), logs: logs, log: zap.New(core), metrics: NewMetrics(nil)}
 		r.gateway = r.broker.Open("gateway")
 		r.must(r.gateway.Declare(t.Context(), amqpbus.SharedTopology(amqpbus.Layout{Shards: 1})))
-		r.must(r.gateway.Declare(t.Context(), amqpbus.ReplyTopology(gatewayID)))
+		r.must(r.gateway.Declare(t.Context(), amqpbus.ReplyTopology(amqpbus.Layout{Shards: 1}, gatewayID)))
 		var err error
 		r.pub, err = r.gateway.OpenPublisher(t.Context(), 1000)
 		r.must(err)

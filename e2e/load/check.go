@@ -25,6 +25,7 @@ type Report struct {
 	Reordered      int // events that came after a later one of their publisher and group
 	Ghost          int // events of a group that the connection was not subscribed to
 	Denied         int // groups that the connection's user may not see, and was denied
+	Unavailable    int // changes of the set that could not be made, so that the old set stayed
 	Unauthorised   int // such groups that it was given, and events of them that came
 	Unexpected     int // frames that are none of the above, events that nobody emitted
 
@@ -45,8 +46,8 @@ func (r Report) CleanButDuplicates() bool {
 }
 
 func (r Report) String() string {
-	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, lost at leave %d, duplicated %d, reordered %d, ghost %d, denied %d, unauthorised %d, unexpected %d",
-		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.LostAtLeave, r.Duplicated, r.Reordered, r.Ghost, r.Denied, r.Unauthorised, r.Unexpected)
+	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, lost at leave %d, duplicated %d, reordered %d, ghost %d, denied %d, unavailable %d, unauthorised %d, unexpected %d",
+		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.LostAtLeave, r.Duplicated, r.Reordered, r.Ghost, r.Denied, r.Unavailable, r.Unauthorised, r.Unexpected)
 	if len(r.Examples) > 0 {
 		text += "\n  " + strings.Join(r.Examples, "\n  ")
 	}
@@ -66,6 +67,7 @@ func (r *Report) add(o Report) {
 	r.Reordered += o.Reordered
 	r.Ghost += o.Ghost
 	r.Denied += o.Denied
+	r.Unavailable += o.Unavailable
 	r.Unauthorised += o.Unauthorised
 	r.Unexpected += o.Unexpected
 	for _, example := range o.Examples {
@@ -118,7 +120,7 @@ type stream struct {
 // frames looks at what came, in the order in which it came.
 func (c *check) frames() {
 	current := map[string]bool{}
-	owed := map[string]bool{} // groups of the last change that must be denied
+	var owed map[string]bool // nil: no change is under way; else the groups of the last change that must be denied
 	last := map[stream]int{}
 	for i := range c.record.entries {
 		switch e := &c.record.entries[i]; e.kind {
@@ -151,6 +153,14 @@ func (c *check) frames() {
 				delete(owed, g)
 				c.report.Denied++
 			}
+		case sawUnavailable:
+			if owed == nil {
+				c.report.Unexpected++
+				c.report.example("%s: unavailable, without a change", c.record.Name)
+				continue
+			}
+			c.report.Unavailable++
+			owed = nil
 		case sawEvent:
 			c.event(e, current, last)
 		case sawOther:
@@ -214,10 +224,12 @@ const (
 )
 
 // memberships follows the replies and the changes: a group that stays in the
-// set over a change is owed without an interruption.
+// set over a change is owed without an interruption, and one that stays because
+// the change could not be made is owed again.
 func (c *check) memberships() []membership {
 	var out []membership
 	since := map[string]time.Time{}
+	var current []string
 	end := func(group string, at time.Time, how ending) {
 		if from, open := since[group]; open {
 			out = append(out, membership{group, from, at, how})
@@ -233,8 +245,11 @@ func (c *check) memberships() []membership {
 					end(group, e.at, clientLeft)
 				}
 			}
-		case sawGroups:
-			for _, group := range e.groups {
+		case sawGroups, sawUnavailable:
+			if e.kind == sawGroups {
+				current = e.groups
+			}
+			for _, group := range current {
 				if _, open := since[group]; !open {
 					since[group] = e.at
 				}

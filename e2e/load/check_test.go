@@ -122,6 +122,13 @@ func TestCheckerFindsWhatIsWrong(t *testing.T) {
 			s.saw(`{"error": "access denied to channel load for resource id 2"}`)
 			s.left()
 		}, Report{Denied: 1, Unexpected: 1}},
+		{"a change that could not be made", func(s *script) {
+			s.subscribed()
+			s.changed("load-2")
+			s.saw(`{"error": "subscriptions are unavailable, try again"}`)
+			s.emit(1)
+			s.left()
+		}, Report{Attempted: 1, Confirmed: 1, LostWithoutGap: 1, Unavailable: 1}},
 		{"another error", func(s *script) { s.saw(`{"error": "subscriptions are unavailable, try again"}`); s.left() },
 			Report{Unexpected: 1}},
 		{"nobody emitted it", func(s *script) { s.subscribed(); s.got(Emit{Publisher: 9, Group: "load-1", N: 1}); s.left() },

@@ -45,15 +45,16 @@ func farWorker(t *testing.T) (*harness.Installation, *harness.Proxy) {
 	return in, p
 }
 
-// far runs a drill with a far gateway, and with a far worker, under load, once
-// each event takes its own route.
+// roles are those who can be far from the broker.
+var roles = map[string]func(t *testing.T) (*harness.Installation, *harness.Proxy){
+	"gateway": func(t *testing.T) (*harness.Installation, *harness.Proxy) { return farGateway(t) },
+	"worker":  farWorker,
+}
+
+// far runs a drill for each role, under load, once each event takes its own route.
 func far(t *testing.T, drill func(t *testing.T, tr *traffic, p *harness.Proxy)) {
-	for _, role := range []string{"gateway", "worker"} {
+	for role, begin := range roles {
 		t.Run(role, func(t *testing.T) {
-			begin := farWorker
-			if role == "gateway" {
-				begin = func(t *testing.T) (*harness.Installation, *harness.Proxy) { return farGateway(t) }
-			}
 			in, p := begin(t)
 			tr := start(t, in, in.LoadEmitter(t))
 			in.Settled(t)
@@ -194,10 +195,10 @@ func TestDrillHalfOpen(t *testing.T) {
 	}
 }
 
-// TestDrillStaleBytes holds back what a gateway says, resets its links, and lets
-// the broker hear of the old groups after the new link has announced itself.
-func TestDrillStaleBytes(t *testing.T) {
-	in, p := farGateway(t, "BELFRY_LINGER=100ms")
+// restless is a load whose clients change their sets of groups, but for one, all
+// the time.
+func restless(t *testing.T, in *harness.Installation) *traffic {
+	t.Helper()
 	s := seed(t)
 	tr := &traffic{t: t, groups: groups()}
 	for i := range clientCount {
@@ -207,6 +208,39 @@ func TestDrillStaleBytes(t *testing.T) {
 		c.Swap = func(rng *rand.Rand) []string { return chosen(rng, tr.groups, kept) }
 	}
 	tr.run(in.LoadEmitter(t), s)
+	return tr
+}
+
+// TestDrillOneWay holds back what is said in one direction, while groups change.
+func TestDrillOneWay(t *testing.T) {
+	for name, w := range map[string][2]harness.Weather{"to the broker": {held, fair}, "from the broker": {fair, held}} {
+		t.Run(name, func(t *testing.T) {
+			for role, begin := range roles {
+				t.Run(role, func(t *testing.T) {
+					in, p := begin(t)
+					tr := restless(t, in)
+					in.Settled(t)
+					at := time.Now()
+					p.Set(w[0], w[1])
+					tr.flow(20 * time.Second)
+					p.Set(fair, fair)
+					back := time.Now()
+					tr.flow(16 * time.Second)
+					tr.clean()
+					tr.resumed("cut off", at, 15*time.Second)
+					tr.served("back", back, 15*time.Second)
+					tr.alive()
+				})
+			}
+		})
+	}
+}
+
+// TestDrillStaleBytes holds back what a gateway says, resets its links, and lets
+// the broker hear of the old groups after the new link has announced itself.
+func TestDrillStaleBytes(t *testing.T) {
+	in, p := farGateway(t, "BELFRY_LINGER=100ms")
+	tr := restless(t, in)
 	in.Settled(t)
 	published := func() float64 {
 		return in.Gateways[1].Metric(t, `belfry_gateway_interest_published_total{outcome="ok"}`)

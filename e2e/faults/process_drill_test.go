@@ -181,15 +181,8 @@ func TestDrillDescriptors(t *testing.T) {
 	before := cpu()
 	tr.flow(10 * time.Second)
 	usual := cpu() - before
-	g.LimitDescriptors(t, g.Descriptors(t)+4)
-	for range 40 {
-		conn, err := net.DialTimeout("tcp", g.Addr, 5*time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
-	}
 	before = cpu()
+	exhaust(t, g)
 	tr.flow(10 * time.Second)
 	g.LimitDescriptors(t, 1024)
 	back := time.Now()
@@ -204,7 +197,42 @@ func TestDrillDescriptors(t *testing.T) {
 	if took := cpu() - before; took > usual+2 {
 		t.Errorf("10 s without descriptors took %v s of processor time, %v s are usual", took, usual)
 	}
+	if !strings.Contains(g.Log(), "too many open files") {
+		t.Error("there was room all the time")
+	}
 	tr.nothingLost()
+}
+
+// exhaust leaves a gateway no descriptor: it may have four more, and forty
+// connections want one.
+func exhaust(t *testing.T, g *harness.Process) {
+	t.Helper()
+	g.LimitDescriptors(t, g.Descriptors(t)+4)
+	for range 40 {
+		conn, err := net.DialTimeout("tcp", g.Addr, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+}
+
+// TestDrillDescriptorsAndLinks cuts, besides, the gateway's links to the broker,
+// which it cannot make again before there is room.
+func TestDrillDescriptorsAndLinks(t *testing.T) {
+	in, p := farGateway(t)
+	tr := start(t, in, in.LoadEmitter(t))
+	in.Settled(t)
+	g := in.Gateways[1]
+	exhaust(t, g)
+	p.Cut()
+	tr.flow(12 * time.Second)
+	g.LimitDescriptors(t, 1024)
+	back := time.Now()
+	tr.flow(12 * time.Second)
+	tr.clean()
+	tr.served("room again", back, 10*time.Second)
+	tr.alive()
 }
 
 // TestDrillHogs lets two other programs a processor compete for 30 s.

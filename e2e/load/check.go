@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"belfry/pkg/protocol"
 )
 
 // inFlight is how long before a close by the server, or before the client leaves
@@ -12,6 +14,11 @@ import (
 // reload; who leaves a group does not want its events any more.
 const inFlight = time.Second
 
+// unrouted is for how long a gateway that closes with 1013 may have had no route
+// without a word: the early notice comes after 5 s, the last close after 40 s,
+// and what is lost in between is in neither but the close.
+const unrouted = 36 * time.Second
+
 // Report is the checker's verdict over one connection, or the sum of many.
 type Report struct {
 	Attempted      int // emits published while the connection was subscribed to their group
@@ -19,12 +26,13 @@ type Report struct {
 	Delivered      int // events that came, each once
 	LostWithoutGap int // owed, and neither delivered nor in a gap
 	LostWithGap    int // owed, and named by a gap
-	LostAtClose    int // on their way when the server closed the connection
+	LostAtClose    int // on their way, or without a route, when the server closed the connection
 	LostAtLeave    int // on their way when the client left the group
 	Duplicated     int // events that came again
 	Reordered      int // events that came after a later one of their publisher and group
 	Ghost          int // events of a group that the connection was not subscribed to
 	Denied         int // groups that the connection's user may not see, and was denied
+	Unavailable    int // changes of the set that could not be made, so that the old set stayed
 	Unauthorised   int // such groups that it was given, and events of them that came
 	Unexpected     int // frames that are none of the above, events that nobody emitted
 
@@ -45,8 +53,8 @@ func (r Report) CleanButDuplicates() bool {
 }
 
 func (r Report) String() string {
-	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, lost at leave %d, duplicated %d, reordered %d, ghost %d, denied %d, unauthorised %d, unexpected %d",
-		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.LostAtLeave, r.Duplicated, r.Reordered, r.Ghost, r.Denied, r.Unauthorised, r.Unexpected)
+	text := fmt.Sprintf("attempted %d, confirmed %d, delivered %d, lost without gap %d, lost with gap %d, lost at close %d, lost at leave %d, duplicated %d, reordered %d, ghost %d, denied %d, unavailable %d, unauthorised %d, unexpected %d",
+		r.Attempted, r.Confirmed, r.Delivered, r.LostWithoutGap, r.LostWithGap, r.LostAtClose, r.LostAtLeave, r.Duplicated, r.Reordered, r.Ghost, r.Denied, r.Unavailable, r.Unauthorised, r.Unexpected)
 	if len(r.Examples) > 0 {
 		text += "\n  " + strings.Join(r.Examples, "\n  ")
 	}
@@ -66,6 +74,7 @@ func (r *Report) add(o Report) {
 	r.Reordered += o.Reordered
 	r.Ghost += o.Ghost
 	r.Denied += o.Denied
+	r.Unavailable += o.Unavailable
 	r.Unauthorised += o.Unauthorised
 	r.Unexpected += o.Unexpected
 	for _, example := range o.Examples {
@@ -118,7 +127,7 @@ type stream struct {
 // frames looks at what came, in the order in which it came.
 func (c *check) frames() {
 	current := map[string]bool{}
-	owed := map[string]bool{} // groups of the last change that must be denied
+	var owed map[string]bool // nil: no change is under way; else the groups of the last change that must be denied
 	last := map[stream]int{}
 	for i := range c.record.entries {
 		switch e := &c.record.entries[i]; e.kind {
@@ -151,6 +160,14 @@ func (c *check) frames() {
 				delete(owed, g)
 				c.report.Denied++
 			}
+		case sawUnavailable:
+			if owed == nil {
+				c.report.Unexpected++
+				c.report.example("%s: unavailable, without a change", c.record.Name)
+				continue
+			}
+			c.report.Unavailable++
+			owed = nil
 		case sawEvent:
 			c.event(e, current, last)
 		case sawOther:
@@ -214,10 +231,12 @@ const (
 )
 
 // memberships follows the replies and the changes: a group that stays in the
-// set over a change is owed without an interruption.
+// set over a change is owed without an interruption, and one that stays because
+// the change could not be made is owed again.
 func (c *check) memberships() []membership {
 	var out []membership
 	since := map[string]time.Time{}
+	var current []string
 	end := func(group string, at time.Time, how ending) {
 		if from, open := since[group]; open {
 			out = append(out, membership{group, from, at, how})
@@ -233,8 +252,11 @@ func (c *check) memberships() []membership {
 					end(group, e.at, clientLeft)
 				}
 			}
-		case sawGroups:
-			for _, group := range e.groups {
+		case sawGroups, sawUnavailable:
+			if e.kind == sawGroups {
+				current = e.groups
+			}
+			for _, group := range current {
 				if _, open := since[group]; !open {
 					since[group] = e.at
 				}
@@ -284,7 +306,7 @@ func (c *check) lost(e Emit, m membership) {
 	switch {
 	case c.gapCovers(e):
 		c.report.LostWithGap++
-	case m.end == serverClosed && e.Start.After(m.until.Add(-inFlight)):
+	case m.end == serverClosed && c.atClose(e, m.until.Sub(e.Start)):
 		c.report.LostAtClose++
 		c.report.EarliestAtClose = max(c.report.EarliestAtClose, m.until.Sub(e.Start))
 	case m.end == clientLeft && e.Start.After(m.until.Add(-inFlight)):
@@ -294,6 +316,25 @@ func (c *check) lost(e Emit, m membership) {
 		c.report.example("%s: %v lost; published %v, confirmed %v after the subscribe reply, left %v after it, close code %d",
 			c.record.Name, keyOf(e), e.Start.Sub(m.from), e.Confirmed.Sub(m.from), m.until.Sub(m.from), c.record.Code)
 	}
+}
+
+// atClose reports that the server's close itself excuses the loss of an emit
+// that was published so long before it.
+func (c *check) atClose(e Emit, before time.Duration) bool {
+	if before < inFlight {
+		return true
+	}
+	return c.record.Code == int(protocol.CloseTryLater) && before < unrouted && !c.cameAfter(e)
+}
+
+// cameAfter reports that an event of the group came that was published later.
+func (c *check) cameAfter(e Emit) bool {
+	for _, later := range c.byGroup[e.Group] {
+		if later.Start.After(e.Start) && c.seen[keyOf(later)] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // gapCovers reports that a gap notice after the emit's start names its group.

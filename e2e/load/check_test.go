@@ -70,6 +70,18 @@ func TestCheckerFindsWhatIsWrong(t *testing.T) {
 		}, Report{Attempted: 1, Confirmed: 1, LostAtClose: 1}},
 		{"lost well before a close", func(s *script) { s.subscribed(); s.emit(1); s.closed(1001) },
 			Report{Attempted: 1, Confirmed: 1, LostWithoutGap: 1}},
+		{"without a route before a close", func(s *script) { s.subscribed(); s.got(s.emit(1)); s.emit(2); s.closed(1013) },
+			Report{Attempted: 2, Confirmed: 2, Delivered: 1, LostAtClose: 1}},
+		{"lost, and followed by another, before such a close", func(s *script) { s.subscribed(); s.emit(1); s.got(s.emit(2)); s.closed(1013) },
+			Report{Attempted: 2, Confirmed: 2, Delivered: 1, LostWithoutGap: 1}},
+		{"lost long before such a close", func(s *script) {
+			s.subscribed()
+			s.emit(1)
+			for range 18 {
+				s.tick()
+			}
+			s.closed(1013)
+		}, Report{Attempted: 1, Confirmed: 1, LostWithoutGap: 1}},
 		{"on its way at a leave", func(s *script) {
 			s.subscribed()
 			s.emit(1)
@@ -122,6 +134,13 @@ func TestCheckerFindsWhatIsWrong(t *testing.T) {
 			s.saw(`{"error": "access denied to channel load for resource id 2"}`)
 			s.left()
 		}, Report{Denied: 1, Unexpected: 1}},
+		{"a change that could not be made", func(s *script) {
+			s.subscribed()
+			s.changed("load-2")
+			s.saw(`{"error": "subscriptions are unavailable, try again"}`)
+			s.emit(1)
+			s.left()
+		}, Report{Attempted: 1, Confirmed: 1, LostWithoutGap: 1, Unavailable: 1}},
 		{"another error", func(s *script) { s.saw(`{"error": "subscriptions are unavailable, try again"}`); s.left() },
 			Report{Unexpected: 1}},
 		{"nobody emitted it", func(s *script) { s.subscribed(); s.got(Emit{Publisher: 9, Group: "load-1", N: 1}); s.left() },

@@ -96,7 +96,7 @@ func (c *Client) connection(ctx context.Context, addr string, rng *rand.Rand) bo
 }
 
 func (c *Client) read(ctx context.Context, conn *wsclient.Conn, record *Record, rng *rand.Rand) {
-	asked, swapAt := false, time.Time{}
+	asked, again := false, time.Time{} // when to send the next set; zero: never
 	for {
 		switch {
 		case ctx.Err() != nil && record.Left.IsZero():
@@ -104,9 +104,9 @@ func (c *Client) read(ctx context.Context, conn *wsclient.Conn, record *Record, 
 			if c.drain(conn, record) {
 				return
 			}
-		case c.Swap != nil && !asked && !swapAt.IsZero() && time.Now().After(swapAt):
+		case !asked && !again.IsZero() && time.Now().After(again):
 			asked = true
-			c.subscribe(conn, record, c.Swap(rng))
+			c.subscribe(conn, record, c.next(rng))
 		}
 		text, err := conn.Next(50 * time.Millisecond)
 		if errors.Is(err, wsclient.ErrTimeout) {
@@ -123,10 +123,23 @@ func (c *Client) read(ctx context.Context, conn *wsclient.Conn, record *Record, 
 			asked = true
 			c.subscribe(conn, record, c.Groups)
 		case "groups":
-			asked, swapAt = false, time.Now().Add(c.SwapEvery)
+			asked, again = false, time.Time{}
+			if c.Swap != nil {
+				again = time.Now().Add(c.SwapEvery)
+			}
 			c.becomeReady()
+		case "unavailable":
+			asked, again = false, time.Now().Add(time.Second)
 		}
 	}
+}
+
+// next is the set to ask for.
+func (c *Client) next(rng *rand.Rand) []string {
+	if c.Swap == nil {
+		return c.Groups
+	}
+	return c.Swap(rng)
 }
 
 // drain reads what was on its way when the client decided to leave: what is

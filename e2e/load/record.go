@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"belfry/pkg/protocol"
 )
 
 // Record is what one connection saw, in order. It is written by the goroutine
@@ -33,6 +35,7 @@ const (
 	sawGroups
 	sawGap
 	sawDenied
+	sawUnavailable
 	sentChange
 	sawOther
 )
@@ -60,7 +63,7 @@ func (r *Record) Changing(groups []string) {
 }
 
 // Saw writes down a text frame and returns what it was, for the client's own
-// steps: "accept", "groups", "gap", "denied", "event" or "other".
+// steps: "accept", "groups", "gap", "denied", "unavailable", "event" or "other".
 func (r *Record) Saw(text string) string {
 	now := time.Now()
 	var a answer
@@ -78,6 +81,9 @@ func (r *Record) Saw(text string) string {
 	case a.Group != "":
 		r.entries = append(r.entries, entry{kind: sawEvent, at: now, event: a.payload})
 		return "event"
+	case a.Error != nil && *a.Error == protocol.Unavailable:
+		r.entries = append(r.entries, entry{kind: sawUnavailable, at: now})
+		return "unavailable"
 	case a.Error != nil:
 		if group, ok := denied(*a.Error); ok {
 			r.entries = append(r.entries, entry{kind: sawDenied, at: now, groups: []string{group}})
@@ -138,6 +144,27 @@ func (r *Record) Gaps() int {
 		}
 	}
 	return n
+}
+
+// WithoutGapSince are the groups that the connection had at the end and of which
+// no gap notice came after t. Of a connection that has ended there are none.
+func (r *Record) WithoutGapSince(t time.Time) []string {
+	if r.Left.IsZero() {
+		return nil
+	}
+	var current []string
+	told := map[string]bool{}
+	for i := range r.entries {
+		switch e := &r.entries[i]; {
+		case e.kind == sawGroups:
+			current = e.groups
+		case e.kind == sawGap && e.at.After(t):
+			for _, group := range e.groups {
+				told[group] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(current), func(group string) bool { return told[group] })
 }
 
 func (e payload) String() string { return fmt.Sprintf("%s#%d.%d", e.Group, e.Publisher, e.N) }

@@ -68,25 +68,37 @@ func (a *asker) ask(ctx context.Context, conn protocol.ConnID, kind string, body
 	started := time.Now()
 	id, q := a.enter(conn)
 	defer a.leave(id)
-	err := a.publish(ctx, amqpbus.Message{
+	d, err := a.decided(ctx, q, amqpbus.Message{
 		Exchange: amqpbus.ExchangeSession, Key: amqpbus.QueueSession, Type: kind,
-		ReplyTo: string(a.r.o.Gateway), Expiration: answerWithin, Mandatory: true, Body: body(id),
-	}, func(err error) {
-		if err != nil {
-			q.settle(outcome{err: fmt.Errorf("publish the question: %w", err)})
-		}
+		ReplyTo: string(a.r.o.Gateway), Mandatory: true, Body: body(id),
 	})
-	if err != nil {
-		a.r.metrics.asked(kind, err, started)
-		return protocol.Decision{}, fmt.Errorf("ask a worker: %w", err)
-	}
-	select {
-	case o := <-q.answer:
-		a.r.metrics.asked(kind, o.err, started)
-		return o.decision, o.err
-	case <-ctx.Done():
-		a.r.metrics.asked(kind, ctx.Err(), started)
-		return protocol.Decision{}, fmt.Errorf("no worker answered: %w", ctx.Err())
+	a.r.metrics.asked(kind, err, started)
+	return d, err
+}
+
+// decided asks and waits. A link that ends may take the question along: it is
+// asked again on the next one, within ctx, for it does no harm to decide twice.
+func (a *asker) decided(ctx context.Context, q *question, m amqpbus.Message) (protocol.Decision, error) {
+	deadline, _ := ctx.Deadline()
+	for {
+		m.Expiration = max(time.Until(deadline).Round(time.Millisecond), time.Millisecond)
+		err := a.publish(ctx, m, func(err error) {
+			if err != nil {
+				q.settle(outcome{err: fmt.Errorf("publish the question: %w", err)})
+			}
+		})
+		if err != nil {
+			return protocol.Decision{}, fmt.Errorf("ask a worker: %w", err)
+		}
+		select {
+		case o := <-q.answer:
+			if errors.Is(o.err, amqpbus.ErrLinkLost) {
+				continue
+			}
+			return o.decision, o.err
+		case <-ctx.Done():
+			return protocol.Decision{}, fmt.Errorf("no worker answered: %w", ctx.Err())
+		}
 	}
 }
 

@@ -123,6 +123,35 @@ func TestQuestionThatTheQueueRefuses(t *testing.T) {
 	})
 }
 
+// TestQuestionIsAskedAgainOnTheNextLink loses a question with its link.
+func TestQuestionIsAskedAgainOnTheNextLink(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		r.broker.SetPublishHook(func(_ string, m amqpbus.Message) membus.Fate {
+			if m.Exchange == amqpbus.ExchangeSession {
+				return membus.FateDrop
+			}
+			return membus.FatePass
+		})
+		answered := make(chan error, 1)
+		go func() {
+			_, err := r.relay.Authorize(t.Context(), 7, []byte(`{}`), []protocol.Group{"jobs-1"})
+			answered <- err
+		}()
+		pass(time.Second + time.Microsecond)
+		r.broker.SetPublishHook(nil)
+		r.broker.CutPublishing(r.bus)
+		pass(time.Second)
+		ds := r.take(amqpbus.QueueSession)
+		if len(ds) != 1 || ds[0].Expiration > answerWithin-time.Second || ds[0].Expiration <= 0 || ds[0].Expiration%time.Millisecond != 0 {
+			t.Fatalf("asked again: %+v", ds)
+		}
+		q, err := protocol.Decode[protocol.Subscribe](ds[0].Body)
+		r.must(err)
+		r.send(protocol.TypeDecision, protocol.Encode(protocol.Decision{Conn: 7, Question: q.Question, Verdict: protocol.VerdictAccept}))
+		r.must(<-answered)
+	})
+}
+
 func TestEventsAndHoles(t *testing.T) {
 	play(t, 1, func(t *testing.T, r *rig) {
 		r.send(protocol.TypeAsk, protocol.Encode(protocol.Ask{Reign: reign(1)}))
@@ -283,6 +312,20 @@ func TestReportsComeOnceMoreUntilNoted(t *testing.T) {
 			again = r.take(amqpbus.QueueSession)
 		}
 		r.must(r.relay.report.flush(t.Context()))
+	})
+}
+
+// TestAWorkerWithOtherShardsIsNoWorker hears one that was given another number.
+func TestAWorkerWithOtherShardsIsNoWorker(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		r.send(protocol.TypePresence, protocol.Encode(protocol.Presence{Worker: "worker.test", Of: 2}))
+		if why := r.relay.Ready(); len(why) != 1 || !strings.Contains(why[0], "no worker") {
+			t.Errorf("not ready because of %v", why)
+		}
+		r.send(protocol.TypePresence, protocol.Encode(protocol.Presence{Worker: "worker.test", Of: 1}))
+		if why := r.relay.Ready(); len(why) != 0 {
+			t.Errorf("not ready because of %v", why)
+		}
 	})
 }
 

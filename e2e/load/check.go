@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"belfry/pkg/protocol"
 )
 
 // inFlight is how long before a close by the server, or before the client leaves
@@ -14,11 +12,6 @@ import (
 // reload; who leaves a group does not want its events any more.
 const inFlight = time.Second
 
-// unrouted is for how long a gateway that closes with 1013 may have had no route
-// without a word: the early notice comes after 5 s, the last close after 40 s,
-// and what is lost in between is in neither but the close.
-const unrouted = 36 * time.Second
-
 // Report is the checker's verdict over one connection, or the sum of many.
 type Report struct {
 	Attempted      int // emits published while the connection was subscribed to their group
@@ -26,7 +19,7 @@ type Report struct {
 	Delivered      int // events that came, each once
 	LostWithoutGap int // owed, and neither delivered nor in a gap
 	LostWithGap    int // owed, and named by a gap
-	LostAtClose    int // on their way, or without a route, when the server closed the connection
+	LostAtClose    int // on their way when the server closed the connection
 	LostAtLeave    int // on their way when the client left the group
 	Duplicated     int // events that came again
 	Reordered      int // events that came after a later one of their publisher and group
@@ -306,7 +299,7 @@ func (c *check) lost(e Emit, m membership) {
 	switch {
 	case c.gapCovers(e):
 		c.report.LostWithGap++
-	case m.end == serverClosed && c.atClose(e, m.until.Sub(e.Start)):
+	case m.end == serverClosed && e.Start.After(m.until.Add(-inFlight)):
 		c.report.LostAtClose++
 		c.report.EarliestAtClose = max(c.report.EarliestAtClose, m.until.Sub(e.Start))
 	case m.end == clientLeft && e.Start.After(m.until.Add(-inFlight)):
@@ -316,25 +309,6 @@ func (c *check) lost(e Emit, m membership) {
 		c.report.example("%s: %v lost; published %v, confirmed %v after the subscribe reply, left %v after it, close code %d",
 			c.record.Name, keyOf(e), e.Start.Sub(m.from), e.Confirmed.Sub(m.from), m.until.Sub(m.from), c.record.Code)
 	}
-}
-
-// atClose reports that the server's close itself excuses the loss of an emit
-// that was published so long before it.
-func (c *check) atClose(e Emit, before time.Duration) bool {
-	if before < inFlight {
-		return true
-	}
-	return c.record.Code == int(protocol.CloseTryLater) && before < unrouted && !c.cameAfter(e)
-}
-
-// cameAfter reports that an event of the group came that was published later.
-func (c *check) cameAfter(e Emit) bool {
-	for _, later := range c.byGroup[e.Group] {
-		if later.Start.After(e.Start) && c.seen[keyOf(later)] > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // gapCovers reports that a gap notice after the emit's start names its group.

@@ -1,7 +1,5 @@
 package protocol
 
-import "fmt"
-
 // What arrives in reply queues besides decisions.
 
 // Message types of a gateway's reply queue, from the worker active on a shard.
@@ -57,17 +55,6 @@ type Presence struct {
 	Worker WorkerID `json:"worker"`
 	Shards []Reign  `json:"shards"` // the shards it is active on
 	Bye    bool     `json:"bye,omitempty"`
-	// Of is the number of shards that the worker was given; 0: it does not say.
-	Of int `json:"of,omitempty"`
-}
-
-// Check returns an error when the worker was given another number of shards:
-// what it says of its shards is about others.
-func (p Presence) Check(shards int) error {
-	if p.Of == 0 || p.Of == shards {
-		return nil
-	}
-	return fmt.Errorf("worker %s was given %d shards, this program %d: set the same BELFRY_SHARDS everywhere", p.Worker, p.Of, shards)
 }
 
 // Gap says that events were lost. Groups lists them; where it is empty, the gap

@@ -68,13 +68,7 @@ func (v *receiver) take(d *amqpbus.Delivery) error {
 		}
 		return nil
 	case protocol.TypePresence:
-		return decoded(d, func(m protocol.Presence) error {
-			if err := m.Check(v.r.o.Shards); err != nil {
-				return err // it is none of ours
-			}
-			v.workers.heard(m)
-			return nil
-		})
+		return decoded(d, func(m protocol.Presence) error { v.workers.heard(m); return nil })
 	default:
 		return fmt.Errorf("the type is not one of a gateway's reply queue")
 	}

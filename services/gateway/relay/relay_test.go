@@ -315,20 +315,6 @@ func TestReportsComeOnceMoreUntilNoted(t *testing.T) {
 	})
 }
 
-// TestAWorkerWithOtherShardsIsNoWorker hears one that was given another number.
-func TestAWorkerWithOtherShardsIsNoWorker(t *testing.T) {
-	play(t, 1, func(t *testing.T, r *rig) {
-		r.send(protocol.TypePresence, protocol.Encode(protocol.Presence{Worker: "worker.test", Of: 2}))
-		if why := r.relay.Ready(); len(why) != 1 || !strings.Contains(why[0], "no worker") {
-			t.Errorf("not ready because of %v", why)
-		}
-		r.send(protocol.TypePresence, protocol.Encode(protocol.Presence{Worker: "worker.test", Of: 1}))
-		if why := r.relay.Ready(); len(why) != 0 {
-			t.Errorf("not ready because of %v", why)
-		}
-	})
-}
-
 func TestReadyNeedsAWorker(t *testing.T) {
 	play(t, 1, func(t *testing.T, r *rig) {
 		if why := r.relay.Ready(); len(why) != 1 || !strings.Contains(why[0], "no worker") {

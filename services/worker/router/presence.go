@@ -39,7 +39,7 @@ func (r *Router) tellPresence(ctx context.Context) error {
 }
 
 func (r *Router) sayPresence(ctx context.Context, pub amqpbus.Publisher, bye bool) error {
-	m := protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}, Bye: bye, Of: r.o.Shards}
+	m := protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}, Bye: bye}
 	for _, s := range r.shards {
 		if state := s.state.Load(); state.Active {
 			m.Shards = append(m.Shards, state.Reign)
@@ -61,7 +61,7 @@ func (r *Router) sayBye(pub amqpbus.Publisher) error {
 	ctx, cancel := context.WithTimeout(r.hard, time.Second)
 	defer cancel()
 	done := make(chan error, 1)
-	m := protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}, Bye: true, Of: r.o.Shards}
+	m := protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}, Bye: true}
 	err := pub.Publish(ctx, amqpbus.Message{
 		Exchange: amqpbus.ExchangeReplyAll, Type: protocol.TypePresence,
 		ReplyTo: string(r.o.Worker), Body: protocol.Encode(m),

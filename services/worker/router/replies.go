@@ -97,9 +97,6 @@ func (r *Router) readPresence(body []byte) error {
 	if err != nil || m.Worker == r.o.Worker {
 		return err
 	}
-	if err := m.Check(r.o.Shards); err != nil {
-		return err
-	}
 	r.colony.heard(m)
 	for _, reign := range m.Shards {
 		if r.has(reign.Shard) && reign.Epoch > 0 {

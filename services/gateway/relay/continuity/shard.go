@@ -54,7 +54,7 @@ func (s *shard) owe(cause Cause) {
 
 // ErrShard says that a message names a shard that this installation does not have, so
 // its sender is configured with another number of them.
-var ErrShard = errors.New("the shard does not exist here: is BELFRY_SHARDS the same everywhere?")
+var ErrShard = errors.New("the shard does not exist here")
 
 func (c *Core) shard(i int) (*shard, error) {
 	if i < 0 || i >= len(c.shards) {

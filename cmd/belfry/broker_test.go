@@ -187,14 +187,14 @@ func TestReshard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sh(t, "", "reshard", "--from", "1", "--to", "4").want(t, 1, "", "1 workers still consume belfry.shard.v1.n1.0: stop every worker and gateway first")
+	sh(t, "", "reshard", "--from", "1", "--to", "4").want(t, 1, "", "belfry.shard.v1.n1.0 still has 1 consumers: stop every worker and gateway first")
 	_ = worker.Close()
 	sh(t, "", "reshard", "--from", "2", "--to", "4").want(t, 1, "", "there are no queues of 2 shards")
 	sh(t, "", "reshard", "--from", "1").want(t, 2, "", "--to is 0: give a number of shards, 1 to 256")
 	sh(t, "", "emit", "jobs-summary", "1").want(t, 0, "", "")
 
 	got := sh(t, "", "reshard", "--from", "1", "--to", "4")
-	got.want(t, 0, "deleted  belfry.shard.v1.n1.0, in which 1 messages waited\ndeclared belfry.shard.v1.n4.0\n", "")
+	got.want(t, 0, "deleted  belfry.shard.v1.n1.0, in which 1 messages waited\ndeclared belfry.layout.v1\n", "")
 	got.want(t, 0, "start workers and gateways with BELFRY_SHARDS=4", "")
 	if err := bus.Declare(t.Context(), four); err != nil {
 		t.Errorf("a worker with 4 shards now: %v", err)

@@ -21,7 +21,7 @@ func reshardCommand() *cli.Command {
 			"queues go, with what waits in them, which is for connections that the gateways have closed.\n" +
 			"Then start workers and gateways with BELFRY_SHARDS set to the new number. BELFRY_QUEUE_TYPE\n" +
 			"is that of the new queues: with --from and --to the same it changes the type alone. The\n" +
-			"broker user is a worker's.\n\n" +
+			"broker user is one that gateways or workers have.\n\n" +
 			"Example:\n  belfry reshard --from 1 --to 4",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "from", Usage: "the number of shards until now"},

@@ -8,7 +8,6 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -335,32 +334,3 @@ func TestDrillGoneWhileSubscribing(t *testing.T) {
 
 // conn names a report's connection.
 func conn(r protocol.LifeReport) string { return fmt.Sprint(r.Gateway, r.Conn) }
-
-// TestDrillShardMismatch starts a worker, and then a gateway, that were given
-// another number of shards than the rest: it is said by name, and costs gaps at most.
-func TestDrillShardMismatch(t *testing.T) {
-	in := harness.Start(t, pairs)
-	tr := start(t, in, in.LoadEmitter(t))
-	in.Settled(t)
-	named := func(p *harness.Process) {
-		t.Helper()
-		harness.Until(t, 10*time.Second, p.Name+" to name the setting", func() bool {
-			return strings.Contains(p.Log(), "set the same BELFRY_SHARDS everywhere")
-		})
-	}
-	w := in.AddWorker(t, "strange-worker", "BELFRY_SHARDS=2")
-	for _, p := range slices.Concat(in.Workers, in.Gateways) {
-		named(p)
-	}
-	tr.flow(10 * time.Second)
-	w.Kill9()
-	tr.flow(10 * time.Second)
-	g := in.AddGateway(t, "strange-gateway", "BELFRY_SHARDS=2")
-	named(g)
-	if g.WaitReady(5*time.Second) == nil {
-		t.Error("a gateway without a worker of its kind is ready")
-	}
-	g.Kill9()
-	tr.clean()
-	tr.alive()
-}

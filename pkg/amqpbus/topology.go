@@ -148,18 +148,6 @@ func SharedTopology(l Layout) Topology {
 	return t
 }
 
-// Holding are the queues of a layout that hold what is emitted.
-func Holding(l Layout) []string {
-	var names []string
-	for shard := range l.Shards {
-		names = append(names, ShardQueue(l.Shards, shard))
-	}
-	if l.Shards > 1 {
-		names = append(names, QueueEmitIn)
-	}
-	return names
-}
-
 func shardQueue(l Layout, name string) Queue {
 	return Queue{
 		Name: name, Quorum: l.Quorum, SingleActiveConsumer: true,

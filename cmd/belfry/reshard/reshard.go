@@ -1,5 +1,5 @@
 // Package reshard moves an installation to another number of shards, or to
-// another type of shard queue, while no worker runs.
+// another type of queue, while nothing of it runs.
 package reshard
 
 import (
@@ -26,10 +26,10 @@ type held struct {
 	messages int
 }
 
-// Run looks first and changes nothing when a worker still consumes, or when the
-// old layout is not From. What waits in the old queues goes with them: it is for
-// connections of gateways that have to be restarted with the new number anyway,
-// and are closed then. When it fails half-way it can be run again.
+// Run looks first, and changes nothing when a worker still consumes, when there
+// are no queues of the old layout, or when somebody should read belfry.dead.
+// Events that wait in the old queues go with them: they are for connections of
+// gateways that have stopped, which were closed.
 func Run(ctx context.Context, o Options) error {
 	old, err := look(ctx, o)
 	if err != nil {
@@ -40,51 +40,51 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer func() { _ = bus.Close(context.WithoutCancel(ctx)) }()
-	if err := bus.Delete(ctx, amqpbus.QueueLayout); err != nil {
-		return err
-	}
 	for _, q := range old {
 		if err := bus.Delete(ctx, q.name); err != nil {
 			return err
 		}
 		o.say("deleted  %s, in which %d messages waited", q.name, q.messages)
 	}
-	err = bus.Declare(ctx, amqpbus.SharedTopology(o.To))
+	to := amqpbus.SharedTopology(o.To)
+	err = bus.Declare(ctx, to)
 	if errors.Is(err, amqpbus.ErrLayout) {
-		return fmt.Errorf("a gateway or worker with another number of shards declared its own meanwhile: stop it and run this again: %w", err)
+		return fmt.Errorf("a gateway or worker with another number of shards has declared its own meanwhile: stop it and run this again: %w", err)
 	}
 	if err != nil {
 		return err
 	}
-	for _, name := range amqpbus.Holding(o.To) {
-		o.say("declared %s", name)
+	for _, q := range to.Queues {
+		o.say("declared %s", q.Name)
 	}
 	o.say("start workers and gateways with BELFRY_SHARDS=%d; emitters with another number are told that no queue takes their events", o.To.Shards)
 	return nil
 }
 
-// look finds the queues of the old layout.
+// look finds the queues of the old layout, the mark of the layout first.
 func look(ctx context.Context, o Options) ([]held, error) {
 	probe, err := rabbit.OpenProbe(ctx, o.Broker)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = probe.Close() }()
+	if _, err := probe.Queue(amqpbus.ShardQueue(o.From, 0)); errors.Is(err, amqpbus.ErrNoQueue) {
+		return nil, fmt.Errorf("there are no queues of %d shards: belfry check tells which are there", o.From)
+	}
 	var old []held
-	for _, name := range amqpbus.Holding(amqpbus.Layout{Shards: o.From}) {
-		q, err := probe.Queue(name)
+	for _, q := range amqpbus.SharedTopology(amqpbus.Layout{Shards: o.From}).Queues {
+		state, err := probe.Queue(q.Name)
 		switch {
 		case errors.Is(err, amqpbus.ErrNoQueue):
 		case err != nil:
 			return nil, err
-		case q.Consumers > 0:
-			return nil, fmt.Errorf("%d workers still consume %s: stop every worker and gateway first", q.Consumers, name)
+		case state.Consumers > 0:
+			return nil, fmt.Errorf("%s still has %d consumers: stop every worker and gateway first", q.Name, state.Consumers)
+		case q.Name == amqpbus.QueueDead && state.Messages > 0:
+			return nil, fmt.Errorf("%s holds %d messages that could not be understood: read them, and purge it (rabbitmqctl purge_queue %s)", q.Name, state.Messages, q.Name)
 		default:
-			old = append(old, held{name, q.Messages})
+			old = append(old, held{q.Name, state.Messages})
 		}
-	}
-	if len(old) == 0 {
-		return nil, fmt.Errorf("there are no queues of %d shards: belfry check tells which are there", o.From)
 	}
 	return old, nil
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -20,6 +21,7 @@ import (
 type Broker struct {
 	node  *brokertest.Node
 	vhost string
+	via   string // where clients reach it; empty: at the node
 }
 
 // Backend is the broker user of a backend.
@@ -85,8 +87,11 @@ func (b *Broker) URL() string { return b.url("guest", "guest") }
 // BackendURL is its address for a backend.
 func (b *Broker) BackendURL() string { return b.url(Backend, backendPassword) }
 
+// URLOf is its address for another user.
+func (b *Broker) URLOf(user, password string) string { return b.url(user, password) }
+
 func (b *Broker) url(user, password string) string {
-	u := url.URL{Scheme: "amqp", User: url.UserPassword(user, password), Host: b.node.Address(), Path: "/" + b.vhost}
+	u := url.URL{Scheme: "amqp", User: url.UserPassword(user, password), Host: cmp.Or(b.via, b.node.Address()), Path: "/" + b.vhost}
 	return u.String()
 }
 
@@ -100,6 +105,9 @@ func (b *Broker) Ctl(t testing.TB, args ...string) string {
 	return out
 }
 
+// Stop ends the broker in order; Restart starts it again.
+func (b *Broker) Stop(testing.TB) { b.node.Stop() }
+
 // Kill9 ends the broker's processes without a word.
 func (b *Broker) Kill9(testing.TB) { b.node.Kill9() }
 
@@ -111,6 +119,43 @@ func (b *Broker) Restart(t testing.TB) {
 	if err := b.node.StartAgain(ctx); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// CloseConnection closes one connection as an operator does. Its name is its
+// process's and its link's: "gateway gateway1 publish".
+func (b *Broker) CloseConnection(t testing.TB, name string) {
+	t.Helper()
+	for line := range strings.Lines(b.Ctl(t, "list_connections", "--no-table-headers", "pid", "client_properties")) {
+		if pid, properties, _ := strings.Cut(line, "\t"); strings.Contains(properties, `"connection_name","`+name+`"`) {
+			b.Ctl(t, "close_connection", pid, "a drill")
+			return
+		}
+	}
+	t.Fatalf("the broker has no connection %q", name)
+}
+
+// CtlVHost runs a rabbitmqctl command that is about the virtual host.
+func (b *Broker) CtlVHost(t testing.TB, command string, args ...string) string {
+	t.Helper()
+	return b.Ctl(t, append([]string{command, "-p", b.vhost}, args...)...)
+}
+
+// Queue is a queue as rabbitmqctl eval writes the name of one.
+func (b *Broker) Queue(name string) string {
+	return fmt.Sprintf("{resource,<<%q>>,queue,<<%q>>}", b.vhost, name)
+}
+
+// Limit lets queues of a name hold no message from now on: every publish is
+// refused. Unlimit lets them hold again what they may.
+func (b *Broker) Limit(t testing.TB, queues string) {
+	t.Helper()
+	b.CtlVHost(t, "set_policy", "--apply-to", "queues", "limit", queues, `{"max-length":0}`)
+}
+
+// Unlimit undoes Limit.
+func (b *Broker) Unlimit(t testing.TB) {
+	t.Helper()
+	b.CtlVHost(t, "clear_policy", "limit")
 }
 
 // Identities are the gateways and workers that have a reply queue.

@@ -180,6 +180,7 @@ func (p *Process) WaitReady(within time.Duration) error {
 		}
 		status, body, err := Get(ctx, "http://"+p.Admin+"/health/ready")
 		switch {
+		case ctx.Err() != nil: // it was asked too late
 		case err != nil:
 			last = err
 		case status == http.StatusOK:

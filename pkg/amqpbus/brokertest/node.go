@@ -35,6 +35,9 @@ type Node struct {
 	cmd      *exec.Cmd
 	exited   chan struct{}
 	users    map[string]string // user -> password
+	cookie   string            // nodes with the same one may form a cluster
+	mate     bool              // its port mapper is the cluster's
+	more     string            // lines of rabbitmq.conf beside the usual ones
 }
 
 // ErrMissing says that RabbitMQ is not installed, and how to install it.
@@ -60,20 +63,31 @@ func Installed() (string, error) {
 // is created, and waits until it accepts connections (about five seconds) or
 // ctx ends. The user guest has every permission.
 func StartNode(ctx context.Context, dir string) (*Node, error) {
-	programs, err := Installed()
+	n, err := newNode(dir)
 	if err != nil {
 		return nil, err
-	}
-	n := &Node{dir: dir, programs: programs, name: "belfry-" + protocol.NewIncarnation() + "@localhost", users: map[string]string{"guest": "guest"}}
-	for _, port := range []*int{&n.port, &n.distPort, &n.epmdPort} {
-		if *port, err = FreePort(); err != nil {
-			return nil, err
-		}
 	}
 	if err := n.write(); err != nil {
 		return nil, err
 	}
 	return n, n.StartAgain(ctx)
+}
+
+func newNode(dir string) (*Node, error) {
+	programs, err := Installed()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		dir: dir, programs: programs, name: "belfry-" + protocol.NewIncarnation() + "@localhost",
+		users: map[string]string{"guest": "guest"}, cookie: "belfry" + protocol.NewIncarnation(),
+	}
+	for _, port := range []*int{&n.port, &n.distPort, &n.epmdPort} {
+		if *port, err = FreePort(); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
 }
 
 func (n *Node) write() error {
@@ -85,7 +99,7 @@ disk_free_limit.absolute = 50MB
 loopback_users.guest = true
 log.console = false
 collect_statistics_interval = 60000
-`, n.port)
+%s`, n.port, n.more)
 	for name, file := range map[string]struct {
 		text string
 		mode os.FileMode
@@ -93,7 +107,7 @@ collect_statistics_interval = 60000
 		"rabbitmq.conf":       {conf, 0o600},
 		"enabled_plugins":     {"[].\n", 0o600},
 		"rabbitmq-env.conf":   {"", 0o600},
-		"home/.erlang.cookie": {"belfry" + protocol.NewIncarnation(), 0o400},
+		"home/.erlang.cookie": {n.cookie, 0o400},
 	} {
 		if err := os.WriteFile(filepath.Join(n.dir, name), []byte(file.text), file.mode); err != nil {
 			return fmt.Errorf("write the node's %s: %w", name, err)
@@ -152,7 +166,7 @@ func (n *Node) await(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if n.answers() {
+		if n.Answers(2 * time.Second) {
 			return nil
 		}
 		select {
@@ -166,14 +180,14 @@ func (n *Node) await(ctx context.Context) error {
 	}
 }
 
-// answers opens a connection as far as Connection.Start (AMQP 0-9-1 2.2.4).
-func (n *Node) answers() bool {
-	c, err := net.DialTimeout("tcp", n.Address(), time.Second)
+// Answers opens a connection as far as Connection.Start (AMQP 0-9-1 2.2.4).
+func (n *Node) Answers(within time.Duration) bool {
+	c, err := net.DialTimeout("tcp", n.Address(), within)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(within))
 	if _, err := c.Write([]byte("AMQP\x00\x00\x09\x01")); err != nil {
 		return false
 	}
@@ -211,7 +225,9 @@ func (n *Node) PID() int { return n.cmd.Process.Pid }
 // its data stays.
 func (n *Node) Stop() {
 	n.end(syscall.SIGTERM)
-	n.endPortMapper()
+	if !n.mate {
+		n.endPortMapper()
+	}
 }
 
 // Kill9 ends the node's processes at once; its data stays as it was.

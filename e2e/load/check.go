@@ -9,7 +9,9 @@ import (
 // inFlight is how long before a close by the server, or before the client leaves
 // the group, a confirmed emit must have been published for the connection to be
 // owed it: younger ones were on their way. The close itself tells the client to
-// reload; who leaves a group does not want its events any more.
+// reload; who leaves a group does not want its events any more. In a failure
+// events are on their way for longer: at a leave also those that reached nobody
+// before it, and somebody after it.
 const inFlight = time.Second
 
 // Report is the checker's verdict over one connection, or the sum of many.
@@ -90,9 +92,10 @@ func Check(ledger *Ledger, records []*Record) Report {
 		index[keyOf(e)] = i
 		byGroup[e.Group] = append(byGroup[e.Group], e)
 	}
+	first := arrivals(records)
 	var sum Report
 	for _, r := range records {
-		c := check{record: r, emits: emits, index: index, byGroup: byGroup, seen: map[payload]int{}}
+		c := check{record: r, emits: emits, index: index, byGroup: byGroup, first: first, seen: map[payload]int{}}
 		c.frames()
 		c.owed()
 		sum.add(c.report)
@@ -103,11 +106,31 @@ func Check(ledger *Ledger, records []*Record) Report {
 // keyOf is what identifies an emit in a payload.
 func keyOf(e Emit) payload { return payload{Publisher: e.Publisher, Group: e.Group, N: e.N} }
 
+// arrivals are when each event first reached anybody.
+func arrivals(records []*Record) map[payload]time.Time {
+	first := map[payload]time.Time{}
+	for _, r := range records {
+		for i := range r.entries {
+			e := &r.entries[i]
+			if e.kind != sawEvent {
+				continue
+			}
+			key := e.event
+			key.GroupName = ""
+			if before, known := first[key]; !known || e.at.Before(before) {
+				first[key] = e.at
+			}
+		}
+	}
+	return first
+}
+
 type check struct {
 	record  *Record
 	emits   []Emit
 	index   map[payload]int
 	byGroup map[string][]Emit
+	first   map[payload]time.Time // when it reached anybody
 	seen    map[payload]int
 	report  Report
 }
@@ -302,7 +325,7 @@ func (c *check) lost(e Emit, m membership) {
 	case m.end == serverClosed && e.Start.After(m.until.Add(-inFlight)):
 		c.report.LostAtClose++
 		c.report.EarliestAtClose = max(c.report.EarliestAtClose, m.until.Sub(e.Start))
-	case m.end == clientLeft && e.Start.After(m.until.Add(-inFlight)):
+	case m.end == clientLeft && (e.Start.After(m.until.Add(-inFlight)) || c.first[keyOf(e)].After(m.until)):
 		c.report.LostAtLeave++
 	default:
 		c.report.LostWithoutGap++

@@ -148,3 +148,28 @@ func TestCheckerFindsWhatIsWrong(t *testing.T) {
 		})
 	}
 }
+
+// TestCheckerKnowsWhatWasOnItsWay has a client leave a group before an event
+// reaches the other one, and after another event did.
+func TestCheckerKnowsWhatWasOnItsWay(t *testing.T) {
+	s := newScript()
+	s.subscribed()
+	stays := s.record
+	s.record = Record{Name: "leaves"}
+	s.subscribed()
+	early, late := s.emit(1), s.emit(2)
+	arrive := func(e Emit) {
+		stays.Saw(string(Payload(e)))
+		stays.entries[len(stays.entries)-1].at = s.tick()
+	}
+	arrive(early)
+	s.changed("load-2")
+	arrive(late)
+	stays.Left, stays.Closed = s.tick(), s.tick()
+	want := Report{Attempted: 4, Confirmed: 4, Delivered: 2, LostWithoutGap: 1, LostAtLeave: 1}
+	got := Check(&s.ledger, []*Record{&s.record, &stays})
+	got.Examples = nil
+	if got.String() != want.String() {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}

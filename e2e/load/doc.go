@@ -11,7 +11,8 @@
 // its next change or its close, arrives once and in the order of its publisher,
 // or a gap notice names its group, or the connection was closed by the server. What
 // was published in the last second before the client left the group may be on its
-// way when the leave takes effect: it is counted apart (docs/decisions/0010).
+// way when the leave takes effect: it is counted apart (docs/decisions/0010), and
+// so is what reached others only after the leave.
 package load
 
 import (

@@ -267,6 +267,47 @@ func TestDrillStaleBytes(t *testing.T) {
 	tr.alive()
 }
 
+// TestDrillStorm changes the weather of everybody's link to the broker, and kills
+// workers, as the seed will have it.
+func TestDrillStorm(t *testing.T) {
+	in := harness.Start(t, harness.Shape{Shards: 2})
+	var links []*harness.Proxy
+	for i := range 2 {
+		p, url := in.Broker.Through(t)
+		in.AddGateway(t, fmt.Sprintf("gateway%d", i+1), url)
+		q, url := in.Broker.Through(t)
+		in.AddWorker(t, fmt.Sprintf("worker%d", i+1), url)
+		links = append(links, p, q)
+	}
+	in.WaitReady(t, 20*time.Second)
+	tr := start(t, in, in.LoadEmitter(t))
+	in.Settled(t)
+	rng := rand.New(rand.NewPCG(seed(t), 3))
+	weathers := []harness.Weather{fair, fair, held, {Delay: 300 * time.Millisecond}, {Rate: 8000}}
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); {
+		p := links[rng.IntN(len(links))]
+		switch rng.IntN(6) {
+		case 0:
+			p.Cut()
+		case 1:
+			w := in.Workers[rng.IntN(len(in.Workers))]
+			w.Kill9()
+			w.Restart(t)
+		default:
+			p.Set(weathers[rng.IntN(len(weathers))], weathers[rng.IntN(len(weathers))])
+		}
+		tr.flow(time.Duration(rng.IntN(4000)) * time.Millisecond)
+	}
+	for _, p := range links {
+		p.Set(fair, fair)
+	}
+	over := time.Now()
+	tr.flow(20 * time.Second)
+	tr.clean()
+	tr.served("the storm over", over, 15*time.Second)
+	tr.alive()
+}
+
 // TestDrillClientsNetwork gives the clients of one gateway all weathers in turn.
 func TestDrillClientsNetwork(t *testing.T) {
 	in := harness.Start(t, pairs)

@@ -1,0 +1,118 @@
+//go:build drills
+
+package faults
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"belfry/e2e/harness"
+	"belfry/e2e/load"
+	"belfry/e2e/wsclient"
+	"belfry/pkg/amqpbus/brokertest"
+)
+
+// TestDrillClusterLeaderKilled kills the node that leads the shard's queue.
+func TestDrillClusterLeaderKilled(t *testing.T) {
+	c, tr := clusterDrill(t)
+	leader := c.Leader(t, c.Nodes[0])
+	leader.Kill9()
+	tr.mended("the leader killed", 15*time.Second)
+	tr.serves(15 * time.Second)
+	again(t, leader)
+	tr.mended("its node back", 15*time.Second)
+	tr.verdict()
+}
+
+// TestDrillClusterNodeCutOff stops the clock of the node that leads the shard's
+// queue, which is to its mates as if it were cut off. The broker gives no verdict
+// on the emits that were on their way to it until it is back, so the load, which
+// waits for them, stands still; emits that begin later are served.
+func TestDrillClusterNodeCutOff(t *testing.T) {
+	c, tr := clusterDrill(t)
+	leader := c.Leader(t, c.Nodes[0])
+	cut := time.Now()
+	leader.Pause()
+	tr.serves(28 * time.Second)
+	tr.flow(30*time.Second - time.Since(cut))
+	leader.Resume()
+	tr.mended("its node back", 15*time.Second)
+	tr.verdict()
+}
+
+// TestDrillClusterRollingRestart restarts one node after the other, as an
+// upgrade does.
+func TestDrillClusterRollingRestart(t *testing.T) {
+	c, tr := clusterDrill(t)
+	for _, n := range c.Nodes {
+		n.Stop()
+		tr.mended(n.Name()+" stopped", 15*time.Second)
+		again(t, n)
+		tr.mended(n.Name()+" back", 15*time.Second)
+	}
+	tr.verdict()
+}
+
+func clusterDrill(t *testing.T) (*harness.Cluster, *trial) {
+	t.Helper()
+	c := harness.StartCluster(t)
+	shape := pairs
+	shape.Broker, shape.Env = c.Broker, []string{"BELFRY_QUEUE_TYPE=quorum"}
+	return c, drill(t, shape)
+}
+
+// serves waits until every gateway serves a browser that comes now, with an emit
+// of a backend that comes now.
+func (tr *trial) serves(within time.Duration) {
+	tr.t.Helper()
+	from := time.Now()
+	for i, g := range tr.in.Gateways {
+		left := within - time.Since(from)
+		harness.Until(tr.t, left, g.Name+" to serve a new browser", func() bool { return served(tr.t, tr.in, i) })
+		tr.t.Logf("%s serves a new browser %v later", g.Name, time.Since(from).Round(time.Millisecond))
+	}
+}
+
+func served(t *testing.T, in *harness.Installation, gateway int) (well bool) {
+	t.Helper()
+	step := "connect"
+	defer func() {
+		if !well {
+			t.Logf("a new browser could not %s", step)
+		}
+	}()
+	conn, _, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: in.Addr(gateway), Token: harness.TokenAdmin})
+	if err != nil || conn == nil {
+		return false
+	}
+	defer conn.Drop()
+	step = "subscribe"
+	if err := conn.Text(load.Subscription([]string{"job_events-1000"})); err != nil {
+		return false
+	}
+	for _, want := range []string{`{"accept": true`, `{"groups_current": ["job_events-1000"]`} {
+		if got, err := conn.Next(6 * time.Second); err != nil || !strings.HasPrefix(got, want) {
+			return false
+		}
+	}
+	step = "see an emit confirmed"
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := in.PlainEmitter(t).Emit(ctx, "job_events-1000", []byte(`{"new": 1}`)); err != nil {
+		return false
+	}
+	step = "get its event"
+	got, err := conn.Next(3 * time.Second)
+	return err == nil && got == `{"new": 1}`
+}
+
+func again(t *testing.T, n *brokertest.Node) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	if err := n.StartAgain(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

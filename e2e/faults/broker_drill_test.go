@@ -72,7 +72,7 @@ func TestDrillConnectionsClosed(t *testing.T) {
 		tr.in.Broker.CloseConnection(t, name)
 		tr.mended(name+" closed", 2*time.Second)
 	}
-	tr.in.Broker.Ctl(t, "close_all_connections", "a drill")
+	tr.in.Broker.CtlVHost(t, "close_all_connections", "a drill")
 	tr.mended("all closed", 15*time.Second)
 	tr.verdict()
 }

@@ -28,14 +28,15 @@ func TestDrillClusterLeaderKilled(t *testing.T) {
 
 // TestDrillClusterNodeCutOff stops the clock of the node that leads the shard's
 // queue, which is to its mates as if it were cut off. The broker gives no verdict
-// on the emits that were on their way to it until it is back, so the load, which
-// waits for them, stands still; emits that begin later are served.
+// on what is on its way to it, or is sent to it before another leads, until it is
+// back: publishers have to find out by themselves.
 func TestDrillClusterNodeCutOff(t *testing.T) {
 	c, tr := clusterDrill(t)
 	leader := c.Leader(t, c.Nodes[0])
 	cut := time.Now()
 	leader.Pause()
 	tr.serves(28 * time.Second)
+	tr.mended("the node cut off", 15*time.Second)
 	tr.flow(30*time.Second - time.Since(cut))
 	leader.Resume()
 	tr.mended("its node back", 15*time.Second)

@@ -134,6 +134,8 @@ type Publisher interface {
 	// nil when the broker confirmed, or an error that is ErrRefused,
 	// ErrUnroutable or ErrLinkLost. done must not block and may be nil.
 	// When Publish returns an error nothing was sent and done is not called.
+	// A broker that gives no verdict at all for 10 s, or refuses after 3 s, and
+	// does not block the link, ends the publisher: what it owes is ErrLinkLost.
 	Publish(ctx context.Context, m Message, done func(error)) error
 
 	// Done is closed when the publisher has ended and every done was called.

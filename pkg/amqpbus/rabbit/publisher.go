@@ -8,8 +8,21 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
+)
+
+// A cluster can forget a publish. What goes to a quorum queue whose leader hangs,
+// and is not known to be gone, is confirmed when that node is back; or the
+// channel waits for the leader in vain, refuses, and does so with each publish
+// after it. A new channel finds the new leader, so the old one is given up.
+const (
+	// verdictWithin bounds the time without any verdict, while the broker does
+	// not block the link.
+	verdictWithin = 10 * time.Second
+	// refusalWithin bounds it before a refusal: a full queue refuses at once.
+	refusalWithin = 3 * time.Second
 )
 
 // publisher is one channel with confirms. One goroutine, settle, reads the
@@ -20,13 +33,14 @@ type publisher struct {
 	slots   chan struct{} // one for each publish without a verdict; capacity is the window
 	pending chan pending  // in the order of publishing; never blocks, slots bounds it
 	returns chan amqp.Return
-	ended   chan struct{} // closed when the channel ended
+	ended   chan struct{} // closed when the channel ended, or was given up
 	done    chan struct{} // closed when every done was called
 
 	mu      sync.Mutex
 	number  uint64 // guarded by mu: of the last publish, its correlation id
 	closed  bool   // guarded by mu
 	byOwner bool   // guarded by mu; Close was called
+	givenUp bool   // owned by settle: no verdict comes any more
 }
 
 // pending is a publish without a verdict.
@@ -56,11 +70,15 @@ func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 		ended:   make(chan struct{}), done: make(chan struct{}),
 	}
 	lost := ch.NotifyClose(make(chan *amqp.Error, 1))
+	mute := make(chan struct{})
 	go func() {
-		_ = <-lost // why it ended is said where the link is
+		select {
+		case <-lost: // why it ended is said where the link is
+		case <-mute:
+		}
 		close(p.ended)
 	}()
-	go p.settle()
+	go p.settle(mute)
 	return p, nil
 }
 
@@ -153,9 +171,11 @@ func (p *publisher) publishing(m amqpbus.Message) amqp.Publishing {
 // settle calls every done, in order. A return comes before its confirm on the
 // wire but through another Go channel, so the returns are read out before a
 // confirm is believed.
-func (p *publisher) settle() {
+func (p *publisher) settle(mute chan<- struct{}) {
 	defer close(p.done)
 	returned := map[string]struct{}{}
+	tick := time.NewTicker(verdictWithin / 10)
+	defer tick.Stop()
 	for {
 		var next pending
 		select {
@@ -165,18 +185,52 @@ func (p *publisher) settle() {
 				return
 			}
 		}
-		<-next.confirm.Done() // also completed, without an ack, when the channel ends
+		silent := time.Duration(0)
+		if !p.givenUp {
+			silent = p.listen(next, tick.C)
+		}
 		p.readReturns(returned)
 		key := strconv.FormatUint(next.number, 36)
 		_, back := returned[key]
 		delete(returned, key)
-		verdict := p.verdict(next.confirm.Acked(), back)
+		acked := next.confirm.Acked()
+		if silent >= verdictWithin || silent >= refusalWithin && !acked && !p.ch.IsClosed() {
+			p.giveUp(silent)
+			close(mute)
+		}
+		verdict := p.verdict(acked, back)
 		p.bus.metrics.published(verdict, time.Since(next.started))
 		if next.done != nil {
 			next.done(verdict)
 		}
 		<-p.slots
 	}
+}
+
+// listen waits for a verdict and says for how long there was none, in whole
+// ticks. A confirm is also completed, without an ack, when the channel ends.
+func (p *publisher) listen(next pending, tick <-chan time.Time) (silent time.Duration) {
+	for silent < verdictWithin {
+		select {
+		case <-next.confirm.Done():
+			return silent
+		case <-tick:
+			if !p.bus.isBlocked() {
+				silent += verdictWithin / 10
+			}
+		}
+	}
+	return silent
+}
+
+// giveUp ends the channel from here on: everything that is pending is lost.
+func (p *publisher) giveUp(silent time.Duration) {
+	p.bus.log.Warn("the broker gave no verdict on a publish, or a late refusal: its channel is given up", zap.Duration("after", silent))
+	p.givenUp = true
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	go func() { _ = p.ch.Close() }() // which may take until the link ends
 }
 
 // last takes what is pending after the channel ended; false when nothing can
@@ -216,7 +270,7 @@ func (p *publisher) verdict(acked, returned bool) error {
 		return nil
 	}
 	// Not acked means refused, unless the channel ended: then it means unknown.
-	if p.ch.IsClosed() {
+	if p.givenUp || p.ch.IsClosed() {
 		return amqpbus.ErrLinkLost
 	}
 	return amqpbus.ErrRefused
@@ -228,7 +282,9 @@ func (p *publisher) Close() error {
 	p.mu.Lock()
 	p.closed, p.byOwner = true, true
 	p.mu.Unlock()
-	if !p.ch.IsClosed() {
+	select {
+	case <-p.ended:
+	default:
 		_ = p.ch.Close() // it ends either way
 	}
 	<-p.done

@@ -280,6 +280,49 @@ func TestAlarm(t *testing.T) {
 	}
 }
 
+// TestNoVerdict lets a queue's process in the broker stand still, as the leader
+// of a quorum queue does whose node hangs: its publisher is given up, and one
+// that is opened when the queue is well again works.
+func TestNoVerdict(t *testing.T) {
+	n := brokertest.Start(t)
+	b := open(t, n, "guest")
+	until(t, b, "connected", connected)
+	queue(t, b, amqpbus.Queue{Name: "still"})
+	still := func(what string) {
+		t.Helper()
+		if _, err := n.Ctl("eval", `{ok,Q} = rabbit_amqqueue:lookup({resource,<<"/">>,queue,<<"still">>}), sys:`+what+`(amqqueue:get_pid(Q)).`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	still("suspend")
+	p, err := b.OpenPublisher(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v verdicts
+	for i := range 5 {
+		if err := p.Publish(t.Context(), amqpbus.Message{Key: "still", Mandatory: true}, v.done(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended(t, p)
+	for _, x := range v.once(t, 5) {
+		if !errors.Is(x.err, amqpbus.ErrLinkLost) {
+			t.Errorf("publish %d: %v", x.n, x.err)
+		}
+	}
+	if err := p.Publish(t.Context(), amqpbus.Message{Key: "still"}, nil); !errors.Is(err, amqpbus.ErrLinkLost) {
+		t.Errorf("a publish on it afterwards: %v", err)
+	}
+	if h := b.Health(); !h.Connected {
+		t.Errorf("the link was given up as well: %v", h.Err)
+	}
+	still("resume")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	works(ctx, t, b, "still")
+}
+
 // TestVerdictsUnderLoad mixes confirmed, refused and returned messages.
 func TestVerdictsUnderLoad(t *testing.T) {
 	n := brokertest.Start(t)

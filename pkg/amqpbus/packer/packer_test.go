@@ -142,7 +142,7 @@ func TestWhatWaitsIsPacked(t *testing.T) {
 		r.broker.settle(nil)
 		r.broker.settle(nil)
 		r.broker.settle(amqpbus.ErrRefused) // the first pack
-		if r.outcomes["4"][0] != amqpbus.ErrRefused || r.outcomes["67"][0] != amqpbus.ErrRefused || r.outcomes["68"] != nil {
+		if !errors.Is(r.outcomes["4"][0], amqpbus.ErrRefused) || !errors.Is(r.outcomes["67"][0], amqpbus.ErrRefused) || r.outcomes["68"] != nil {
 			t.Errorf("a pack's outcome is not that of each: %v", r.outcomes)
 		}
 	})

@@ -157,13 +157,17 @@ func (s *socket) readFrame() (op byte, body []byte, err error) {
 // close drops the connection without a handshake and so ends a blocked read.
 func (s *socket) close() { _ = s.conn.Close() }
 
-// openMany opens count sockets, eight at a time, and subscribes each to what
+// openers is how many clients connect at a time: a storm after a deploy, in which
+// questions to the worker wait for each other.
+const openers = 256
+
+// openMany opens count sockets, openers at a time, and subscribes each to what
 // groups says; progress is called now and then.
 func openMany(ctx context.Context, address, token string, count int, groups func(n int) map[string][]string, progress func(done int)) ([]*socket, error) {
 	out := make([]*socket, count)
-	errs := make(chan error, 8)
+	errs := make(chan error, openers)
 	next := make(chan int)
-	for range 8 {
+	for range openers {
 		go func() {
 			for n := range next {
 				s, err := dialSocket(ctx, address, token, n)
@@ -194,7 +198,7 @@ feed:
 		}
 	}
 	close(next)
-	left := 8
+	left := openers
 	if failed != nil {
 		left--
 	}

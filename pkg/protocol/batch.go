@@ -77,7 +77,7 @@ func DecodeBatch(body []byte) (Batch, error) {
 	if b.Mode != ModeDirect && b.Mode != ModeFlood {
 		return Batch{}, fmt.Errorf("%w: mode %d", ErrBatch, body[1])
 	}
-	r := batchReader{rest: body[2:]}
+	r := fieldReader{rest: body[2:]}
 	b.Shard = int(r.bounded(MaxShards - 1))
 	b.Epoch = r.uvarint()
 	b.Worker = WorkerID(r.bytes())
@@ -98,45 +98,4 @@ func DecodeBatch(body []byte) (Batch, error) {
 		return Batch{}, fmt.Errorf("%w: %d bytes too many", ErrBatch, len(r.rest))
 	}
 	return b, nil
-}
-
-func appendBytes(out []byte, s string) []byte {
-	out = binary.AppendUvarint(out, uint64(len(s)))
-	return append(out, s...)
-}
-
-// batchReader reads fields from the front; bad stays set after the first error.
-type batchReader struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *batchReader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 || r.bad {
-		r.bad = true
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *batchReader) bounded(most uint64) uint64 {
-	v := r.uvarint()
-	if v > most {
-		r.bad = true
-		return 0
-	}
-	return v
-}
-
-func (r *batchReader) bytes() []byte {
-	n := r.bounded(uint64(len(r.rest)))
-	if r.bad || n > uint64(len(r.rest)) {
-		r.bad = true
-		return nil
-	}
-	out := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return out
 }

@@ -74,6 +74,24 @@ func FuzzDecodeBatch(f *testing.F) {
 	})
 }
 
+func FuzzDecodePack(f *testing.F) {
+	f.Add(EncodePack([]Packed{{TypeConnect, []byte(`{"token": "a"}`)}, {TypeSubscribe, nil}}))
+	f.Add([]byte("\x01\x40"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		messages, err := DecodePack(body)
+		if err != nil {
+			return
+		}
+		again, err := DecodePack(EncodePack(messages))
+		if err != nil || !reflect.DeepEqual(again, messages) {
+			t.Fatalf("%q came back as %q, %v", messages, again, err)
+		}
+		if n := len(messages); n < 1 || n > MaxPacked {
+			t.Fatalf("%d messages", n)
+		}
+	})
+}
+
 func FuzzParseGroup(f *testing.F) {
 	for _, s := range []string{"jobs-1", "a-b-c", "-", "", "jobs", "é-\u202e", "a-\xff", "control-limit_reached_7"} {
 		f.Add(s)

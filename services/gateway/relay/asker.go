@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/packer"
 	"belfry/pkg/protocol"
 )
 
@@ -20,9 +21,11 @@ const (
 	questionWindow = 512
 )
 
-// asker asks workers through the session queue.
+// asker asks workers through the session queue. Questions that wait for the
+// broker at the same time travel as one message.
 type asker struct {
-	r *Relay
+	r     *Relay
+	packs *packer.Packer
 
 	mu      sync.Mutex
 	last    protocol.QuestionID               // guarded by mu
@@ -43,7 +46,9 @@ type outcome struct {
 }
 
 func newAsker(r *Relay) *asker {
-	return &asker{r: r, pending: map[protocol.QuestionID]*question{}, changed: make(chan struct{})}
+	a := &asker{r: r, pending: map[protocol.QuestionID]*question{}, changed: make(chan struct{})}
+	a.packs = packer.New(a.publish)
+	return a
 }
 
 // Connect asks whether a token may open a connection. It answers within 5 s;
@@ -82,14 +87,11 @@ func (a *asker) decided(ctx context.Context, q *question, m amqpbus.Message) (pr
 	deadline, _ := ctx.Deadline()
 	for {
 		m.Expiration = max(time.Until(deadline).Round(time.Millisecond), time.Millisecond)
-		err := a.publish(ctx, m, func(err error) {
+		a.packs.Send(ctx, m, func(err error) {
 			if err != nil {
 				q.settle(outcome{err: fmt.Errorf("publish the question: %w", err)})
 			}
 		})
-		if err != nil {
-			return protocol.Decision{}, fmt.Errorf("ask a worker: %w", err)
-		}
 		select {
 		case o := <-q.answer:
 			if errors.Is(o.err, amqpbus.ErrLinkLost) {

@@ -47,6 +47,8 @@ func (v *receiver) take(d *amqpbus.Delivery) error {
 		return v.core.Batch(b)
 	case protocol.TypeDecision:
 		return decoded(d, func(m protocol.Decision) error { v.r.ask.answered(m); return nil })
+	case protocol.TypePack:
+		return v.unpack(d)
 	case protocol.TypeNoted:
 		return decoded(d, func(m protocol.Noted) error { v.r.report.noted(m.Batch); return nil })
 	case protocol.TypePulse:
@@ -72,6 +74,26 @@ func (v *receiver) take(d *amqpbus.Delivery) error {
 	default:
 		return fmt.Errorf("the type is not one of a gateway's reply queue")
 	}
+}
+
+// unpack takes the decisions that came together; nothing else may.
+func (v *receiver) unpack(d *amqpbus.Delivery) error {
+	messages, err := protocol.DecodePack(d.Body)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		if m.Type != protocol.TypeDecision {
+			return fmt.Errorf("a pack holds a %q, which travels alone", m.Type)
+		}
+		decision, bad := protocol.Decode[protocol.Decision](m.Body)
+		if bad != nil {
+			err = bad // the others are no worse
+			continue
+		}
+		v.r.ask.answered(decision)
+	}
+	return err
 }
 
 func decoded[T protocol.Decision | protocol.Noted | protocol.Pulse | protocol.Ask | protocol.Gap | protocol.Presence](d *amqpbus.Delivery, use func(T) error) error {

@@ -117,6 +117,7 @@ func (r *Relay) Stop(ctx context.Context) error {
 	err := errors.Join(r.report.flush(ctx), r.announce.bye(ctx))
 	r.quit()
 	r.running.Wait()
+	r.ask.packs.Close()
 	return errors.Join(err, r.deleteQueue(ctx))
 }
 

@@ -93,6 +93,53 @@ func TestQuestionIsAnswered(t *testing.T) {
 	})
 }
 
+// TestQuestionsOfAStormTravelTogether asks many questions before the broker has
+// confirmed the first: they travel as few messages, and so may their answers.
+func TestQuestionsOfAStormTravelTogether(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		const all = 200
+		answered := make(chan error, all)
+		for n := range protocol.ConnID(all) {
+			go func() {
+				d, err := r.relay.Connect(t.Context(), n, protocol.NewToken("secret"), "")
+				if err == nil && d.Conn != n {
+					err = fmt.Errorf("connection %d got the answer of %d", n, d.Conn)
+				}
+				answered <- err
+			}()
+		}
+		synctest.Wait()
+		ds := r.take(amqpbus.QueueSession)
+		if most := all / 10; len(ds) > most {
+			t.Errorf("%d messages for %d questions", len(ds), all)
+		}
+		var answers []protocol.Packed
+		for _, d := range ds {
+			questions := []protocol.Packed{{Type: d.Type, Body: d.Body}}
+			if d.Type == protocol.TypePack {
+				var err error
+				questions, err = protocol.DecodePack(d.Body)
+				r.must(err)
+			}
+			if d.ReplyTo != string(self) || d.Expiration != answerWithin {
+				t.Errorf("asked %+v", d.Message)
+			}
+			for _, m := range questions {
+				q, err := protocol.DecodeConnect(m.Body)
+				r.must(err)
+				answers = append(answers, protocol.Packed{Type: protocol.TypeDecision, Body: protocol.Encode(
+					protocol.Decision{Conn: q.Conn, Question: q.Question, Verdict: protocol.VerdictAccept})})
+			}
+		}
+		for pack := range slices.Chunk(answers, protocol.MaxPacked) {
+			r.send(protocol.TypePack, protocol.EncodePack(pack))
+		}
+		for range all {
+			r.must(<-answered)
+		}
+	})
+}
+
 func TestQuestionThatNobodyAnswers(t *testing.T) {
 	play(t, 1, func(t *testing.T, r *rig) {
 		started := time.Now()
@@ -192,6 +239,9 @@ func TestForgedAndMadeUpRepliesAreRefused(t *testing.T) {
 		for _, m := range []struct{ kind, body string }{
 			{protocol.TypeBatch, "\x01"}, {protocol.TypePulse, "{"}, {"unheard-of", "{}"},
 			{protocol.TypeAsk, `{"shard": 7, "epoch": 1, "worker": "w"}`}, {protocol.TypeGap, `{"shard": -1}`}, {protocol.TypeDisconnect, `{"usr": 7}`},
+			{protocol.TypePack, "\x02"},
+			{protocol.TypePack, string(protocol.EncodePack([]protocol.Packed{{Type: protocol.TypeGap, Body: []byte("{}")}}))},
+			{protocol.TypePack, string(protocol.EncodePack([]protocol.Packed{{Type: protocol.TypeDecision, Body: []byte("{")}}))},
 		} {
 			r.send(m.kind, []byte(m.body))
 		}

@@ -18,19 +18,16 @@ const (
 	parkedUnknown = "unknown" // its type is not one of the session queue
 )
 
-// answer settles one delivery: decide, send, ack.
-func (s *Sessions) answer(deadline time.Time, consumer amqpbus.Consumer, d amqpbus.Delivery) {
+// answer settles one message: decide, send, and say so to the delivery it came in.
+func (s *Sessions) answer(deadline time.Time, of *received, d amqpbus.Delivery) {
 	ctx, cancel := context.WithDeadline(s.handle, deadline)
 	defer cancel()
-	if !s.settle(ctx, d) {
-		return // abandoned: another worker gets it
-	}
-	if err := consumer.Ack(d); err != nil {
+	if err := of.settled(s.settle(ctx, d)); err != nil {
 		s.logger.Debug("ack of a question not possible, it will come again", zap.Error(err))
 	}
 }
 
-// settle reports whether the delivery is done with.
+// settle reports whether the message is done with.
 func (s *Sessions) settle(ctx context.Context, d amqpbus.Delivery) (done bool) {
 	defer func() {
 		// The decisions recover for themselves; this is for what is around them.
@@ -56,6 +53,8 @@ func (s *Sessions) settle(ctx context.Context, d amqpbus.Delivery) (done bool) {
 			return s.park(ctx, d, parkedDecode)
 		}
 		return s.reply(ctx, q.Gateway, kindSubscribe, func() protocol.Decision { return s.decideSubscribe(ctx, q) })
+	case protocol.TypePack: // it could not be unpacked
+		return s.park(ctx, d, parkedDecode)
 	case protocol.TypeLife:
 		batch, err := protocol.Decode[protocol.Life](d.Body)
 		if err != nil || batch.Gateway == "" {
@@ -75,7 +74,7 @@ func (s *Sessions) reply(ctx context.Context, gateway protocol.GatewayID, kind s
 		return false
 	}
 	s.metrics.decided(kind, decision.Verdict, time.Since(begin))
-	err := s.send(ctx, amqpbus.Message{
+	err := s.send(ctx, s.options.Courier.Pack, amqpbus.Message{
 		Exchange:  amqpbus.ExchangeReply,
 		Key:       string(gateway),
 		Type:      protocol.TypeDecision,
@@ -92,9 +91,9 @@ func (s *Sessions) reply(ctx context.Context, gateway protocol.GatewayID, kind s
 
 // send tries again after a lost link until ctx ends: a decision that comes
 // twice is dropped by its number.
-func (s *Sessions) send(ctx context.Context, m amqpbus.Message) error {
+func (s *Sessions) send(ctx context.Context, by func(context.Context, amqpbus.Message) error, m amqpbus.Message) error {
 	for {
-		err := s.options.Courier.Send(ctx, m)
+		err := by(ctx, m)
 		if !errors.Is(err, amqpbus.ErrLinkLost) || ctx.Err() != nil {
 			return err
 		}
@@ -116,7 +115,7 @@ func (s *Sessions) keep(ctx context.Context, batch protocol.Life) bool {
 // park leaves a note in belfry.dead: why and from where, never the body.
 func (s *Sessions) park(ctx context.Context, d amqpbus.Delivery, reason string) bool {
 	s.metrics.parked.WithLabelValues(reason).Inc()
-	err := s.send(ctx, amqpbus.Message{
+	err := s.send(ctx, s.options.Courier.Send, amqpbus.Message{
 		Key:       amqpbus.QueueDead,
 		Type:      d.Type,
 		Headers:   map[string]string{"reason": "session: " + reason, "origin": amqpbus.QueueSession},

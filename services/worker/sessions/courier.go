@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/packer"
 )
 
 // window bounds the unconfirmed messages of the courier's publisher.
@@ -15,7 +16,8 @@ const window = 512
 // Courier publishes and waits for the broker's confirm. It opens a publisher
 // when there is none. Its methods may be called concurrently.
 type Courier struct {
-	bus amqpbus.Bus
+	bus   amqpbus.Bus
+	packs *packer.Packer
 
 	mu     sync.Mutex // held while opening: the others wait for the same one
 	open   amqpbus.Publisher
@@ -23,7 +25,30 @@ type Courier struct {
 }
 
 // NewCourier opens nothing yet.
-func NewCourier(bus amqpbus.Bus) *Courier { return &Courier{bus: bus} }
+func NewCourier(bus amqpbus.Bus) *Courier {
+	c := &Courier{bus: bus}
+	c.packs = packer.New(func(ctx context.Context, m amqpbus.Message, done func(error)) error {
+		publisher, err := c.publisher(ctx)
+		if err != nil {
+			return fmt.Errorf("open publisher: %w", err)
+		}
+		return publisher.Publish(ctx, m, done)
+	})
+	return c
+}
+
+// Pack is Send, but what waits for the broker at the same time, to the same
+// destination, travels as one message; it may arrive after ctx ended.
+func (c *Courier) Pack(ctx context.Context, m amqpbus.Message) error {
+	settled := make(chan error, 1) // so that done never blocks
+	c.packs.Send(ctx, m, func(err error) { settled <- err })
+	select {
+	case err := <-settled:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the confirm: %w", ctx.Err())
+	}
+}
 
 // Send publishes one message and waits for its outcome: nil, or an error that
 // is one of amqpbus's or of ctx. A lost link is not tried again by itself.
@@ -102,6 +127,7 @@ func (c *Courier) publisher(ctx context.Context) (amqpbus.Publisher, error) {
 
 // Close ends the publisher. Whoever still waits gets ErrLinkLost.
 func (c *Courier) Close() error {
+	c.packs.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true

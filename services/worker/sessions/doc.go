@@ -9,11 +9,13 @@
 //
 // Concurrency: one goroutine receives; up to Options.Handlers goroutines decide
 // at the same time, in no order, because a connection has one question
-// outstanding. No more are received than can be decided, so a question that
-// waits can go to another worker. A question has 5 s from its receipt. It is
-// acked when its answer is confirmed, or when it cannot be answered any more:
-// the gateway's own deadline has passed by then. What is received and not
-// answered when the link ends is delivered again, to this worker or to another.
+// outstanding. No more messages are received than questions can be decided, so
+// one that waits can go to another worker; those that came in one message, a
+// pack, stay together. A question has 5 s from its receipt. A message is acked
+// when the answers to all its questions are confirmed, or cannot be given any
+// more: the gateway's own deadline has passed by then. What is received and not
+// acked when the link ends is delivered again, to this worker or to another.
+// Answers to one gateway that wait for the broker at the same time are packed.
 //
 // A panic while deciding is recovered: the answer is that the worker is
 // unavailable. Messages of users that are not gateways, and messages that

@@ -144,18 +144,15 @@ func (r *rig) askAs(pub amqpbus.Publisher, kind string, body []byte) {
 
 func (r *rig) connect(question protocol.QuestionID, token string) {
 	r.t.Helper()
-	r.ask(protocol.TypeConnect, protocol.Connect{
-		Gateway: gatewayID, Conn: protocol.ConnID(question), Question: question, Token: protocol.NewToken(token),
-	}.Encode())
+	m := connecting(question, token)
+	r.ask(m.Type, m.Body)
 }
 
 // subscribe asks as a user who was accepted before.
 func (r *rig) subscribe(question protocol.QuestionID, user string, groups ...protocol.Group) {
 	r.t.Helper()
-	r.ask(protocol.TypeSubscribe, protocol.Encode(protocol.Subscribe{
-		Gateway: gatewayID, Conn: protocol.ConnID(question), Question: question, Groups: groups,
-		Session: json.RawMessage(fmt.Sprintf(`{"user": %s, "fingerprint": "f"}`, user)),
-	}))
+	m := subscribing(question, user, groups...)
+	r.ask(m.Type, m.Body)
 }
 
 // take consumes what waits in a queue now, after everything has settled.
@@ -181,21 +178,67 @@ func (r *rig) take(queue string) []amqpbus.Delivery {
 func (r *rig) decisions() map[protocol.QuestionID]protocol.Decision {
 	r.t.Helper()
 	out := map[protocol.QuestionID]protocol.Decision{}
-	for _, d := range r.take(amqpbus.ReplyQueue(string(gatewayID))) {
-		if d.Type != protocol.TypeDecision {
-			continue
+	for _, d := range r.replies() {
+		if _, doubled := out[d.Question]; doubled {
+			r.t.Errorf("question %d is answered twice", d.Question)
 		}
-		decision, err := protocol.Decode[protocol.Decision](d.Body)
-		r.must(err)
-		if _, doubled := out[decision.Question]; doubled {
-			r.t.Errorf("question %d is answered twice", decision.Question)
-		}
-		if d.UserID != "worker" || d.ReplyTo != string(decision.Worker) {
-			r.t.Errorf("question %d is answered by %s, as user %s", decision.Question, d.ReplyTo, d.UserID)
-		}
-		out[decision.Question] = decision
+		out[d.Question] = d
 	}
 	return out
+}
+
+// replies takes the decisions that have arrived, as they came, alone or packed.
+func (r *rig) replies() (out []protocol.Decision) {
+	r.t.Helper()
+	for _, d := range r.take(amqpbus.ReplyQueue(string(gatewayID))) {
+		messages := []protocol.Packed{{Type: d.Type, Body: d.Body}}
+		if d.Type == protocol.TypePack {
+			var err error
+			messages, err = protocol.DecodePack(d.Body)
+			r.must(err)
+		}
+		for _, m := range messages {
+			if m.Type != protocol.TypeDecision {
+				continue
+			}
+			decision, err := protocol.Decode[protocol.Decision](m.Body)
+			r.must(err)
+			if d.UserID != "worker" || d.ReplyTo != string(decision.Worker) {
+				r.t.Errorf("question %d is answered by %s, as user %s", decision.Question, d.ReplyTo, d.UserID)
+			}
+			out = append(out, decision)
+		}
+	}
+	return out
+}
+
+// answered gives the sorted numbers of what has been answered, once or again.
+func (r *rig) answered() []protocol.QuestionID {
+	r.t.Helper()
+	again := map[protocol.QuestionID]protocol.Decision{}
+	for _, d := range r.replies() {
+		again[d.Question] = d
+	}
+	return questions(again)
+}
+
+// pack asks what is given, in one message.
+func (r *rig) pack(messages ...protocol.Packed) {
+	r.t.Helper()
+	r.ask(protocol.TypePack, protocol.EncodePack(messages))
+}
+
+func connecting(question protocol.QuestionID, token string) protocol.Packed {
+	return protocol.Packed{Type: protocol.TypeConnect, Body: protocol.Connect{
+		Gateway: gatewayID, Conn: protocol.ConnID(question), Question: question, Token: protocol.NewToken(token),
+	}.Encode()}
+}
+
+func subscribing(question protocol.QuestionID, user string, groups ...protocol.Group) protocol.Packed {
+	return protocol.Packed{Type: protocol.TypeSubscribe, Body: protocol.Encode(protocol.Subscribe{
+		Gateway: gatewayID, Conn: protocol.ConnID(question), Question: question, Groups: groups,
+		Session: json.RawMessage(fmt.Sprintf(`{"user": %s, "fingerprint": "f"}`, user)),
+	})}
 }
 
 // pass lets virtual time pass and everything settle.

@@ -187,18 +187,22 @@ func (s *Sessions) consume(ctx context.Context) (began bool, err error) {
 		}
 		deadline := time.Now().Add(questionTime)
 		for _, d := range deliveries {
-			select {
-			case s.places <- struct{}{}:
-			case <-ctx.Done():
-				return true, ctx.Err()
+			messages := s.unpack(d)
+			of := newReceived(consumer, d, len(messages))
+			for _, m := range messages {
+				select {
+				case s.places <- struct{}{}:
+				case <-ctx.Done():
+					return true, ctx.Err()
+				}
+				s.metrics.busy.Inc()
+				handlers.Add(1)
+				s.received.Go(func() {
+					defer handlers.Done()
+					defer func() { <-s.places; s.metrics.busy.Dec() }()
+					s.answer(deadline, of, m)
+				})
 			}
-			s.metrics.busy.Inc()
-			handlers.Add(1)
-			s.received.Go(func() {
-				defer handlers.Done()
-				defer func() { <-s.places; s.metrics.busy.Dec() }()
-				s.answer(deadline, consumer, d)
-			})
 		}
 	}
 }

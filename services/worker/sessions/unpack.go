@@ -1,0 +1,54 @@
+package sessions
+
+import (
+	"sync/atomic"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+)
+
+// unpack gives the messages that a delivery stands for. A pack that cannot be
+// read, or is no gateway's, stays as it is, for settle to park.
+func (s *Sessions) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
+	alone := []amqpbus.Delivery{d}
+	if d.Type != protocol.TypePack || !s.gateways[d.UserID] {
+		return alone
+	}
+	messages, err := protocol.DecodePack(d.Body)
+	if err != nil {
+		return alone
+	}
+	out := make([]amqpbus.Delivery, len(messages))
+	for i, m := range messages {
+		out[i] = d
+		out[i].Type, out[i].Body = m.Type, m.Body
+	}
+	return out
+}
+
+// received is a delivery whose messages are settled one by one, in no order. It
+// is acked when all are done with; when one was abandoned, all are delivered
+// again, and decisions that come twice are dropped by their numbers.
+type received struct {
+	consumer  amqpbus.Consumer
+	delivery  amqpbus.Delivery
+	left      atomic.Int64
+	abandoned atomic.Bool
+}
+
+func newReceived(consumer amqpbus.Consumer, d amqpbus.Delivery, messages int) *received {
+	r := &received{consumer: consumer, delivery: d}
+	r.left.Store(int64(messages))
+	return r
+}
+
+// settled says that one message is done with, or abandoned.
+func (r *received) settled(done bool) error {
+	if !done {
+		r.abandoned.Store(true)
+	}
+	if r.left.Add(-1) > 0 || r.abandoned.Load() {
+		return nil
+	}
+	return r.consumer.Ack(r.delivery)
+}

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"testing"
@@ -70,43 +71,41 @@ func (tr *trial) serves(within time.Duration) {
 	tr.t.Helper()
 	from := time.Now()
 	for i, g := range tr.in.Gateways {
-		left := within - time.Since(from)
-		harness.Until(tr.t, left, g.Name+" to serve a new browser", func() bool { return served(tr.t, tr.in, i) })
-		tr.t.Logf("%s serves a new browser %v later", g.Name, time.Since(from).Round(time.Millisecond))
+		failed := "was not there yet"
+		harness.Until(tr.t, within-time.Since(from), g.Name+" to serve a new browser", func() bool {
+			if at := tr.serve(i); at != failed {
+				failed = at
+				tr.t.Logf("%s, %v later: a new browser %s", g.Name, time.Since(from).Round(time.Millisecond), cmp.Or(at, "is served"))
+			}
+			return failed == ""
+		})
 	}
 }
 
-func served(t *testing.T, in *harness.Installation, gateway int) (well bool) {
-	t.Helper()
-	step := "connect"
-	defer func() {
-		if !well {
-			t.Logf("a new browser could not %s", step)
-		}
-	}()
-	conn, _, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: in.Addr(gateway), Token: harness.TokenAdmin})
+// serve lets a browser come to a gateway and get an event. It says what failed.
+func (tr *trial) serve(gateway int) (failed string) {
+	conn, _, err := wsclient.Dial(tr.t.Context(), wsclient.Request{Addr: tr.in.Addr(gateway), Token: harness.TokenAdmin})
 	if err != nil || conn == nil {
-		return false
+		return "cannot connect"
 	}
 	defer conn.Drop()
-	step = "subscribe"
 	if err := conn.Text(load.Subscription([]string{"job_events-1000"})); err != nil {
-		return false
+		return "cannot ask"
 	}
 	for _, want := range []string{`{"accept": true`, `{"groups_current": ["job_events-1000"]`} {
 		if got, err := conn.Next(6 * time.Second); err != nil || !strings.HasPrefix(got, want) {
-			return false
+			return "cannot subscribe"
 		}
 	}
-	step = "see an emit confirmed"
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(tr.t.Context(), 3*time.Second)
 	defer cancel()
-	if err := in.PlainEmitter(t).Emit(ctx, "job_events-1000", []byte(`{"new": 1}`)); err != nil {
-		return false
+	if err := tr.in.PlainEmitter(tr.t).Emit(ctx, "job_events-1000", []byte(`{"new": 1}`)); err != nil {
+		return "waits for an event that is not confirmed"
 	}
-	step = "get its event"
-	got, err := conn.Next(3 * time.Second)
-	return err == nil && got == `{"new": 1}`
+	if got, err := conn.Next(3 * time.Second); err != nil || got != `{"new": 1}` {
+		return "does not get its event"
+	}
+	return ""
 }
 
 func again(t *testing.T, n *brokertest.Node) {

@@ -73,7 +73,7 @@ func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 	mute := make(chan struct{})
 	go func() {
 		select {
-		case <-lost: // why it ended is said where the link is
+		case _ = <-lost: // why it ended is said where the link is
 		case <-mute:
 		}
 		close(p.ended)

@@ -19,7 +19,11 @@ type Packed struct {
 // MaxPacked bounds the messages of a pack.
 const MaxPacked = 64
 
-const packVersion = 1
+const (
+	packVersion = 1
+	// maxPackedType is what a message that travels alone may have.
+	maxPackedType = 255
+)
 
 // ErrPack is wrapped by every error of DecodePack.
 var ErrPack = errors.New("not a pack")
@@ -55,7 +59,7 @@ func DecodePack(body []byte) ([]Packed, error) {
 	out := make([]Packed, 0, count)
 	for range count {
 		p := Packed{Type: string(r.bytes()), Body: r.bytes()}
-		if r.bad || p.Type == TypePack {
+		if r.bad || p.Type == TypePack || len(p.Type) > maxPackedType {
 			return nil, fmt.Errorf("%w: message %d of %d", ErrPack, len(out)+1, count)
 		}
 		out = append(out, p)

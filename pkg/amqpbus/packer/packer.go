@@ -3,8 +3,9 @@
 // destination goes out together, as one protocol.TypePack. So a quiet system waits
 // for nothing, and a storm of reconnecting clients costs the broker a fraction.
 //
-// A lane is what goes to one exchange and key; lanes hold one another up only
-// where the publisher does. A lane has a goroutine while something waits in it.
+// A lane is what goes to one exchange and key. A publisher tells confirms in order,
+// so a destination that gives none keeps those of all others back: then a lane
+// publishes again after roomAfter. A lane has a goroutine while something is sent.
 package packer
 
 import (
@@ -18,13 +19,18 @@ import (
 )
 
 const (
-	// window bounds the unconfirmed publishes of a lane: enough to keep the broker
-	// busy, few enough that what comes meanwhile is worth packing.
+	// window bounds a lane's publishes that wait for their confirm, each for
+	// roomAfter at most: enough to keep the broker busy, few enough that what comes
+	// meanwhile is worth packing.
 	window = 4
 	// maxBytes bounds the bodies of a pack, unless it is one message alone.
 	maxBytes = 256 << 10
 	// patience bounds one wait for the publisher.
 	patience = 5 * time.Second
+	// roomAfter bounds how long a publish without a verdict holds its place in the
+	// window: confirms are told in order, so one destination that gives none keeps
+	// those of all others, and an alarm keeps them for as long as it lasts.
+	roomAfter = 500 * time.Millisecond
 )
 
 // Publish sends one message and tells done of its outcome, as
@@ -48,7 +54,7 @@ type destination struct{ exchange, key string }
 type lane struct {
 	to          destination
 	waiting     []waiting
-	unconfirmed int  // publishes
+	unconfirmed int  // publishes that hold a place in the window
 	running     bool // it has its goroutine
 }
 
@@ -126,11 +132,13 @@ func (p *Packer) run(l *lane) {
 		if len(pack) == 0 {
 			return
 		}
+		room := p.place(l)
 		ctx, cancel := context.WithTimeout(p.ctx, patience)
-		err := p.publish(ctx, join(pack), func(err error) { p.settled(l, pack, err) })
+		err := p.publish(ctx, join(pack), func(err error) { settle(pack, err); room() })
 		cancel()
 		if err != nil {
-			p.settled(l, pack, err)
+			settle(pack, err)
+			room()
 		}
 	}
 }
@@ -166,13 +174,20 @@ func (p *Packer) take(l *lane) (pack, late []waiting) {
 	return nil, late
 }
 
-// settled ends a pack.
-func (p *Packer) settled(l *lane, pack []waiting, err error) {
-	settle(pack, err)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	l.unconfirmed--
-	p.startLocked(l)
+// place gives back the place that take took, once: when it is called, or after
+// roomAfter.
+func (p *Packer) place(l *lane) (room func()) {
+	var once sync.Once
+	back := func() {
+		once.Do(func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			l.unconfirmed--
+			p.startLocked(l)
+		})
+	}
+	t := time.AfterFunc(roomAfter, back)
+	return func() { t.Stop(); back() }
 }
 
 func settle(pack []waiting, err error) {

@@ -289,3 +289,50 @@ func TestManySenders(t *testing.T) {
 		}
 	})
 }
+
+// The broker's alarm comes while four publishes are on their way: they get no
+// verdict for an hour. Whoever asks meanwhile waits 5 s and goes away.
+func TestWhoHasGoneIsForgotten(t *testing.T) {
+	play(t, func(t *testing.T, r *rig) {
+		r.numbers(t, "k", 0, window)
+		const askers = 3600
+		told := 0
+		for range askers {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			r.Send(ctx, amqpbus.Message{Exchange: "x", Key: "k", Body: make([]byte, 500)}, func(error) { told++ })
+			time.AfterFunc(5*time.Second, cancel)
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.Packer.mu.Lock()
+		left := 0
+		for _, l := range r.lanes {
+			left += len(l.waiting)
+		}
+		r.Packer.mu.Unlock()
+		if left > askers/2 {
+			t.Errorf("%d messages are kept of %d askers, who all have gone; %d were told", left, askers, told)
+		}
+	})
+}
+
+// Confirms are told in the order of publishing, as amqpbus.Publisher promises. A
+// destination that gives none holds up the confirms of the others.
+func TestLanesAreApartOnOnePublisher(t *testing.T) {
+	play(t, func(t *testing.T, r *rig) {
+		r.numbers(t, "stuck", 0, 1)
+		for n := range 20 { // four seconds, five messages a second
+			r.numbers(t, "well", 100+n, 101+n)
+			time.Sleep(200 * time.Millisecond)
+			synctest.Wait()
+		}
+		sent := 0
+		for _, b := range r.broker.bodies(t)[1:] {
+			sent += len(b)
+		}
+		if sent < 16 {
+			t.Errorf("of 20 messages to a healthy destination %d were sent in 4 s: %v", sent, fmt.Sprint(r.broker.bodies(t)))
+		}
+	})
+}

@@ -207,17 +207,20 @@ func (p *publisher) settle(mute chan<- struct{}) {
 	}
 }
 
-// listen waits for a verdict and says for how long there was none, in whole
-// ticks. A confirm is also completed, without an ack, when the channel ends.
+// listen waits for a verdict and says for how long there was none, by the tick;
+// the first may be from before. A confirm is also completed, without an ack, when the channel ends.
 func (p *publisher) listen(next pending, tick <-chan time.Time) (silent time.Duration) {
+	last := time.Now()
 	for silent < verdictWithin {
 		select {
 		case <-next.confirm.Done():
 			return silent
 		case <-tick:
-			if !p.bus.isBlocked() {
-				silent += verdictWithin / 10
+			now := time.Now()
+			if !p.bus.isBlocked() { // a process that stood still heard nothing either
+				silent += min(now.Sub(last), verdictWithin/10)
 			}
+			last = now
 		}
 	}
 	return silent

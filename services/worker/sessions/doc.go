@@ -7,7 +7,8 @@
 // Decision gives the gateway to send along with every later question, so that
 // any worker may answer it: the identity, never the token.
 //
-// Concurrency: one goroutine receives; up to Options.Handlers goroutines decide
+// Concurrency: one goroutine receives, and one for each message received waits
+// for places for its questions; up to Options.Handlers goroutines decide
 // at the same time, in no order, because a connection has one question
 // outstanding. No more messages are received than questions can be decided, so
 // one that waits can go to another worker; those that came in one message, a

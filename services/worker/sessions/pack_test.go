@@ -3,6 +3,8 @@ package sessions
 import (
 	"context"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +108,46 @@ func TestPackOfAStranger(t *testing.T) {
 		}
 		if n := testutil.ToFloat64(r.metrics.parked.WithLabelValues(parkedUser)); n != 1 {
 			t.Errorf("%v were parked, want 1", n)
+		}
+	})
+}
+
+// A pack takes all places for 4.5 s; what is received meanwhile waits in the
+// consumer. Its asker waits 5 s, and so does the worker.
+func TestNobodyWorksForTheDead(t *testing.T) {
+	play(t, func(t *testing.T, r *rig) {
+		began := time.Now()
+		var mu sync.Mutex
+		var last time.Duration
+		r.start(Options{Handlers: 2, Authorizer: authorize(func(ctx context.Context, id auth.Identity, groups []protocol.Group) (access.Result, error) {
+			mu.Lock()
+			last = max(last, time.Since(began))
+			mu.Unlock()
+			select {
+			case <-time.After(4500 * time.Millisecond):
+				return access.Result{Allowed: groups}, nil
+			case <-ctx.Done():
+				return access.Result{}, ctx.Err()
+			}
+		})})
+		r.pack(subscribing(1, "7", "a-1"), subscribing(2, "7", "a-1"), subscribing(3, "7", "a-1"), subscribing(4, "7", "a-1"))
+		pass(100 * time.Millisecond)
+		r.pack(subscribing(5, "7", "a-1"), subscribing(6, "7", "a-1"), subscribing(7, "7", "a-1"))
+		pass(20 * time.Second)
+		if last > 5200*time.Millisecond {
+			t.Errorf("the application is asked for somebody who asked %v ago", last-100*time.Millisecond)
+		}
+	})
+}
+
+// A type that no message may have makes a pack one that cannot be understood.
+func TestALongTypeIsParked(t *testing.T) {
+	play(t, func(t *testing.T, r *rig) {
+		r.start(Options{})
+		r.pack(protocol.Packed{Type: strings.Repeat("x", 300)}, connecting(1, "good"))
+		r.pack(protocol.Packed{Type: "x"}, connecting(2, "good"))
+		if dead := r.take(amqpbus.QueueDead); len(dead) != 2 {
+			t.Errorf("%d notes were parked, want 2", len(dead))
 		}
 	})
 }

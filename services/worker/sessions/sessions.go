@@ -187,22 +187,32 @@ func (s *Sessions) consume(ctx context.Context) (began bool, err error) {
 		}
 		deadline := time.Now().Add(questionTime)
 		for _, d := range deliveries {
-			messages := s.unpack(d)
-			of := newReceived(consumer, d, len(messages))
-			for _, m := range messages {
-				select {
-				case s.places <- struct{}{}:
-				case <-ctx.Done():
-					return true, ctx.Err()
-				}
-				s.metrics.busy.Inc()
-				handlers.Add(1)
-				s.received.Go(func() {
-					defer handlers.Done()
-					defer func() { <-s.places; s.metrics.busy.Dec() }()
-					s.answer(deadline, of, m)
-				})
-			}
+			handlers.Add(1)
+			s.received.Go(func() {
+				defer handlers.Done()
+				s.spread(ctx, deadline, consumer, d)
+			})
 		}
+	}
+}
+
+// spread gives each message of a delivery its place. It waits apart, so that the
+// time of what is received next begins when it comes.
+func (s *Sessions) spread(ctx context.Context, deadline time.Time, consumer amqpbus.Consumer, d amqpbus.Delivery) {
+	messages := s.unpack(d)
+	of := newReceived(consumer, d, len(messages))
+	var handlers sync.WaitGroup
+	defer handlers.Wait()
+	for _, m := range messages {
+		select {
+		case s.places <- struct{}{}:
+		case <-ctx.Done():
+			return // not acked: all of them are delivered again
+		}
+		s.metrics.busy.Inc()
+		handlers.Go(func() {
+			defer func() { <-s.places; s.metrics.busy.Dec() }()
+			s.answer(deadline, of, m)
+		})
 	}
 }

@@ -84,11 +84,12 @@ func (v *receiver) unpack(d *amqpbus.Delivery) error {
 	}
 	for _, m := range messages {
 		if m.Type != protocol.TypeDecision {
-			return fmt.Errorf("a pack holds a %q, which travels alone", m.Type)
+			err = fmt.Errorf("a pack holds a %q, which travels alone", m.Type) // the others are no worse
+			continue
 		}
 		decision, bad := protocol.Decode[protocol.Decision](m.Body)
 		if bad != nil {
-			err = bad // the others are no worse
+			err = bad
 			continue
 		}
 		v.r.ask.answered(decision)

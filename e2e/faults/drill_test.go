@@ -58,30 +58,27 @@ func (tr *trial) verdict() load.Report {
 func (tr *trial) resumedAfterMends() {
 	tr.t.Helper()
 	for _, m := range tr.mends {
-		last := time.Duration(0)
-		for client, at := range tr.firstEvents(m.at.Add(50 * time.Millisecond)) { // what was on its way does not count
-			if at.IsZero() {
-				tr.t.Errorf("%s: %s got nothing any more", m.what, client)
-				continue
-			}
-			last = max(last, at.Sub(m.at))
-		}
-		tr.t.Logf("%s: everybody got events within %v", m.what, last.Round(time.Millisecond))
-		if last > m.bar {
-			tr.t.Errorf("%s: the last client got its first event after %v, the bar is %v", m.what, last, m.bar)
-		}
+		tr.served(m.what, m.at, m.bar)
 	}
 	tr.alive()
 }
 
-// firstEvents is when each client got its first event after t; zero: never.
-func (tr *trial) firstEvents(t time.Time) map[string]time.Time {
-	out := map[string]time.Time{}
+// served fails when a client did not get its next event within the bar.
+func (tr *traffic) served(what string, at time.Time, bar time.Duration) {
+	tr.t.Helper()
+	first := map[string]time.Time{}
 	for _, r := range tr.records {
-		at, before := r.FirstEventAfter(t), out[r.Client]
-		if before.IsZero() || !at.IsZero() && at.Before(before) {
-			out[r.Client] = at
+		next := r.FirstEventAfter(at.Add(50 * time.Millisecond)) // what was on its way does not count
+		if before := first[r.Client]; !next.IsZero() && (before.IsZero() || next.Before(before)) {
+			first[r.Client] = next
 		}
 	}
-	return out
+	slowest := time.Duration(0)
+	for _, next := range first {
+		slowest = max(slowest, next.Sub(at))
+	}
+	tr.t.Logf("%s: the last client is served after %v", what, slowest)
+	if slowest > bar || len(first) < clientCount {
+		tr.t.Errorf("%s: %d clients are served after %v, all %d were to be within %v", what, len(first), slowest, clientCount, bar)
+	}
 }

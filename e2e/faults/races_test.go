@@ -101,15 +101,7 @@ func TestGroupsReplacedUnderLoad(t *testing.T) {
 	needsBroker(t)
 	for _, in := range settled(t, pairs, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}) {
 		t.Run(fmt.Sprintf("%d shards", in.Shards()), func(t *testing.T) {
-			s := seed(t)
-			tr := &traffic{t: t, groups: groups()}
-			for i := range clientCount {
-				kept := tr.groups[i%groupCount]
-				c := tr.client(in, i, s)
-				c.Groups, c.SwapEvery = []string{kept}, 100*time.Millisecond
-				c.Swap = func(rng *rand.Rand) []string { return chosen(rng, tr.groups, kept) }
-			}
-			tr.run(in.LoadEmitter(t), s)
+			tr := restless(t, in, 100*time.Millisecond)
 			tr.flow(8 * time.Second)
 			r := tr.clean()
 			if r.LostWithGap+r.LostAtClose+r.Unavailable != 0 {
@@ -117,6 +109,22 @@ func TestGroupsReplacedUnderLoad(t *testing.T) {
 			}
 		})
 	}
+}
+
+// restless is a load whose clients change their sets of groups, but for one, all
+// the time.
+func restless(t *testing.T, in *harness.Installation, every time.Duration) *traffic {
+	t.Helper()
+	s := seed(t)
+	tr := &traffic{t: t, groups: groups()}
+	for i := range clientCount {
+		kept := tr.groups[i%groupCount]
+		c := tr.client(in, i, s)
+		c.Groups, c.SwapEvery = []string{kept}, every
+		c.Swap = func(rng *rand.Rand) []string { return chosen(rng, tr.groups, kept) }
+	}
+	tr.run(in.LoadEmitter(t), s)
+	return tr
 }
 
 // chosen is kept and a random half of the rest.

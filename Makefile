@@ -68,7 +68,7 @@ lint: ## golangci-lint, pinned; the reasons are in .golangci.yml
 
 bench: build ## memory, CPU and throughput beside bare baselines; a few minutes
 	@scripts/needs.sh
-	@cd bench && go run . -bin ../bin
+	@cd e2e && go run ./bench -bin ../bin
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

@@ -3,23 +3,19 @@ module belfry/e2e
 go 1.26.0
 
 require (
-	belfry/pkg/amqpbus v0.0.0
-	belfry/pkg/emitter v0.0.0
-	belfry/pkg/protocol v0.0.0
-	belfry/pkg/settings v0.0.0
-	belfry/pkg/tracing v0.0.0
+	belfry/pkg v0.0.0
 	belfry/services/gateway v0.0.0
 	belfry/services/worker v0.0.0
 	github.com/compose-spec/compose-go/v2 v2.16.2
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/prometheus v0.305.0
+	github.com/rabbitmq/amqp091-go v1.16.0
 	go.opentelemetry.io/otel/trace v1.47.0
 	go.opentelemetry.io/proto/otlp v1.11.0
 	google.golang.org/protobuf v1.36.12
 )
 
 require (
-	belfry/pkg/daemon v0.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
@@ -44,7 +40,6 @@ require (
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
-	github.com/rabbitmq/amqp091-go v1.16.0 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.1 // indirect
 	github.com/sirupsen/logrus v1.10.1 // indirect
 	github.com/xhit/go-str2duration/v2 v2.1.0 // indirect
@@ -71,12 +66,7 @@ require (
 )
 
 replace (
-	belfry/pkg/amqpbus => ../pkg/amqpbus
-	belfry/pkg/daemon => ../pkg/daemon
-	belfry/pkg/emitter => ../pkg/emitter
-	belfry/pkg/protocol => ../pkg/protocol
-	belfry/pkg/settings => ../pkg/settings
-	belfry/pkg/tracing => ../pkg/tracing
+	belfry/pkg => ../pkg
 	belfry/services/gateway => ../services/gateway
 	belfry/services/worker => ../services/worker
 )

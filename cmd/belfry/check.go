@@ -9,8 +9,8 @@ import (
 	"github.com/urfave/cli/v3"
 	"go.uber.org/zap"
 
-	"belfry/cmd/belfry/check"
-	"belfry/cmd/belfry/environment"
+	"belfry/cmd/belfry/internal/check"
+	"belfry/cmd/belfry/internal/environment"
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/membus"
 	"belfry/pkg/daemon"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"belfry/cmd/belfry/dev"
+	"belfry/cmd/belfry/internal/dev"
 	"belfry/pkg/daemon"
 )
 

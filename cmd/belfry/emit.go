@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"belfry/cmd/belfry/environment"
+	"belfry/cmd/belfry/internal/environment"
 	"belfry/pkg/emitter"
 	"belfry/pkg/protocol"
 	"belfry/pkg/settings"

@@ -3,11 +3,7 @@ module belfry/cmd/belfry
 go 1.26.0
 
 require (
-	belfry/pkg/amqpbus v0.0.0
-	belfry/pkg/daemon v0.0.0
-	belfry/pkg/emitter v0.0.0
-	belfry/pkg/protocol v0.0.0
-	belfry/pkg/settings v0.0.0
+	belfry/pkg v0.0.0
 	belfry/services/gateway v0.0.0
 	belfry/services/worker v0.0.0
 	github.com/coder/websocket v1.8.15
@@ -18,7 +14,6 @@ require (
 )
 
 require (
-	belfry/pkg/tracing v0.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
@@ -42,9 +37,9 @@ require (
 	go.opentelemetry.io/otel/sdk v1.47.0 // indirect
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
-	go.uber.org/multierr v1.10.0 // indirect
+	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/net v0.59.0 // indirect
-	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc // indirect
@@ -54,12 +49,7 @@ require (
 )
 
 replace (
-	belfry/pkg/amqpbus => ../../pkg/amqpbus
-	belfry/pkg/daemon => ../../pkg/daemon
-	belfry/pkg/emitter => ../../pkg/emitter
-	belfry/pkg/protocol => ../../pkg/protocol
-	belfry/pkg/settings => ../../pkg/settings
-	belfry/pkg/tracing => ../../pkg/tracing
+	belfry/pkg => ../../pkg
 	belfry/services/gateway => ../../services/gateway
 	belfry/services/worker => ../../services/worker
 )

@@ -7,8 +7,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"belfry/cmd/belfry/environment"
-	"belfry/cmd/belfry/listen"
+	"belfry/cmd/belfry/internal/environment"
+	"belfry/cmd/belfry/internal/listen"
 	"belfry/pkg/protocol"
 	"belfry/pkg/settings"
 )

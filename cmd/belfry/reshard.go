@@ -6,8 +6,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"belfry/cmd/belfry/environment"
-	"belfry/cmd/belfry/reshard"
+	"belfry/cmd/belfry/internal/environment"
+	"belfry/cmd/belfry/internal/reshard"
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/protocol"
 	"belfry/pkg/settings"

@@ -11,7 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/urfave/cli/v3"
 
-	"belfry/cmd/belfry/environment"
+	"belfry/cmd/belfry/internal/environment"
 	"belfry/pkg/protocol"
 	"belfry/pkg/settings"
 	"belfry/services/worker/auth"

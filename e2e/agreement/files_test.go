@@ -39,7 +39,7 @@ const (
 	towerFile         = "examples/tower/serve.go"
 	towerServer       = "examples/tower/server.go"
 	towerAPI          = "examples/tower/api/api.go"
-	edgeFile          = "services/gateway/edge/edge.go"
+	edgeFile          = "services/gateway/internal/edge/edge.go"
 	adminFile         = "pkg/daemon/admin.go"
 	certificateScript = "deploy/nginx/certificate"
 	rabbitFile        = "deploy/rabbitmq/rabbitmq.conf"

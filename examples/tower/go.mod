@@ -3,7 +3,7 @@ module belfry/examples/tower
 go 1.26.0
 
 require (
-	belfry/pkg/emitter v0.0.0
+	belfry/pkg v0.0.0
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/urfave/cli/v3 v3.14.0
 	go.uber.org/zap v1.28.0
@@ -11,8 +11,6 @@ require (
 )
 
 require (
-	belfry/pkg/amqpbus v0.0.0 // indirect
-	belfry/pkg/protocol v0.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
@@ -26,7 +24,7 @@ require (
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/rabbitmq/amqp091-go v1.16.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
-	go.uber.org/multierr v1.10.0 // indirect
+	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	modernc.org/libc v1.80.1 // indirect
@@ -34,11 +32,4 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-replace (
-	belfry/pkg/amqpbus => ../../pkg/amqpbus
-	belfry/pkg/daemon => ../../pkg/daemon
-	belfry/pkg/emitter => ../../pkg/emitter
-	belfry/pkg/protocol => ../../pkg/protocol
-	belfry/pkg/settings => ../../pkg/settings
-	belfry/pkg/tracing => ../../pkg/tracing
-)
+replace belfry/pkg => ../../pkg

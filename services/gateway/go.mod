@@ -3,11 +3,7 @@ module belfry/services/gateway
 go 1.26.0
 
 require (
-	belfry/pkg/amqpbus v0.0.0
-	belfry/pkg/daemon v0.0.0
-	belfry/pkg/protocol v0.0.0
-	belfry/pkg/settings v0.0.0
-	belfry/pkg/tracing v0.0.0
+	belfry/pkg v0.0.0
 	github.com/coder/websocket v1.8.15
 	github.com/prometheus/client_golang v1.25.0
 	go.uber.org/goleak v1.3.0
@@ -38,9 +34,9 @@ require (
 	go.opentelemetry.io/otel/sdk v1.47.0 // indirect
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
-	go.uber.org/multierr v1.10.0 // indirect
+	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/net v0.59.0 // indirect
-	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc // indirect
@@ -48,10 +44,4 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace (
-	belfry/pkg/amqpbus => ../../pkg/amqpbus
-	belfry/pkg/daemon => ../../pkg/daemon
-	belfry/pkg/protocol => ../../pkg/protocol
-	belfry/pkg/settings => ../../pkg/settings
-	belfry/pkg/tracing => ../../pkg/tracing
-)
+replace belfry/pkg => ../../pkg

@@ -27,11 +27,11 @@ import (
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
-	"belfry/services/gateway/edge"
-	"belfry/services/gateway/hub"
+	"belfry/services/gateway/internal/edge"
+	"belfry/services/gateway/internal/hub"
+	"belfry/services/gateway/internal/session"
+	"belfry/services/gateway/internal/wsconn"
 	"belfry/services/gateway/relay"
-	"belfry/services/gateway/session"
-	"belfry/services/gateway/wsconn"
 )
 
 // App is one gateway. Start it once, Stop it once.

@@ -9,7 +9,7 @@ import (
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
-	"belfry/services/gateway/hub"
+	"belfry/services/gateway/internal/hub"
 	"belfry/services/gateway/relay"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"belfry/services/gateway/hub"
+	"belfry/services/gateway/internal/hub"
 )
 
 // Without tracing nothing stands between the broker's wires and the hub.

@@ -8,8 +8,8 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/settings"
-	"belfry/services/worker/access"
 	"belfry/services/worker/auth"
+	"belfry/services/worker/internal/access"
 )
 
 // holdings is what a part holds for as long as the worker lives; nil: nothing.

@@ -23,11 +23,11 @@ import (
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
-	"belfry/services/worker/access"
-	"belfry/services/worker/disconnect"
-	"belfry/services/worker/life"
+	"belfry/services/worker/internal/access"
+	"belfry/services/worker/internal/disconnect"
+	"belfry/services/worker/internal/life"
+	"belfry/services/worker/internal/sessions"
 	"belfry/services/worker/router"
-	"belfry/services/worker/sessions"
 )
 
 // App is one worker. Start it once, Stop it once.

@@ -5,7 +5,7 @@ import (
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/protocol"
-	"belfry/services/worker/directory"
+	"belfry/services/worker/internal/directory"
 )
 
 // control works on a control message of the shard's queue.

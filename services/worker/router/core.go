@@ -7,7 +7,7 @@ import (
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/protocol"
-	"belfry/services/worker/directory"
+	"belfry/services/worker/internal/directory"
 )
 
 // Timing holds the periods of the rules. Zero fields get the defaults.

@@ -1,0 +1,178 @@
+package dev
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"belfry/cmd/belfry/internal/environment"
+	"belfry/pkg/settings"
+	gateway "belfry/services/gateway/app"
+	worker "belfry/services/worker/app"
+)
+
+// policy allows Tower's groups as the shipped policy does, and every other
+// group to whom the token's claim allows it.
+//
+//go:embed policy.json
+var policy []byte
+
+// wellKnown is the token that works where only this host can connect.
+const wellKnown = "development"
+
+// Config is what Start needs.
+type Config struct {
+	Gateway gateway.Config
+	Worker  worker.Config
+	// Secret opens the door; Given says that it came from the environment.
+	Secret settings.Secret
+	Given  bool
+	// Token is good for user 7 and every group; empty where the environment
+	// says who is let in.
+	Token string
+}
+
+// brokers are the variables about a broker. There is none, and one environment
+// often serves other commands too, with an address that a gateway would refuse.
+var brokers = []string{
+	"BELFRY_AMQP_URL", "BELFRY_AMQP_INSECURE", "BELFRY_AMQP_CA_FILE", "BELFRY_AMQP_CERT_FILE", "BELFRY_AMQP_KEY_FILE",
+	"BELFRY_GATEWAY_USERS", "BELFRY_WORKER_USERS", "BELFRY_QUEUE_TYPE",
+}
+
+// Load reads the configuration, with the defaults of development. Files that it
+// has to write go to dir.
+func Load(ctx context.Context, dir string) (Config, error) {
+	for _, name := range brokers {
+		if err := os.Unsetenv(name); err != nil {
+			return Config{}, fmt.Errorf("forget %s: %w", name, err)
+		}
+	}
+	token, err := setDefaults(dir)
+	if err != nil {
+		return Config{}, err
+	}
+	c := Config{Token: token}
+	var door struct{ environment.Emitting }
+	if err := errors.Join(settings.Load(&c.Gateway), settings.Load(&c.Worker), settings.Load(&door)); err != nil {
+		return Config{}, err
+	}
+	c.Worker.AdminListen = "" // the process has one admin listener, the gateway's
+	c.Secret, c.Given = door.EmitSecret, !door.EmitSecret.Empty()
+	if !c.Given {
+		c.Secret = settings.NewSecret(rand.Text())
+	}
+	if c.Gateway.Listen, err = choosePort(ctx, c.Gateway.Listen); err != nil {
+		return Config{}, fmt.Errorf("BELFRY_LISTEN: %w", err)
+	}
+	if c.Gateway.AdminListen, err = choosePort(ctx, c.Gateway.AdminListen); err != nil {
+		return Config{}, fmt.Errorf("BELFRY_ADMIN_LISTEN: %w", err)
+	}
+	c.Gateway.AllowedOrigins = append(c.Gateway.AllowedOrigins, origins(c.Gateway)...)
+	return c, nil
+}
+
+// setDefaults sets what the environment does not say, and returns the token of
+// the tokens file that it wrote, if it did.
+func setDefaults(dir string) (token string, err error) {
+	set := func(name, value string) {
+		if os.Getenv(name) == "" && err == nil {
+			err = os.Setenv(name, value)
+		}
+	}
+	write := func(name, file string, text []byte) {
+		path := filepath.Join(dir, file)
+		if err == nil {
+			err = os.WriteFile(path, text, 0o600)
+		}
+		set(name, path)
+	}
+	set("BELFRY_LISTEN", "127.0.0.1:8051")
+	set("BELFRY_ADMIN_LISTEN", "127.0.0.1:9051")
+	set("BELFRY_LOG_LEVEL", "warn")
+	set("BELFRY_LOG_FORMAT", "console")
+	set("BELFRY_DRAIN_NOTICE", "0s") // no balancer is to notice
+	if !anySet("BELFRY_TOKENS_FILE", "BELFRY_JWT_SECRET_FILE", "BELFRY_JWT_KEY_FILE", "BELFRY_JWT_KEYS_URL", "BELFRY_INTROSPECTION_URL") {
+		token = wellKnown
+		if !isLoopback(os.Getenv("BELFRY_LISTEN")) {
+			token = rand.Text() // others can connect
+		}
+		text, _ := json.Marshal(map[string]any{token: map[string]any{"user": 7, "groups": []string{"*"}}}) // always encodes
+		write("BELFRY_TOKENS_FILE", "tokens.json", text)
+	}
+	if !anySet("BELFRY_POLICY_FILE") {
+		write("BELFRY_POLICY_FILE", "policy.json", policy)
+	}
+	if err != nil {
+		return "", fmt.Errorf("set the defaults of development: %w", err)
+	}
+	return token, nil
+}
+
+// anySet reports that one of the variables has a value.
+func anySet(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return os.Getenv(name) != "" })
+}
+
+// choosePort makes port 0 a number, because the page's origin must be known
+// before the listeners are there.
+func choosePort(ctx context.Context, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port != "0" {
+		return address, err
+	}
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return "", err
+	}
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	return net.JoinHostPort(host, port), errors.Join(err, l.Close())
+}
+
+// origins are those of the page, and of a page beside the websocket, which is
+// allowed where nothing is said about origins.
+func origins(c gateway.Config) []string {
+	out := []string{"http://" + reachable(c.AdminListen)}
+	if host, port, _ := net.SplitHostPort(out[0][len("http://"):]); host == "127.0.0.1" {
+		out = append(out, "http://localhost:"+port)
+	}
+	if len(c.AllowedOrigins) > 0 {
+		return out
+	}
+	out = append(out, "http://"+reachable(c.Listen))
+	if host, port, _ := net.SplitHostPort(c.Listen); unspecified(host) {
+		out = append(out, "http://localhost:"+port)
+	}
+	return out
+}
+
+// reachable is an address that this host can connect to.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err == nil && unspecified(host) {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return listen
+}
+
+func unspecified(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
+}
+
+// isLoopback reports that only this host can connect.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,3 +1,0 @@
-module belfry/pkg/protocol
-
-go 1.26

@@ -1,0 +1,60 @@
+package edge
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/protocol"
+	"belfry/services/gateway/internal/session"
+	"belfry/services/gateway/internal/wsconn"
+)
+
+// ask holds the handshake until the worker has decided, and acts on it. The
+// slot is given back when the connection has ended, or now.
+func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token, remote netip.Addr, slot *slot) refusal {
+	s := e.o.Sessions.Begin(remoteText(remote))
+	ctx, cancel := context.WithTimeout(r.Context(), e.o.DecisionTimeout)
+	d, err := s.Ask(ctx, token)
+	cancel()
+	switch {
+	case err != nil || d.Verdict == protocol.VerdictUnavailable:
+		e.o.Logger.Debug("no decision", zap.Uint64("conn", uint64(s.ID())), zap.Error(err))
+		slot.release()
+		return noDecision
+	case e.draining.Load():
+		slot.release()
+		return draining
+	case accepted(d) && !slot.takeUser(string(d.User)):
+		slot.release()
+		return userLimit
+	}
+	ws := e.upgrade(w, r)
+	if ws == nil {
+		slot.release()
+		return refusal{label: labelBroken}
+	}
+	e.serving.Add(1)
+	// A fresh goroutine has a small stack, and holds neither request nor buffers.
+	if !accepted(d) {
+		e.o.Logger.Debug("token refused", zap.Uint64("conn", uint64(s.ID())), zap.String("reason", d.Reason))
+		go e.turnAway(s, ws, slot)
+		return refusal{label: labelToken}
+	}
+	go e.serve(s, ws, d, slot)
+	return refusal{label: labelAccepted}
+}
+
+func (e *Edge) serve(s *session.Session, ws *wsconn.Conn, d protocol.Decision, slot *slot) {
+	defer e.serving.Done()
+	defer slot.release()
+	s.Serve(ws, d)
+}
+
+func (e *Edge) turnAway(s *session.Session, ws *wsconn.Conn, slot *slot) {
+	defer e.serving.Done()
+	defer slot.release()
+	s.Refuse(ws)
+}

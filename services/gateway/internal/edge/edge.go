@@ -1,0 +1,212 @@
+package edge
+
+import (
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/protocol"
+	"belfry/services/gateway/internal/wsconn"
+)
+
+// Edge is the door, an http.Handler for /websocket and /websocket/.
+type Edge struct {
+	o        Options
+	origins  []origin
+	anyone   bool // every origin is allowed
+	slots    *slots
+	rate     *rate
+	metrics  *metrics
+	draining atomic.Bool
+	serving  sync.WaitGroup // the goroutines of open connections
+}
+
+// New makes the door; its error says which option cannot work.
+func New(o Options) (*Edge, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	e := &Edge{o: o, slots: newSlots(o), rate: newRate(o.HandshakeRate, o.HandshakeBurst), metrics: newMetrics(o.Registerer)}
+	if len(o.AllowedOrigins) == 1 && o.AllowedOrigins[0] == "*" {
+		e.anyone = true
+		return e, nil
+	}
+	for _, text := range o.AllowedOrigins {
+		allowed, err := parseOrigin(text)
+		if err != nil {
+			return nil, err
+		}
+		e.origins = append(e.origins, allowed)
+	}
+	return e, nil
+}
+
+// Drain refuses every further handshake with 503.
+func (e *Edge) Drain() { e.draining.Store(true) }
+
+// Wait returns when the goroutines of all connections have ended. It is called
+// after the listener is closed and the hub drained.
+func (e *Edge) Wait() { e.serving.Wait() }
+
+// ServeHTTP implements http.Handler.
+func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	outcome := e.handshake(w, r)
+	e.metrics.handshakes.WithLabelValues(outcome.label).Inc()
+	if outcome.status != 0 {
+		e.refuse(w, r, outcome)
+	}
+}
+
+// handshake returns the refusal, or one without a status when the request was
+// answered by the upgrade.
+func (e *Edge) handshake(w http.ResponseWriter, r *http.Request) refusal {
+	if bad, refused := e.check(r); refused {
+		return bad
+	}
+	token, bad, refused := e.token(r)
+	if refused {
+		return bad
+	}
+	remote := e.remote(r)
+	slot, bad, refused := e.slots.take(remote)
+	if refused {
+		return bad
+	}
+	return e.ask(w, r, token, remote, slot)
+}
+
+// check does what needs neither token nor state.
+func (e *Edge) check(r *http.Request) (refusal, bool) {
+	if r.URL.Path != "/websocket" && r.URL.Path != "/websocket/" {
+		return notFound, true
+	}
+	if fields(r.Header) > maxHeaders {
+		return tooManyHeaders, true
+	}
+	if bad, refused := checkUpgrade(r); refused {
+		return bad, true
+	}
+	switch {
+	case !e.hostAllowed(r.Host):
+		return badHost, true
+	case !e.originAllowed(r):
+		return badOrigin, true
+	case e.draining.Load():
+		return draining, true
+	case len(e.o.Ready()) > 0:
+		return notReady, true
+	case !e.rate.take():
+		return tooFast, true
+	}
+	return refusal{}, false
+}
+
+// fields counts a header's lines: a thousand of one name are a thousand.
+func fields(h http.Header) int {
+	n := 0
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
+}
+
+// checkUpgrade checks the handshake itself (RFC 6455 4.2.1).
+func checkUpgrade(r *http.Request) (refusal, bool) {
+	keys := r.Header["Sec-Websocket-Key"]
+	switch {
+	case r.Method != http.MethodGet:
+		return badMethod, true
+	case !r.ProtoAtLeast(1, 1), !hasToken(r.Header["Connection"], "upgrade"), !hasToken(r.Header["Upgrade"], "websocket"):
+		return notUpgrade, true
+	case len(r.Header["Sec-Websocket-Version"]) != 1 || r.Header.Get("Sec-WebSocket-Version") != "13":
+		return badVersion, true
+	case len(keys) != 1:
+		return badKey, true
+	}
+	if key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0])); err != nil || len(key) != 16 {
+		return badKey, true
+	}
+	return refusal{}, false
+}
+
+// hasToken looks for a word in the comma-separated lists of a header.
+func hasToken(values []string, word string) bool {
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// remote is the client's address: the socket's, or what the last trusted proxy
+// says that it saw.
+func (e *Edge) remote(r *http.Request) netip.Addr {
+	addr := socketAddr(r.RemoteAddr)
+	if !e.trusted(addr) {
+		return addr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			return addr // what is beyond is nobody's word
+		}
+		addr = hop.Unmap().WithZone("")
+		if !e.trusted(addr) {
+			return addr
+		}
+	}
+	return addr
+}
+
+func socketAddr(text string) netip.Addr {
+	host, _, err := net.SplitHostPort(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}
+
+func (e *Edge) trusted(addr netip.Addr) bool {
+	for _, p := range e.o.TrustedProxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// remoteText is how an address is shown; an unknown one is empty.
+func remoteText(addr netip.Addr) string {
+	if !addr.IsValid() {
+		return ""
+	}
+	return addr.String()
+}
+
+// upgrade makes the websocket. nil means that the client was gone.
+func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request) *wsconn.Conn {
+	ws, err := wsconn.Accept(w, r, &e.o.Conn)
+	if err != nil {
+		e.o.Logger.Debug("handshake broke", zap.Error(err))
+		return nil
+	}
+	return ws
+}
+
+// accepted reports whether the worker lets the connection in.
+func accepted(d protocol.Decision) bool { return d.Verdict == protocol.VerdictAccept }

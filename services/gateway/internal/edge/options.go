@@ -1,0 +1,120 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"belfry/services/gateway/internal/session"
+	"belfry/services/gateway/internal/wsconn"
+)
+
+// Options is what the door needs and allows. Zero limits mean the defaults.
+type Options struct {
+	Logger     *zap.Logger           // required
+	Registerer prometheus.Registerer // nil: the metrics are not registered
+	Sessions   *session.Sessions     // required
+	// Ready gives the reasons why new connections must be refused with 503;
+	// empty means ready. It is called for each handshake. Required.
+	Ready func() []string
+	// Conn bounds each connection; its Slow count is the hub's too.
+	Conn wsconn.Options
+
+	// AllowedOrigins are `scheme://host[:port]`; empty: Origin's host and port
+	// must equal Host's. "*" alone allows every origin.
+	AllowedOrigins []string
+	// AllowedHosts are `host[:port]` as in the Host header (without a port: any
+	// port); empty: any host.
+	AllowedHosts []string
+	// TrustedProxies may say in X-Forwarded-For who the client is.
+	TrustedProxies []netip.Prefix
+
+	MaxConnections int     // in the process (default 50,000); more: 503
+	MaxPerUser     int     // (default 200); more: 429
+	MaxPerAddress  int     // (default 5,000: offices share addresses); more: 429
+	HandshakeRate  float64 // handshakes a second (default 2,000); more: 503
+	HandshakeBurst int     // (default 4,000)
+	MaxToken       int     // bytes (default 8 KiB); more: 400
+	// DecisionTimeout bounds the wait for the worker's decision (default 5 s); then 503.
+	DecisionTimeout time.Duration
+	// RetryAfter is what refused clients are told to wait (default 5 s; whole
+	// seconds, jittered upwards by as much again).
+	RetryAfter time.Duration
+}
+
+const (
+	maxHeaderBytes    = 32 << 10
+	maxHeaders        = 100
+	readHeaderTimeout = 5 * time.Second
+	// readTimeout bounds a whole request, its body too, which net/http waits for
+	// before it answers. It is longer than a handshake may take, and ends with
+	// the upgrade.
+	readTimeout = 15 * time.Second
+	idleTimeout = 15 * time.Second
+)
+
+func (o Options) withDefaults() Options {
+	o.Conn = o.Conn.WithDefaults()
+	o.MaxConnections = orDefault(o.MaxConnections, 50_000)
+	o.MaxPerUser = orDefault(o.MaxPerUser, 200)
+	o.MaxPerAddress = orDefault(o.MaxPerAddress, 5_000)
+	o.HandshakeRate = orDefault(o.HandshakeRate, 2_000)
+	o.HandshakeBurst = orDefault(o.HandshakeBurst, 4_000)
+	o.MaxToken = orDefault(o.MaxToken, 8<<10)
+	o.DecisionTimeout = orDefault(o.DecisionTimeout, 5*time.Second)
+	o.RetryAfter = orDefault(o.RetryAfter, 5*time.Second)
+	return o
+}
+
+func orDefault[T int | float64 | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Logger == nil || o.Sessions == nil || o.Ready == nil:
+		return errors.New("edge needs a logger, sessions and a readiness function")
+	case o.MaxConnections < 1 || o.MaxPerUser < 1 || o.MaxPerAddress < 1:
+		return errors.New("connection limits must be at least 1")
+	case o.HandshakeRate <= 0 || o.HandshakeBurst < 1:
+		return errors.New("the handshake rate must be positive and its burst at least 1")
+	case o.MaxToken < 1 || o.DecisionTimeout <= 0 || o.RetryAfter < time.Second:
+		return errors.New("the token limit and the time-outs must be positive, retry-after at least 1s")
+	}
+	if err := o.Conn.Validate(); err != nil {
+		return fmt.Errorf("connection options: %w", err)
+	}
+	return nil
+}
+
+// NewServer is the HTTP server that the door is served by: it bounds the time
+// and the size of a request's header. The caller listens, serves and shuts
+// down; websockets are the hub's to close.
+func NewServer(handler http.Handler, log *zap.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          errorLog(log),
+	}
+}
+
+// errorLog takes what the HTTP server says: failing accepts and panics.
+func errorLog(log *zap.Logger) *stdlog.Logger {
+	out, err := zap.NewStdLogAt(log.Named("http"), zap.WarnLevel)
+	if err != nil { // only for a level that zap does not know
+		return zap.NewStdLog(log)
+	}
+	return out
+}

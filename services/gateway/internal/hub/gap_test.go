@@ -1,0 +1,129 @@
+package hub
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"belfry/pkg/protocol"
+	"belfry/services/gateway/internal/wsconn"
+)
+
+// told says when the browser's connection was last told of a gap, as far from
+// now as no test takes.
+func (b *browser) told(r *rig) time.Time {
+	at := time.Now().Add(time.Hour)
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	b.conn.lastGap = at
+	return at
+}
+
+func TestAGapIsToldAtOnceAndInOneFrame(t *testing.T) {
+	r := newStillRig(t)
+	a, b, stranger := r.open(), r.open(), r.open()
+	r.hub.Apply(a.conn, groups("jobs-1", "jobs-2", "jobs-3"), nil, []byte("joined"))
+	r.hub.Apply(b.conn, groups("jobs-2"), nil, []byte("joined"))
+	r.hub.Apply(stranger.conn, groups("jobs-4"), nil, []byte("joined"))
+	r.hub.Gap(groups("jobs-2", "jobs-1", "jobs-2", "jobs-9"))
+	r.hub.Deliver(events("jobs-4", "not told"))
+	a.expect("joined", `{"gap": ["jobs-1", "jobs-2"]}`)
+	b.expect("joined", `{"gap": ["jobs-2"]}`)
+	stranger.expect("joined", "not told")
+}
+
+// TestGapsWithinASecondAreMerged: one frame, a second after the last.
+func TestGapsWithinASecondAreMerged(t *testing.T) {
+	r := newStillRig(t)
+	a := r.open()
+	r.hub.Apply(a.conn, groups("jobs-1", "jobs-2", "jobs-3"), nil, []byte("joined"))
+	last := a.told(r)
+	r.hub.Gap(groups("jobs-3"))
+	r.hub.Gap(groups("jobs-1"))
+	r.hub.sendGaps(last.Add(gapEvery - 1))
+	r.hub.Deliver(events("jobs-2", "before the second is over"))
+	r.hub.Gap(groups("jobs-3"))
+	r.hub.sendGaps(last.Add(gapEvery))
+	r.hub.sendGaps(last.Add(3 * gapEvery)) // nothing is owed any more
+	r.hub.Deliver(events("jobs-2", "after it"))
+	a.expect("joined", "before the second is over", `{"gap": ["jobs-1", "jobs-3"]}`, "after it")
+
+	r.hub.Gap(groups("jobs-2")) // the second begins with the frame
+	r.hub.sendGaps(last.Add(2*gapEvery - 1))
+	r.hub.Deliver(events("jobs-1", "not yet"))
+	r.hub.sendGaps(last.Add(2 * gapEvery))
+	a.expect("not yet", `{"gap": ["jobs-2"]}`)
+}
+
+// TestAGroupThatWasLeftIsNotNamed in a notice that had to wait, and a notice
+// that names nothing is none.
+func TestAGroupThatWasLeftIsNotNamed(t *testing.T) {
+	r := newStillRig(t)
+	a, b := r.open(), r.open()
+	for _, browser := range []*browser{a, b} {
+		r.hub.Apply(browser.conn, groups("jobs-1", "jobs-2"), nil, []byte("joined"))
+	}
+	last := a.told(r)
+	b.told(r)
+	r.hub.Gap(groups("jobs-1", "jobs-2"))
+	r.hub.Apply(a.conn, groups("jobs-3"), groups("jobs-1"), []byte("one left"))
+	r.hub.Apply(b.conn, groups("jobs-3"), groups("jobs-1", "jobs-2"), []byte("both left"))
+	r.hub.sendGaps(last.Add(2 * gapEvery))
+	r.hub.Deliver(events("jobs-3", "next"))
+	a.expect("joined", "one left", `{"gap": ["jobs-2"]}`, "next")
+	b.expect("joined", "both left", "next")
+}
+
+func TestAGapIsNotOwedToWhoIsGone(t *testing.T) {
+	r := newStillRig(t)
+	a := r.open()
+	r.hub.Apply(a.conn, groups("jobs-1"), nil, []byte("joined"))
+	last := a.told(r)
+	r.hub.Gap(groups("jobs-1"))
+	r.hub.Remove(a.conn, wsconn.Ending{})
+	r.hub.sendGaps(last.Add(2 * gapEvery))
+	if len(r.hub.owing) != 0 {
+		t.Errorf("%d connections are owed a notice", len(r.hub.owing))
+	}
+	a.conn.out.CloseNow()
+	a.expect("joined")
+	if text, err := a.next(); err == nil {
+		t.Errorf("got %q", text)
+	}
+}
+
+// TestAGapOfAShard names the connection's groups of that shard alone.
+func TestAGapOfAShard(t *testing.T) {
+	const shards = 4
+	r := newStillRig(t)
+	a := r.open()
+	var all []protocol.Group
+	of := map[int][]protocol.Group{}
+	for i := range 20 {
+		g := protocol.Group(fmt.Sprintf("jobs-%d", i))
+		all = append(all, g)
+		of[protocol.ShardOf(g, shards)] = append(of[protocol.ShardOf(g, shards)], g)
+	}
+	r.hub.Apply(a.conn, all, nil, []byte("joined"))
+	a.expect("joined")
+	now := time.Now()
+	for shard := range shards {
+		if len(of[shard]) == 0 || len(of[shard]) == len(all) {
+			t.Fatalf("shard %d has %d of %d groups: the test is about nothing", shard, len(of[shard]), len(all))
+		}
+		a.told(r)
+		r.hub.GapShard(shard, shards)
+		now = now.Add(2 * time.Hour)
+		r.hub.sendGaps(now)
+		a.expect(string(protocol.GapFrame(of[shard])))
+	}
+	// Within a second two shards, one of them twice, and a group are one notice.
+	a.told(r)
+	r.hub.GapShard(1, shards)
+	r.hub.GapShard(2, shards)
+	r.hub.GapShard(1, shards)
+	r.hub.Gap(of[3][:1])
+	r.hub.sendGaps(now.Add(2 * time.Hour))
+	a.expect(string(protocol.GapFrame(slices.Concat(of[1], of[2], of[3][:1]))))
+}

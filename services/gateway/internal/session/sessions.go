@@ -1,0 +1,106 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/protocol"
+	"belfry/services/gateway/internal/hub"
+)
+
+// Relay is what a session needs from the wires to the broker. All methods may
+// be called concurrently.
+type Relay interface {
+	// Connect asks whether the token may open a connection. It answers within
+	// 5 s; an error means that nobody could decide.
+	Connect(ctx context.Context, conn protocol.ConnID, token protocol.Token, remote string) (protocol.Decision, error)
+	// Authorize asks which of the groups the connection may see, likewise.
+	Authorize(ctx context.Context, conn protocol.ConnID, session json.RawMessage, groups []protocol.Group) (protocol.Decision, error)
+	// Join takes one reference to each group and returns nil when the route of
+	// all of them is active. On error no reference is held.
+	Join(ctx context.Context, groups []protocol.Group) error
+	// Leave gives references back. It does not block.
+	Leave(groups []protocol.Group)
+	// Report queues a report, in order. It does not block.
+	Report(r protocol.LifeReport)
+}
+
+// Options bounds what one connection may do. Zero fields mean the defaults.
+type Options struct {
+	// MessageRate is how many messages a second a client may send in the long
+	// run (default 10), MessageBurst how many at once (default 50); more is
+	// closed with 4429.
+	MessageRate  float64
+	MessageBurst int
+	// InvalidMessages is how many invalid messages are answered in a row
+	// (default 10; one is forgiven every ten seconds); one more is closed with 4429.
+	InvalidMessages int
+	// MaxGroups bounds the groups of one message, so of a connection (default 1,000).
+	MaxGroups int
+	// MailboxBytes bounds the messages that wait for the one before (default
+	// 256 KiB); more is closed with 4429.
+	MailboxBytes int
+	// AnswerTimeout bounds the time from a message's arrival in which its set
+	// becomes active (default 5 s); then the client is told that it did not.
+	AnswerTimeout time.Duration
+}
+
+const forgiveEvery = 10 * time.Second
+
+// WithDefaults returns o with its zero fields filled in.
+func (o Options) WithDefaults() Options {
+	if o.MessageRate == 0 {
+		o.MessageRate = 10
+	}
+	if o.MessageBurst == 0 {
+		o.MessageBurst = 50
+	}
+	if o.InvalidMessages == 0 {
+		o.InvalidMessages = 10
+	}
+	if o.MaxGroups == 0 {
+		o.MaxGroups = 1000
+	}
+	if o.MailboxBytes == 0 {
+		o.MailboxBytes = 256 << 10
+	}
+	if o.AnswerTimeout == 0 {
+		o.AnswerTimeout = 5 * time.Second
+	}
+	return o
+}
+
+// Validate reports a field that cannot work, after WithDefaults.
+func (o Options) Validate() error {
+	switch {
+	case o.MessageRate <= 0 || o.MessageBurst < 1:
+		return errors.New("the message rate must be positive and its burst at least 1")
+	case o.InvalidMessages < 1 || o.MaxGroups < 1 || o.MailboxBytes < 1:
+		return errors.New("the limits of a session must be at least 1")
+	case o.AnswerTimeout <= 0:
+		return errors.New("the answer time-out must be positive")
+	}
+	return nil
+}
+
+// Sessions makes sessions that share options, relay and hub.
+type Sessions struct {
+	o     Options
+	relay Relay
+	hub   *hub.Hub
+	log   *zap.Logger
+}
+
+// New makes Sessions; zero fields of o get their defaults.
+func New(o Options, relay Relay, h *hub.Hub, log *zap.Logger) *Sessions {
+	return &Sessions{o: o.WithDefaults(), relay: relay, hub: h, log: log}
+}
+
+// Begin makes the session of a handshake that has just come in from remote.
+func (s *Sessions) Begin(remote string) *Session {
+	return &Session{all: s, id: s.hub.NextID(), remote: remote}
+}

@@ -1,0 +1,218 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/protocol"
+	"belfry/services/worker/auth"
+	"belfry/services/worker/internal/access"
+)
+
+// defaultHandlers is far above what the application's pool answers at a time:
+// the rest of them wait for it, and a question that does not need it must find
+// a place beside them. A waiting one costs a small stack.
+const defaultHandlers = 1000
+
+// Between a consumer that ended and the next one.
+const (
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 3 * time.Second
+)
+
+// Authorizer decides which groups an identity may see; access.Authorizer is one.
+type Authorizer interface {
+	Authorize(ctx context.Context, id auth.Identity, groups []protocol.Group) (access.Result, error)
+}
+
+// LifeKeeper publishes a batch of life reports and notes it to its gateway.
+type LifeKeeper interface {
+	Keep(ctx context.Context, batch protocol.Life) error
+}
+
+// Options of New. All fields but Handlers, Users and Now are required.
+type Options struct {
+	Bus           amqpbus.Bus
+	Courier       *Courier
+	Worker        protocol.WorkerID
+	GatewayUsers  []string // broker users that may ask; empty: the worker's own
+	Authenticator auth.Authenticator
+	Authorizer    Authorizer
+	Life          LifeKeeper
+	Handlers      int              // questions at a time, and the prefetch; zero: 1,000
+	Now           func() time.Time // nil: time.Now
+	Logger        *zap.Logger
+	Metrics       *Metrics
+}
+
+// Sessions consumes the session queue. Start it once, Stop it once.
+type Sessions struct {
+	options  Options
+	logger   *zap.Logger
+	metrics  *Metrics
+	gateways map[string]bool
+	places   chan struct{} // one item for each handler at work
+
+	receive  context.CancelFunc // ends the receiving goroutine
+	received sync.WaitGroup     // the receiving goroutine and every handler
+
+	handle  context.Context    // of the handlers
+	abandon context.CancelFunc // ends them
+
+	mu      sync.Mutex
+	present bool // there is a consumer
+}
+
+// New starts nothing.
+func New(o Options) *Sessions {
+	if o.Handlers <= 0 {
+		o.Handlers = defaultHandlers
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if len(o.GatewayUsers) == 0 {
+		o.GatewayUsers = []string{o.Bus.User()}
+	}
+	s := &Sessions{
+		options: o, logger: o.Logger, metrics: o.Metrics,
+		gateways: map[string]bool{}, places: make(chan struct{}, o.Handlers),
+	}
+	for _, user := range o.GatewayUsers {
+		s.gateways[user] = true
+	}
+	return s
+}
+
+// Start begins to consume, in the background and for ever.
+func (s *Sessions) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.receive = cancel
+	s.handle, s.abandon = context.WithCancel(context.Background())
+	s.received.Go(func() { s.run(ctx) })
+}
+
+// Stop receives nothing more, lets the questions at hand be answered and acked
+// until ctx ends, then abandons them: they are delivered to another worker.
+func (s *Sessions) Stop(ctx context.Context) error {
+	s.receive()
+	defer s.abandon()
+	finished := make(chan struct{})
+	go func() {
+		s.received.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+		return nil
+	case <-ctx.Done():
+		s.abandon()
+		<-finished // handlers heed their context
+		return fmt.Errorf("finish the questions at hand: %w", ctx.Err())
+	}
+}
+
+// Ready says why gateways would get no answer; empty: they do.
+func (s *Sessions) Ready() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.present {
+		return []string{"no consumer on the session queue"}
+	}
+	return nil
+}
+
+func (s *Sessions) setPresent(present bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.present = present
+}
+
+// run opens consumers until ctx ends.
+func (s *Sessions) run(ctx context.Context) {
+	backoff := minBackoff
+	for ctx.Err() == nil {
+		began, err := s.consume(ctx)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed):
+			return
+		case began:
+			backoff = minBackoff
+		}
+		s.logger.Info("session consumer ended, opening another", zap.Error(err))
+		wait(ctx, backoff/2+rand.N(backoff/2)) // jitter, not a secret
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// consume works through one consumer's life. began says that there was one.
+func (s *Sessions) consume(ctx context.Context) (began bool, err error) {
+	consumer, err := s.options.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
+		Queue: amqpbus.QueueSession, Prefetch: s.options.Handlers,
+	})
+	if err != nil {
+		return false, fmt.Errorf("consume %s: %w", amqpbus.QueueSession, err)
+	}
+	s.setPresent(true)
+	defer s.setPresent(false)
+	var handlers sync.WaitGroup
+	defer func() {
+		// Closing gives back what was not acked, so the handlers come first,
+		// unless the consumer has ended already: then the next one does not wait.
+		if ctx.Err() != nil {
+			handlers.Wait()
+		}
+		_ = consumer.Close()
+	}()
+	for {
+		deliveries, err := consumer.Receive(ctx, s.options.Handlers)
+		if err != nil {
+			return true, fmt.Errorf("receive from %s: %w", amqpbus.QueueSession, err)
+		}
+		deadline := time.Now().Add(questionTime)
+		for _, d := range deliveries {
+			handlers.Add(1)
+			s.received.Go(func() {
+				defer handlers.Done()
+				s.spread(ctx, deadline, consumer, d)
+			})
+		}
+	}
+}
+
+// spread gives each message of a delivery its place. It waits apart, so that the
+// time of what is received next begins when it comes.
+func (s *Sessions) spread(ctx context.Context, deadline time.Time, consumer amqpbus.Consumer, d amqpbus.Delivery) {
+	messages := s.unpack(d)
+	of := newReceived(consumer, d, len(messages))
+	var handlers sync.WaitGroup
+	defer handlers.Wait()
+	for _, m := range messages {
+		select {
+		case s.places <- struct{}{}:
+		case <-ctx.Done():
+			return // not acked: all of them are delivered again
+		}
+		s.metrics.busy.Inc()
+		handlers.Go(func() {
+			defer func() { <-s.places; s.metrics.busy.Dec() }()
+			s.answer(deadline, of, m)
+		})
+	}
+}

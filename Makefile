@@ -73,7 +73,7 @@ bench: build ## memory, CPU and throughput beside bare baselines; a few minutes
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-docs: ## write the generated documentation again
+docs: ## write the generated files again (settings)
 	@scripts/docs.sh
 
 clean: ## remove bin/ and tmp/

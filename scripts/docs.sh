@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the generated documentation again: docs/configuration.md from the
-# configuration structs of gateway and worker.
+# Writes the generated files again from the configuration structs of all
+# programs: docs/configuration.md and pkg/settings/known.go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go generate ./cmd/belfry/...

@@ -101,7 +101,7 @@ func variables(f files) error {
 		return err
 	}
 	known := map[string][]string{"gateway": ofGateway, "worker": ofWorker, "api": ofExample}
-	everybody := slices.Concat(settings.Known(), ofExample)
+	everybody := slices.Concat(ofGateway, ofWorker, ofExample)
 	type look struct {
 		what, text string
 		known      []string

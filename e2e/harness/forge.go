@@ -64,7 +64,7 @@ func (in *Installation) Forge(t testing.TB, group string) Forgeries {
 			protocol.TypeBatch:    batch.Encode(),
 			protocol.TypeGap:      protocol.Encode(protocol.Gap{Shard: shard, Groups: []protocol.Group{g}}),
 			protocol.TypePulse:    protocol.Encode(protocol.Pulse{Reign: reign, Direct: 99, Flood: 99}),
-			protocol.TypeDecision: protocol.Encode(protocol.Decision{Conn: 1, Question: 1, Worker: reign.Worker, Verdict: protocol.VerdictRefuse}),
+			protocol.TypeDecision: protocol.Encode(protocol.Decision{Conn: 1, Question: 1, Verdict: protocol.VerdictRefuse}),
 		} {
 			publish(amqpbus.ExchangeReply, gateway, kind, body)
 		}

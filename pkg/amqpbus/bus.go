@@ -3,7 +3,7 @@
 // exchanges as AMQP 0-9-1 does, but no type of an AMQP library passes through.
 //
 // Implementations: rabbit (RabbitMQ) and membus (a twin in memory with the same
-// semantics, for tests, simulation and the embedded mode). bustest is the
+// semantics, for tests and the embedded mode). bustest is the
 // contract that both pass; brokertest starts private brokers for tests.
 //
 // A Bus keeps two links to the broker, one that publishes and one that consumes

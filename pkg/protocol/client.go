@@ -3,7 +3,6 @@ package protocol
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -237,10 +236,4 @@ func escapedUnit(text []byte) uint64 {
 		return 0
 	}
 	return unit
-}
-
-// AsClientError returns the client error in err's chain.
-func AsClientError(err error) (*ClientError, bool) {
-	var ce *ClientError
-	return ce, errors.As(err, &ce)
 }

@@ -18,7 +18,7 @@ func FuzzDecodeClientMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		groups, err := DecodeClientMessage(frame, limits)
 		if err != nil {
-			ce, ok := AsClientError(err)
+			ce, ok := errors.AsType[*ClientError](err)
 			if !ok || ce.Text == "" || groups != nil {
 				t.Fatalf("groups %q beside error %v", groups, err)
 			}

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -148,7 +149,7 @@ func TestDecodeClientMessageGolden(t *testing.T) {
 				}
 				return
 			}
-			ce, ok := AsClientError(err)
+			ce, ok := errors.AsType[*ClientError](err)
 			if !ok || groups != nil {
 				t.Fatalf("got %.200q and error %v, want a client error and no groups", groups, err)
 			}

@@ -59,11 +59,11 @@ func TestMessages(t *testing.T) {
 	const stampJSON, reignJSON = `"gateway":"g.1","link":2,"revision":3`, `"shard":1,"epoch":5,"worker":"w.1"`
 	same(t, Subscribe{"g.1", 1, 2, json.RawMessage(`{"u":7}`), []Group{"a-1"}},
 		`{"gateway":"g.1","conn":1,"question":2,"session":{"u":7},"groups":["a-1"]}`)
-	same(t, Decision{Conn: 1, Question: 2, Worker: "w.1", Verdict: VerdictAccept, User: json.RawMessage("7"), Expires: 9},
-		`{"conn":1,"question":2,"worker":"w.1","verdict":"accept","user":7,"expires":9}`)
+	same(t, Decision{Conn: 1, Question: 2, Verdict: VerdictAccept, User: json.RawMessage("7"), Expires: 9},
+		`{"conn":1,"question":2,"verdict":"accept","user":7,"expires":9}`)
 	same(t, Life{"g.1", 4, []LifeReport{{ID: "i", Kind: LifeClosed, Gateway: "g.1", Conn: 1, User: json.RawMessage("7"), At: 8, Code: 1001, Reason: "going_away", Duration: 5}}},
 		`{"gateway":"g.1","batch":4,"reports":[{"id":"i","kind":"closed","gateway":"g.1","conn":1,"user":7,"at":8,"code":1001,"reason":"going_away","duration":5}]}`)
-	same(t, Noted{4, "w.1"}, `{"batch":4,"worker":"w.1"}`)
+	same(t, Noted{4}, `{"batch":4}`)
 	same(t, Interest{stamp, []Group{"a-1"}, []Group{"b-1"}}, `{`+stampJSON+`,"join":["a-1"],"leave":["b-1"]}`)
 	same(t, Heartbeat{stamp, 1, 1<<64 - 1}, `{`+stampJSON+`,"count":1,"digest":18446744073709551615}`)
 	same(t, Bye{stamp}, `{`+stampJSON+`}`)

@@ -82,12 +82,11 @@ const (
 	VerdictUnavailable Verdict = "unavailable"
 )
 
-// Decision answers a Connect (User, SID, Session, Expires) or a Subscribe (Allowed,
-// Denied, both in the order asked).
+// Decision answers a Connect (User, SID, Session, Expires) or a Subscribe
+// (Allowed, in the order asked; every group that it does not list is denied).
 type Decision struct {
 	Conn     ConnID          `json:"conn"`
 	Question QuestionID      `json:"question"`
-	Worker   WorkerID        `json:"worker"`
 	Verdict  Verdict         `json:"verdict"`
 	Reason   string          `json:"reason,omitempty"` // for the log; never a token
 	User     json.RawMessage `json:"user,omitempty"`   // the id as the token carries it
@@ -95,21 +94,23 @@ type Decision struct {
 	Session  json.RawMessage `json:"session,omitempty"`
 	Expires  int64           `json:"expires,omitempty"` // unix milliseconds; 0: does not expire
 	Allowed  []Group         `json:"allowed,omitempty"`
-	Denied   []Group         `json:"denied,omitempty"`
 }
 
-// LifeKind is what happened to a connection.
+// LifeKind is what happened to a connection or a gateway.
 type LifeKind string
 
-// The kinds, which are also the last word of the routing key on belfry.events
-// (`connection.opened`, ...).
+// The kinds. The first three are about one connection, and are published on
+// belfry.events under `connection.` and the kind. LifeGatewayLost is about all
+// connections of a gateway and is a routing key as it stands; its report names
+// no connection.
 const (
-	LifeOpened     LifeKind = "opened"
-	LifeSubscribed LifeKind = "subscribed"
-	LifeClosed     LifeKind = "closed"
+	LifeOpened      LifeKind = "opened"
+	LifeSubscribed  LifeKind = "subscribed"
+	LifeClosed      LifeKind = "closed"
+	LifeGatewayLost LifeKind = "gateway.lost"
 )
 
-// LifeReport is one thing that happened to one connection. ID is the message
+// LifeReport is one thing that happened to one connection, or the end of a gateway. ID is the message
 // id under which it is published, the same when it is published again.
 type LifeReport struct {
 	ID       string          `json:"id"`
@@ -135,8 +136,7 @@ type Life struct {
 
 // Noted answers a Life whose reports are all published and confirmed.
 type Noted struct {
-	Batch  uint64   `json:"batch"`
-	Worker WorkerID `json:"worker"`
+	Batch uint64 `json:"batch"`
 }
 
 // mustJSON encodes a struct of this package; none of them can fail.

@@ -1,13 +1,13 @@
 // Package membus is RabbitMQ's twin in memory: the same semantics behind
-// amqpbus.Bus, with nothing to install. Tests, the simulation and the embedded
-// mode run on it; bustest holds it to the contract.
+// amqpbus.Bus, with nothing to install. Tests and the embedded mode run on it;
+// bustest holds it to the contract.
 //
 // It has two floors.
 //
 //   - Core is the broker itself: exchanges, queues, bindings, taps (consumers).
 //     It is synchronous and deterministic: no goroutine, no wall clock (time is
 //     injected, and Advance lets it take effect), no map order. A lock makes it
-//     safe for concurrent use. The simulation drives it directly.
+//     safe for concurrent use.
 //   - Broker puts links over a Core: Open gives an amqpbus.Bus whose publishers
 //     confirm from a goroutine each and whose consumers block. Its other
 //     methods are faults for tests: cuts, blocks, outages, held publishes.

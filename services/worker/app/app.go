@@ -24,6 +24,7 @@ import (
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
 	"belfry/services/worker/internal/access"
+	"belfry/services/worker/internal/confirm"
 	"belfry/services/worker/internal/disconnect"
 	"belfry/services/worker/internal/life"
 	"belfry/services/worker/internal/sessions"
@@ -38,7 +39,7 @@ type App struct {
 	router   *router.Router
 	sessions *sessions.Sessions
 	orders   *disconnect.Orders
-	courier  *sessions.Courier
+	out      *confirm.Publisher
 	admin    *daemon.Admin // nil: none is configured
 	tracer   *tracing.Tracer
 	steps    daemon.Steps
@@ -114,15 +115,15 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	if err != nil {
 		return nil, err
 	}
-	a.courier = sessions.NewCourier(bus)
+	a.out = confirm.NewPublisher(bus)
 	a.sessions = sessions.New(sessions.Options{
-		Bus: bus, Courier: a.courier, Worker: a.id, GatewayUsers: cfg.GatewayUsers,
+		Bus: bus, Publisher: a.out, Worker: a.id, GatewayUsers: cfg.GatewayUsers,
 		Authenticator: authenticate, Authorizer: authorize,
-		Life:   life.New(a.courier, a.id, life.NewMetrics(registry)),
+		Life:   life.New(a.out, a.id, life.NewMetrics(registry)),
 		Logger: a.log, Metrics: sessions.NewMetrics(registry),
 	})
 	a.orders = disconnect.New(disconnect.Options{
-		Bus: bus, Sender: a.courier, Worker: a.id, Logger: a.log, Metrics: disconnect.NewMetrics(registry),
+		Bus: bus, Publisher: a.out, Worker: a.id, Logger: a.log, Metrics: disconnect.NewMetrics(registry),
 	})
 	if cfg.AdminListen != "" {
 		a.admin = daemon.NewAdmin(daemon.AdminOptions{
@@ -179,7 +180,7 @@ func (a *App) Stop(ctx context.Context) error {
 
 // giveBack ends what the rooms hold for as long as the worker lives.
 func (a *App) giveBack(context.Context) error {
-	_ = a.courier.Close() // its publisher ends either way
+	_ = a.out.Close() // its channel ends either way
 	for _, h := range a.holds {
 		if h.release != nil {
 			h.release()

@@ -41,7 +41,7 @@ func loopback(host string) bool {
 
 // newClient makes a client that follows no redirect (it could lead off https,
 // and would carry the request's credentials along) and uses no proxy for
-// loopback. roots nil: the system's.
+// loopback.
 func newClient(timeout time.Duration) *http.Client {
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,

@@ -44,7 +44,7 @@ func TestAGatewayWithoutAQueueIsBuriedAfterThreeHeartbeats(t *testing.T) {
 		t.Fatalf("%d life reports, want one", len(reports))
 	}
 	report := read[protocol.LifeReport](t, reports[0])
-	if reports[0].Key != LifeGatewayLost || reports[0].ID != string(one)+".lost" || report.Gateway != one || report.Reason != "lost" {
+	if reports[0].Key != string(protocol.LifeGatewayLost) || reports[0].ID != string(one)+".lost" || report.Gateway != one || report.Reason != "lost" {
 		t.Fatalf("the report with key %q and id %q says %+v", reports[0].Key, reports[0].ID, report)
 	}
 	if s := r.core.Stats(); s.Gateways != 1 || s.Lost != 1 || s.Lagging != 0 {

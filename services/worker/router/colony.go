@@ -15,15 +15,12 @@ const (
 
 // colony knows the other workers, and says when a shard should be given away.
 type colony struct {
-	worker protocol.WorkerID
-	shards int
-
 	mu     sync.Mutex
 	others map[protocol.WorkerID]time.Time // guarded by mu
 }
 
-func newColony(worker protocol.WorkerID, shards int) *colony {
-	return &colony{worker: worker, shards: shards, others: make(map[protocol.WorkerID]time.Time)}
+func newColony() *colony {
+	return &colony{others: make(map[protocol.WorkerID]time.Time)}
 }
 
 func (c *colony) heard(m protocol.Presence) {

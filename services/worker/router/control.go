@@ -122,17 +122,15 @@ func (c *Core) bury() {
 	}
 }
 
-// LifeGatewayLost is the kind and the routing key of the report on a dead
-// gateway. Its message id is the same from every worker.
-const LifeGatewayLost = "gateway.lost"
-
+// gatewayLost reports a dead gateway. The message id is the same from every
+// worker.
 func gatewayLost(id protocol.GatewayID, at time.Time) amqpbus.Message {
 	report := protocol.LifeReport{
-		ID: string(id) + ".lost", Kind: LifeGatewayLost, Gateway: id,
+		ID: string(id) + ".lost", Kind: protocol.LifeGatewayLost, Gateway: id,
 		At: at.UnixMilli(), Reason: "lost",
 	}
 	return amqpbus.Message{
-		Exchange: amqpbus.ExchangeEvents, Key: LifeGatewayLost, Type: LifeGatewayLost,
+		Exchange: amqpbus.ExchangeEvents, Key: string(protocol.LifeGatewayLost), Type: string(protocol.LifeGatewayLost),
 		ID: report.ID, Body: protocol.Encode(report),
 	}
 }

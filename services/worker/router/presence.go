@@ -24,7 +24,7 @@ func (r *Router) tellPresence(ctx context.Context) error {
 	defer ticker.Stop()
 	started := time.Now()
 	for {
-		if err := r.sayPresence(ctx, pub, false); err != nil {
+		if err := r.sayPresence(ctx, pub); err != nil {
 			return err
 		}
 		select {
@@ -38,18 +38,14 @@ func (r *Router) tellPresence(ctx context.Context) error {
 	}
 }
 
-func (r *Router) sayPresence(ctx context.Context, pub amqpbus.Publisher, bye bool) error {
-	m := protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}, Bye: bye}
+func (r *Router) sayPresence(ctx context.Context, pub amqpbus.Publisher) error {
+	m := protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}}
 	for _, s := range r.shards {
 		if state := s.state.Load(); state.Active {
 			m.Shards = append(m.Shards, state.Reign)
 		}
 	}
-	err := pub.Publish(ctx, amqpbus.Message{
-		Exchange: amqpbus.ExchangeReplyAll, Type: protocol.TypePresence,
-		ReplyTo: string(r.o.Worker), Body: protocol.Encode(m),
-	}, nil)
-	if err != nil && ctx.Err() == nil {
+	if err := pub.Publish(ctx, r.presence(m), nil); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("publish the presence: %w", err)
 	}
 	return nil
@@ -61,19 +57,22 @@ func (r *Router) sayBye(pub amqpbus.Publisher) error {
 	ctx, cancel := context.WithTimeout(r.hard, time.Second)
 	defer cancel()
 	done := make(chan error, 1)
-	m := protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}, Bye: true}
-	err := pub.Publish(ctx, amqpbus.Message{
-		Exchange: amqpbus.ExchangeReplyAll, Type: protocol.TypePresence,
-		ReplyTo: string(r.o.Worker), Body: protocol.Encode(m),
-	}, func(err error) { done <- err })
-	if err != nil {
+	bye := r.presence(protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}, Bye: true})
+	if err := pub.Publish(ctx, bye, func(err error) { done <- err }); err != nil {
 		return errors.Join(err, context.Canceled)
 	}
 	select {
-	case _ = <-done: // a bye that fails is found out by silence
+	case <-done: // a bye that fails is found out by silence
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+func (r *Router) presence(m protocol.Presence) amqpbus.Message {
+	return amqpbus.Message{
+		Exchange: amqpbus.ExchangeReplyAll, Type: protocol.TypePresence,
+		ReplyTo: string(r.o.Worker), Body: protocol.Encode(m),
+	}
 }
 
 func (r *Router) rebalance(now, started time.Time) {

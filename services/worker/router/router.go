@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -75,7 +74,7 @@ func New(o Options) (*Router, error) {
 	o.Timing = o.Timing.withDefaults()
 	r := &Router{o: o, log: o.Logger.Named("router"), stop: make(chan struct{})}
 	r.metrics = newMetrics(o.Registerer, o.Shards)
-	r.colony = newColony(o.Worker, o.Shards)
+	r.colony = newColony()
 	for i := range o.Shards {
 		r.shards = append(r.shards, newShard(r, i))
 	}
@@ -126,17 +125,6 @@ func (r *Router) Stop(ctx context.Context) (err error) {
 		return fmt.Errorf("router: stop: %w", err)
 	}
 	return nil
-}
-
-// Run is Start, then Stop when ctx ends, with 10 s to finish.
-func (r *Router) Run(ctx context.Context) error {
-	if err := r.Start(ctx); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return r.Stop(last)
 }
 
 // Ready returns the reasons why the router cannot do its work; empty: it can.

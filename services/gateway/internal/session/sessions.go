@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -72,19 +71,6 @@ func (o Options) WithDefaults() Options {
 		o.AnswerTimeout = 5 * time.Second
 	}
 	return o
-}
-
-// Validate reports a field that cannot work, after WithDefaults.
-func (o Options) Validate() error {
-	switch {
-	case o.MessageRate <= 0 || o.MessageBurst < 1:
-		return errors.New("the message rate must be positive and its burst at least 1")
-	case o.InvalidMessages < 1 || o.MaxGroups < 1 || o.MailboxBytes < 1:
-		return errors.New("the limits of a session must be at least 1")
-	case o.AnswerTimeout <= 0:
-		return errors.New("the answer time-out must be positive")
-	}
-	return nil
 }
 
 // Sessions makes sessions that share options, relay and hub.

@@ -79,16 +79,6 @@ type Conn struct {
 	closeBy  time.Time // when the closing ends; guarded by mu
 }
 
-// RemoteAddr is the address of the socket's other end.
-func (c *Conn) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
-
-// Ending tells how the connection ended; the zero value while it is open.
-func (c *Conn) Ending() Ending {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ending
-}
-
 // Close sends what waits, then a close frame with the code and reason, and
 // leaves the rest to the reading goroutine. An empty reason means the constant
 // one of protocol.CloseRules. Only the first Close of a connection counts.

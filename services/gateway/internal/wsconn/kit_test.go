@@ -177,3 +177,10 @@ func (p *peer) gone() {
 }
 
 func by(code protocol.CloseCode) Ending { return Ending{ByGateway, code} }
+
+// endingOf is how a connection ended; the zero value while it is open.
+func endingOf(c *Conn) Ending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}

@@ -28,7 +28,7 @@ func TestASlowReaderIsClosed(t *testing.T) {
 			t.Fatal("the outbox has no bound")
 		}
 	}
-	if got := c.Ending(); got != by(4408) {
+	if got := endingOf(c); got != by(4408) {
 		t.Fatalf("it ended as %+v", got)
 	}
 	for read := 0; ; read++ {
@@ -88,7 +88,7 @@ func TestAWriteThatTakesTooLong(t *testing.T) {
 	for range 1000 {
 		c.Send(FrameText([]byte(text))) // they are thrown away
 	}
-	until(t, "the write to take too long", func() bool { return c.Ending() == by(4408) })
+	until(t, "the write to take too long", func() bool { return endingOf(c) == by(4408) })
 	read := 0
 	for ; ; read++ {
 		got, err := p.next()
@@ -140,7 +140,7 @@ func TestTheLargestEventLeavesRoom(t *testing.T) {
 	_ = p.raw.SetReadBuffer(64 << 10)
 	largest := strings.Repeat("x", protocol.MaxPayload)
 	if !c.Send(FrameText([]byte(largest))) || !c.Send(FrameText([]byte("behind it"))) {
-		t.Fatalf("one of them was not taken: %+v", c.Ending())
+		t.Fatalf("one of them was not taken: %+v", endingOf(c))
 	}
 	c.mu.Lock()
 	waiting := c.waiting

@@ -12,6 +12,7 @@ import (
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/protocol"
+	"belfry/services/worker/internal/confirm"
 )
 
 // prefetch bounds the orders at work. One that a gateway's full queue refuses
@@ -21,18 +22,13 @@ const prefetch = 256
 // maxPause bounds the pause before a refused order is sent again.
 const maxPause = 15 * time.Second
 
-// Sender publishes one message and waits for its outcome. A sessions.Courier is one.
-type Sender interface {
-	Send(ctx context.Context, m amqpbus.Message) error
-}
-
 // Options of New. All are required.
 type Options struct {
-	Bus     amqpbus.Bus
-	Sender  Sender
-	Worker  protocol.WorkerID
-	Logger  *zap.Logger
-	Metrics *Metrics
+	Bus       amqpbus.Bus
+	Publisher *confirm.Publisher
+	Worker    protocol.WorkerID
+	Logger    *zap.Logger
+	Metrics   *Metrics
 }
 
 // Orders consumes the queue of orders. Start it once, Stop it once.
@@ -128,7 +124,7 @@ func (s *Orders) settle(ctx context.Context, d amqpbus.Delivery) error {
 // took it the first time know it by its id.
 func (s *Orders) send(ctx context.Context, m amqpbus.Message) error {
 	for pause := time.Second; ; pause = min(2*pause, maxPause) {
-		err := s.o.Sender.Send(ctx, m)
+		err := s.o.Publisher.Send(ctx, m)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}

@@ -15,32 +15,17 @@ import (
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/membus"
 	"belfry/pkg/protocol"
+	"belfry/services/worker/internal/confirm"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// wire sends as a sessions.Courier does.
-type wire struct{ pub amqpbus.Publisher }
-
-func (w wire) Send(ctx context.Context, m amqpbus.Message) error {
-	done := make(chan error, 1)
-	if err := w.pub.Publish(ctx, m, func(err error) { done <- err }); err != nil {
-		return err
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // rig is a broker in memory with a gateway's reply queue of limited room, and a
 // worker. It lives in a synctest bubble.
 type rig struct {
 	*testing.T
 	bus     amqpbus.Bus
-	out     wire
+	out     *confirm.Publisher
 	metrics *Metrics
 	orders  *Orders
 }
@@ -55,13 +40,12 @@ func play(t *testing.T, test func(r *rig)) {
 		reply := amqpbus.ReplyTopology(amqpbus.Layout{Shards: 1}, protocol.GatewayID("g.1"))
 		reply.Queues[0].MaxLength = room
 		r.must(r.bus.Declare(t.Context(), reply))
-		pub, err := r.bus.OpenPublisher(t.Context(), 100)
-		r.must(err)
-		r.out = wire{pub}
-		r.orders = New(Options{Bus: r.bus, Sender: r.out, Worker: "w.1", Logger: zap.NewNop(), Metrics: r.metrics})
+		r.out = confirm.NewPublisher(r.bus)
+		r.orders = New(Options{Bus: r.bus, Publisher: r.out, Worker: "w.1", Logger: zap.NewNop(), Metrics: r.metrics})
 		r.orders.Start()
 		test(r)
 		r.must(r.orders.Stop(context.Background()))
+		_ = r.out.Close()
 		_ = r.bus.Close(context.Background())
 	})
 }
@@ -162,7 +146,7 @@ func TestAnOrderOutlivesItsWorker(t *testing.T) {
 		}
 		r.must(r.orders.Stop(context.Background()))
 		r.take(amqpbus.ReplyQueue("g.1"))
-		r.orders = New(Options{Bus: r.bus, Sender: r.out, Worker: "w.2", Logger: zap.NewNop(), Metrics: r.metrics})
+		r.orders = New(Options{Bus: r.bus, Publisher: r.out, Worker: "w.2", Logger: zap.NewNop(), Metrics: r.metrics})
 		r.orders.Start()
 		synctest.Wait()
 		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 1 || got[0].ReplyTo != "w.2" {

@@ -21,7 +21,8 @@ const maxID = 255
 // that is forgotten has its repeated batch published again.
 const maxGateways = 10_000
 
-// Sender publishes in order and waits for the outcome of each message.
+// Sender publishes in order and waits for the outcome of each message. It is a
+// confirm.Publisher; the tests put a broker that refuses in its place.
 type Sender interface {
 	SendAll(ctx context.Context, messages []amqpbus.Message) []error
 }
@@ -121,7 +122,7 @@ func (k *Keeper) note(ctx context.Context, batch protocol.Life) error {
 		Type:      protocol.TypeNoted,
 		ReplyTo:   string(k.worker),
 		Mandatory: true,
-		Body:      protocol.Encode(protocol.Noted{Batch: batch.Batch, Worker: k.worker}),
+		Body:      protocol.Encode(protocol.Noted{Batch: batch.Batch}),
 	}})[0]
 	if err != nil && !errors.Is(err, amqpbus.ErrUnroutable) {
 		return fmt.Errorf("note batch %d: %w", batch.Batch, err)

@@ -32,7 +32,7 @@ type sender struct {
 	before  func()                        // called first, without mu; nil: nothing
 }
 
-// SendAll keeps the order: behind a lost link nothing is taken, as a courier does.
+// SendAll keeps the order: behind a lost link nothing is taken, as confirm.Publisher does.
 func (s *sender) SendAll(ctx context.Context, messages []amqpbus.Message) []error {
 	if s.before != nil {
 		s.before()

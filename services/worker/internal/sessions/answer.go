@@ -74,7 +74,7 @@ func (s *Sessions) reply(ctx context.Context, gateway protocol.GatewayID, kind s
 		return false
 	}
 	s.metrics.decided(kind, decision.Verdict, time.Since(begin))
-	err := s.send(ctx, s.options.Courier.Pack, amqpbus.Message{
+	err := s.send(ctx, s.options.Publisher.Pack, amqpbus.Message{
 		Exchange:  amqpbus.ExchangeReply,
 		Key:       string(gateway),
 		Type:      protocol.TypeDecision,
@@ -115,7 +115,7 @@ func (s *Sessions) keep(ctx context.Context, batch protocol.Life) bool {
 // park leaves a note in belfry.dead: why and from where, never the body.
 func (s *Sessions) park(ctx context.Context, d amqpbus.Delivery, reason string) bool {
 	s.metrics.parked.WithLabelValues(reason).Inc()
-	err := s.send(ctx, s.options.Courier.Send, amqpbus.Message{
+	err := s.send(ctx, s.options.Publisher.Send, amqpbus.Message{
 		Key:       amqpbus.QueueDead,
 		Type:      d.Type,
 		Headers:   map[string]string{"reason": "session: " + reason, "origin": amqpbus.QueueSession},

@@ -16,7 +16,7 @@ import (
 
 // decideConnect finds out whose token it is.
 func (s *Sessions) decideConnect(ctx context.Context, q protocol.Connect) (d protocol.Decision) {
-	d = protocol.Decision{Conn: q.Conn, Question: q.Question, Worker: s.options.Worker}
+	d = protocol.Decision{Conn: q.Conn, Question: q.Question}
 	defer s.recoverInto(&d)
 	if q.Token.Empty() {
 		return refuse(d, "there is no token")
@@ -50,7 +50,7 @@ func (s *Sessions) decideConnect(ctx context.Context, q protocol.Connect) (d pro
 // context is the worker's own word, which came back through a gateway; clients
 // never see it.
 func (s *Sessions) decideSubscribe(ctx context.Context, q protocol.Subscribe) (d protocol.Decision) {
-	d = protocol.Decision{Conn: q.Conn, Question: q.Question, Worker: s.options.Worker}
+	d = protocol.Decision{Conn: q.Conn, Question: q.Question}
 	defer s.recoverInto(&d)
 	var id auth.Identity
 	if err := json.Unmarshal(q.Session, &id); err != nil || len(id.User) == 0 {
@@ -68,7 +68,7 @@ func (s *Sessions) decideSubscribe(ctx context.Context, q protocol.Subscribe) (d
 	if err != nil {
 		return s.unavailable(d, "authorization is unavailable", err)
 	}
-	d.Verdict, d.Allowed, d.Denied = protocol.VerdictAccept, result.Allowed, result.Denied
+	d.Verdict, d.Allowed = protocol.VerdictAccept, result.Allowed
 	return d
 }
 
@@ -97,7 +97,7 @@ func (s *Sessions) recoverInto(d *protocol.Decision) {
 	s.metrics.panics.Inc()
 	s.logPanic(cause)
 	*d = protocol.Decision{
-		Conn: d.Conn, Question: d.Question, Worker: d.Worker,
+		Conn: d.Conn, Question: d.Question,
 		Verdict: protocol.VerdictUnavailable, Reason: "internal error",
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"belfry/pkg/protocol"
 	"belfry/services/worker/auth"
 	"belfry/services/worker/internal/access"
+	"belfry/services/worker/internal/confirm"
+	"belfry/services/worker/internal/life"
 )
 
 // defaultHandlers is far above what the application's pool answers at a time:
@@ -32,20 +34,15 @@ type Authorizer interface {
 	Authorize(ctx context.Context, id auth.Identity, groups []protocol.Group) (access.Result, error)
 }
 
-// LifeKeeper publishes a batch of life reports and notes it to its gateway.
-type LifeKeeper interface {
-	Keep(ctx context.Context, batch protocol.Life) error
-}
-
 // Options of New. All fields but Handlers, Users and Now are required.
 type Options struct {
 	Bus           amqpbus.Bus
-	Courier       *Courier
+	Publisher     *confirm.Publisher
 	Worker        protocol.WorkerID
 	GatewayUsers  []string // broker users that may ask; empty: the worker's own
 	Authenticator auth.Authenticator
 	Authorizer    Authorizer
-	Life          LifeKeeper
+	Life          *life.Keeper
 	Handlers      int              // questions at a time, and the prefetch; zero: 1,000
 	Now           func() time.Time // nil: time.Now
 	Logger        *zap.Logger

@@ -1,4 +1,4 @@
-// Command write writes docs/configuration.md to the path that it is given.
+// Command write writes the generated files below the root that it is given.
 package main
 
 import (
@@ -10,14 +10,10 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: write PATH")
+		fmt.Fprintln(os.Stderr, "usage: write ROOT, the folder with go.work; for example: write ../..")
 		os.Exit(2)
 	}
-	text, err := manual.Configuration()
-	if err == nil {
-		err = os.WriteFile(os.Args[1], []byte(text), 0o644) //nolint:gosec // a document
-	}
-	if err != nil {
+	if err := manual.Write(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "write:", err)
 		os.Exit(1)
 	}

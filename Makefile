@@ -16,7 +16,7 @@ FUZZTIME ?= 20s
 SCHEDULES ?= 100000
 DRILLS ?= .
 
-.PHONY: help dev demo up down build install test test-short simulate drills check fmt lint bench fuzz docs clean
+.PHONY: help dev demo up down build install test test-short simulate drills check fmt lint bench fuzz picture docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench: build ## memory, CPU and throughput beside bare baselines; a few minutes
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+picture: build ## docs/picture.gif, the README's moving picture, from the real page
+	@scripts/browser-clients.sh picture
 
 docs: ## write the generated files again (settings)
 	@scripts/docs.sh

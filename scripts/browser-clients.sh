@@ -4,6 +4,7 @@
 #
 #   scripts/browser-clients.sh client    clients/js, also against a real gateway
 #   scripts/browser-clients.sh tower     examples/tower/browser
+#   scripts/browser-clients.sh picture   draws docs/picture.gif (`make picture`)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,6 +30,12 @@ client)
 		exit 1
 	fi
 	;;
+picture)
+	make --silent build
+	cd examples/tower/browser
+	npm ci "${quiet[@]}"
+	node picture.mjs ../../../docs/picture.gif
+	;;
 tower)
 	make --silent build
 	cd examples/tower/browser
@@ -36,7 +43,7 @@ tower)
 	npm test --silent
 	;;
 *)
-	sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac

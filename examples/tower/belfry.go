@@ -86,5 +86,9 @@ func (b *belfry) run(ctx context.Context) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
-	return cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", b.program, err)
+	}
+	_, _ = fmt.Fprintf(os.Stderr, "Belfry runs as process %d. See a crash, and how the page heals: kill -9 %[1]d\n", cmd.Process.Pid)
+	return cmd.Wait()
 }

@@ -71,5 +71,8 @@ test("the gateway is killed while output streams: every line is there once", asy
   const want = Array.from({ length: 60 }, (_, i) => `line ${i + 1} of 60`);
   await until("the last line", async () => (await lines(alice)).at(-1) === want.at(-1), 30_000);
   assert.deepEqual(await lines(alice), want);
+  // The page says what happened: connected, lost, connected, a gap, and its end.
+  const journal = (await alice.locator("#journal p").allTextContents()).join("\n");
+  assert.match(journal, /^.*Connected after .* s\.\n.*Connection lost.*\n.*Connected after .* s\.\n.*Gap: events of 5 groups may be missing\..*\n.*Gap closed after .* s: \d+ missed pieces? of output loaded/);
   await alice.context().close();
 });

@@ -9,6 +9,13 @@ export const ended = (status) => rank(status) === 2;
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
+/** "0.4 s", "12 s", "3 min 5 s". */
+function took(ms) {
+  const s = Math.round(ms / 1000);
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
+}
+
 /** The list of jobs, newest first. One of its rows can be reached by Tab, the
  *  others from there with the arrow keys. */
 export class JobList {
@@ -30,6 +37,7 @@ export class JobList {
       const row = before.get(job.id) ?? this.row(job);
       this.rows.set(job.id, row);
       row.title.textContent = this.titleOf(job.template);
+      if (job.finished) row.lasted.textContent = `, took ${took(job.finished - job.created)}`;
       this.update(job.id, job.status);
     }
     this.list.replaceChildren(...[...this.rows.values()].map((row) => row.item));
@@ -41,15 +49,16 @@ export class JobList {
   row(job) {
     const title = element("span", { className: "title" });
     const status = element("span", { className: "status" });
+    const lasted = element("span");
     const started = new Date(job.created);
     const button = element("button", { type: "button", className: "job" },
       element("span", { className: "number", textContent: `#${job.id}` }),
       element("span", { className: "what" }, title,
-        element("span", { className: "hint" }, `by ${job.by}, `, element("time", { dateTime: started.toISOString(), textContent: clock.format(started) }))),
+        element("span", { className: "hint" }, `by ${job.by}, `, element("time", { dateTime: started.toISOString(), textContent: clock.format(started) }), lasted)),
       status);
     button.dataset.job = job.id;
     button.addEventListener("click", () => this.onOpen(job.id));
-    return { item: element("li", {}, button), button, title, status };
+    return { item: element("li", {}, button), button, title, status, lasted };
   }
 
   get first() { return this.rows.values().next().value; }

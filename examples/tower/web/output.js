@@ -28,14 +28,17 @@ export class Output {
     if (text) this.terminal.write(text);
   }
 
-  /** Loads what is missing from the API, page by page. */
+  /** Loads what is missing from the API, page by page. Returns how many pieces
+   *  it brought to the screen. */
   async fill() {
     const job = this.job;
-    for (;;) {
+    for (let brought = 0; ;) {
       const pieces = await this.load(job, this.shown);
-      if (job !== this.job) return;
+      if (job !== this.job) return brought;
+      const before = this.shown;
       this.add(...pieces);
-      if (pieces.length < 1000) return;
+      brought += this.shown - before;
+      if (pieces.length < 1000) return brought;
     }
   }
 }

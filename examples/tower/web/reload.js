@@ -2,7 +2,7 @@
  *  that may pass, with back-off, until it succeeds or is stopped. */
 export class Reload {
   /** task returns a promise. failed is told each error and says whether another
-   *  try may help; succeeded is told when all is well. Delays are milliseconds. */
+   *  try may help; succeeded is told the task's result. Delays are milliseconds. */
   constructor(task, { failed, succeeded, first = 500, last = 10_000 }) {
     Object.assign(this, { task, failed, succeeded, first, last });
     this.tries = 0;
@@ -27,9 +27,9 @@ export class Reload {
     while (this.wanted && !this.stopped) {
       this.wanted = false;
       try {
-        await this.task();
+        const result = await this.task();
         this.tries = 0;
-        if (!this.stopped) this.succeeded();
+        if (!this.stopped) this.succeeded(result);
       } catch (err) {
         if (this.stopped || !this.failed(err)) continue;
         this.wanted = true;

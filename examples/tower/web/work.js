@@ -3,11 +3,14 @@
 import { ApiError, api } from "./api.js";
 import { $, element, keepFocus, noTroubles, say, trouble } from "./dom.js";
 import { JobList, ended } from "./joblist.js";
+import { Journal } from "./journal.js";
 import { Output } from "./output.js";
 import { Reload } from "./reload.js";
 import { ScheduleList } from "./schedulelist.js";
 
 const lightWords = { connected: "live", connecting: "connecting", disconnected: "not connected" };
+
+const narrow = matchMedia("(max-width: 56rem)"); // one column, as style.css has it
 
 export class Work {
   /** onEnd is called with a reason when the session has ended. */
@@ -23,6 +26,7 @@ export class Work {
       onEnable: (id, enabled) => this.changeSchedule(id, { method: "PATCH", body: { enabled } }),
       onDelete: (id) => this.changeSchedule(id, { method: "DELETE" }),
     });
+    this.journal = new Journal($("journal"));
     this.reloads = {
       templates: this.reload("the templates", () => this.loadTemplates()),
       session: this.reload("the session", () => this.loadSession()),
@@ -53,6 +57,7 @@ export class Work {
     this.schedules.show([]);
     this.present();
     this.light({ state: "disconnected" });
+    this.journal.clear();
     for (const form of ["launch", "schedule"]) { $(form).reset(); $(form).elements.template.replaceChildren(); }
     $("who-name").textContent = $("summary").textContent = "";
     noTroubles();
@@ -63,7 +68,7 @@ export class Work {
   /** A Reload that says what it cannot load, and ends the work with the session. */
   reload(what, task) {
     return new Reload(task, {
-      succeeded: () => trouble(what, ""),
+      succeeded: (missed) => { trouble(what, ""); this.journal.loaded(what, missed); },
       failed: (err) => {
         if (this.isOver(err)) return false;
         const passing = err.passing === true;
@@ -108,6 +113,12 @@ export class Work {
     this.filling?.run();
   }
 
+  /** Events of these groups may be missing: what they tell of is loaded again. */
+  gap(groups) {
+    this.journal.opened(groups, ["the jobs", "the summary", "the schedules", ...(this.filling ? ["the output"] : [])]);
+    this.loadAll();
+  }
+
   /** Finds out whether the session is still there, and still this user's. */
   async loadSession() {
     const { user } = await this.api("/api/me");
@@ -130,9 +141,9 @@ export class Work {
 
   connect(url) {
     this.live = new belfry.Belfry(url, { getToken: async () => (await this.api("/api/token")).token });
-    this.live.on("state", (notice) => this.light(notice));
+    this.live.on("state", (notice) => { this.light(notice); this.journal.state(notice); });
     this.live.on("event", (event) => this.received(event));
-    this.live.on("gap", () => this.loadAll());
+    this.live.on("gap", ({ groups }) => this.gap(groups));
     this.live.on("denied", ({ name, item }) => say(`You may not watch ${name} ${item}.`));
     this.live.on("error", ({ message, cause }) => {
       if (cause === undefined) say(`Belfry says: ${message}.`);
@@ -163,7 +174,8 @@ export class Work {
   }
 
   changed(job, status) {
-    if (!this.jobs.update(job, status)) this.reloads.jobs.run();
+    // A job that has ended is loaded for how long it took.
+    if (!this.jobs.update(job, status) || ended(status)) this.reloads.jobs.run();
     if (job === this.current && ended(status)) this.filling.run(); // its output may have ended without an event
     this.present();
   }
@@ -178,6 +190,7 @@ export class Work {
     this.filling = this.reload("the output", () => this.output.fill());
     this.filling.run();
     this.watch();
+    if (narrow.matches) $("output-title").scrollIntoView({ block: "start" });
   }
 
   /** What the screen says about the open job. */

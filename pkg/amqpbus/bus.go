@@ -81,10 +81,12 @@ type Death struct {
 	Queue    string
 	Exchange string // where it was published
 	Key      string // its routing key
-	// Times counts its deaths of this reason in this queue, as the history that
-	// it was published with has it. Only at 1 are Exchange and Key of this death:
-	// a broker that finds the queue and reason in the history raises the count
-	// of that entry and changes nothing else. At 0 the history cannot be read.
+	// Times counts its deaths of this reason in this queue. Only at 1 are Exchange
+	// and Key of this death. RabbitMQ 3.10 goes on with a history that the
+	// publisher sent: where it names the queue and reason, the broker raises the
+	// count of that entry and changes nothing else. RabbitMQ 4 and the twin ignore
+	// such a history, so Times is 1 after the first death. At 0 the history cannot
+	// be read.
 	Times int64
 }
 

@@ -1,8 +1,8 @@
 package brokertest
 
 import (
+	"context"
 	"net"
-	"os/exec"
 	"strconv"
 	"time"
 )
@@ -19,9 +19,8 @@ func (n *Node) endPortMapper() {
 			return // nobody listens: it has ended, or was never started
 		}
 		_ = c.Close()
-		cmd := exec.Command("epmd", "-kill") // it talks to its own daemon and ends at once
-		cmd.Env = n.environment()
-		_ = cmd.Run()
+		// It talks to its own daemon and ends at once.
+		_ = n.command(context.Background(), "epmd", "-kill").Run()
 		<-tick.C
 	}
 }

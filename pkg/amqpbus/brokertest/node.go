@@ -31,32 +31,14 @@ type Node struct {
 	port     int
 	distPort int
 	epmdPort int
-	programs string // the folder of rabbitmq-server and rabbitmqctl
+	root     string // the root folder of the system that has RabbitMQ
+	programs string // the folder of rabbitmq-server and rabbitmqctl in it
 	cmd      *exec.Cmd
 	exited   chan struct{}
 	users    map[string]string // user -> password
 	cookie   string            // nodes with the same one may form a cluster
 	mate     bool              // its port mapper is the cluster's
 	more     string            // lines of rabbitmq.conf beside the usual ones
-}
-
-// ErrMissing says that RabbitMQ is not installed, and how to install it.
-var ErrMissing = errors.New("RabbitMQ is not installed: apt-get install rabbitmq-server (make test does it)")
-
-// programFolders are where packages keep the scripts that do not change user.
-var programFolders = []string{
-	"/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin", "/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/sbin",
-}
-
-// Installed returns the folder of RabbitMQ's scripts, or ErrMissing.
-func Installed() (string, error) {
-	for _, pattern := range programFolders {
-		found, _ := filepath.Glob(filepath.Join(pattern, "rabbitmq-server"))
-		if len(found) > 0 {
-			return filepath.Dir(found[len(found)-1]), nil
-		}
-	}
-	return "", ErrMissing
 }
 
 // StartNode starts a node whose data, logs and configuration live in dir, which
@@ -78,8 +60,15 @@ func newNode(dir string) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	at, err := root()
+	if err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("find the node's folder: %w", err)
+	}
 	n := &Node{
-		dir: dir, programs: programs, name: "belfry-" + protocol.NewIncarnation() + "@localhost",
+		dir: dir, root: at, programs: programs, name: "belfry-" + protocol.NewIncarnation() + "@localhost",
 		users: map[string]string{"guest": "guest"}, cookie: "belfry" + protocol.NewIncarnation(),
 	}
 	for _, port := range []*int{&n.port, &n.distPort, &n.epmdPort} {
@@ -143,11 +132,11 @@ func (n *Node) StartAgain(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the node's console log: %w", err)
 	}
-	cmd := exec.Command(filepath.Join(n.programs, "rabbitmq-server"))
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = n.environment(), n.dir, out, out
+	cmd := n.command(context.Background(), filepath.Join(n.programs, "rabbitmq-server"))
+	cmd.Stdout, cmd.Stderr = out, out
 	// A group of its own, so that the node's helpers end with it, and an
 	// interrupt of the tests does not reach it first.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("start RabbitMQ: %w", err), out.Close())
 	}
@@ -254,8 +243,7 @@ func (n *Node) end(sig syscall.Signal) {
 func (n *Node) Ctl(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(n.programs, "rabbitmqctl"), append([]string{"-q", "-n", n.name}, args...)...)
-	cmd.Env, cmd.Dir = n.environment(), n.dir
+	cmd := n.command(ctx, filepath.Join(n.programs, "rabbitmqctl"), append([]string{"-q", "-n", n.name}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("rabbitmqctl %s: %w: %s", args[0], err, out)

@@ -2,6 +2,7 @@ package brokertest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ const rawPatience = 15 * time.Second
 type Raw struct {
 	conn     net.Conn
 	in       *bufio.Reader
+	version  string
 	frameMax int
 }
 
@@ -78,9 +80,11 @@ func (r *Raw) open(u *url.URL) error {
 	if _, err := r.conn.Write([]byte("AMQP\x00\x00\x09\x01")); err != nil {
 		return err
 	}
-	if _, err := r.expect(connectionStart); err != nil {
+	start, err := r.expect(connectionStart)
+	if err != nil {
 		return err
 	}
+	r.version = serverVersion(start)
 	var ok wire
 	ok.long(0) // client properties: an empty table
 	ok.short("PLAIN").longString("\x00" + u.User.Username() + "\x00" + password).short("en_US")
@@ -120,6 +124,20 @@ func (r *Raw) open(u *url.URL) error {
 		}
 	}
 	return nil
+}
+
+// Version is the broker's version as it says itself, such as "3.10.8". Empty: it
+// does not say.
+func (r *Raw) Version() string { return r.version }
+
+// serverVersion reads the version among the server properties of a
+// connection.start.
+func serverVersion(arguments []byte) string {
+	_, value, there := bytes.Cut(arguments, []byte("\x07versionS"))
+	if !there || len(value) < 4 {
+		return ""
+	}
+	return string(value[4:min(len(value), 4+int(binary.BigEndian.Uint32(value)))])
 }
 
 // FrameMax is the size of the largest frame that the broker takes, all told.

@@ -44,7 +44,9 @@ const (
 //   - a table or list that is too deep, has too many entries, or holds what
 //     cannot be understood, becomes a byte string of the same bytes;
 //   - in the table itself, what comes after the last entry that can be
-//     understood and counted is left out;
+//     understood is left out; of more entries than the library counts, only the
+//     texts and lists stay, the first ones (RabbitMQ 3.10 delivers entries in the
+//     publisher's order, 4 in the order of their keys, so what we read may come last);
 //   - when the frame is longer than frameMax (the broker adds to a table without
 //     looking at that), large entries are left out, and small ones that find no room.
 //
@@ -56,7 +58,10 @@ func mend(frame []byte, frameMax int) int {
 		return len(frame)
 	}
 	table := frame[at : at+size]
-	kept := mendTable(table, 0)
+	kept, entries := mendEntries(table, 0, size)
+	if entries > maxEntries {
+		kept = keepRead(table[:kept])
+	}
 	if room := frameMax - (len(frame) - size); frameMax > 0 && kept > room {
 		kept = keepSmall(table[:kept], room)
 	}
@@ -96,11 +101,15 @@ func headerTable(frame []byte) (at, size int, ok bool) {
 // mendTable mends the values of a table's entries, in place, and returns how
 // many bytes from its beginning the library reads.
 func mendTable(b []byte, depth int) int {
+	size, _ := mendEntries(b, depth, maxEntries)
+	return size
+}
+
+// mendEntries is mendTable for at most so many entries. It returns also how many
+// there are in what it mended.
+func mendEntries(b []byte, depth, most int) (size, entries int) {
 	at := 0
-	for range maxEntries {
-		if at == len(b) {
-			break
-		}
+	for entries < most && at < len(b) {
 		value := at + 1 + int(b[at])
 		if value >= len(b) {
 			break
@@ -110,8 +119,9 @@ func mendTable(b []byte, depth int) int {
 			break
 		}
 		at = value + n
+		entries++
 	}
-	return at
+	return at, entries
 }
 
 // mendList is mendTable for a list, whose fields have no keys.
@@ -169,6 +179,22 @@ func keepSmall(b []byte, room int) int {
 		end := value + mendField(b[value:], 0)
 		if n := end - at; n <= keptEntry && kept+n <= room {
 			kept += copy(b[kept:], b[at:end])
+		}
+		at = end
+	}
+	return kept
+}
+
+// keepRead moves the texts and lists of a mended table to its beginning, as many
+// as the library counts, and returns their size: we read no others.
+func keepRead(b []byte) int {
+	kept, entries := 0, 0
+	for at := 0; at < len(b) && entries < maxEntries; {
+		value := at + 1 + int(b[at])
+		end := value + mendField(b[value:], 0)
+		if b[value] == 'S' || b[value] == 'A' {
+			kept += copy(b[kept:], b[at:end])
+			entries++
 		}
 		at = end
 	}

@@ -93,7 +93,11 @@ func TestMend(t *testing.T) {
 		{"nothing but an unknown field", entry("k", typed('?', number)...), nil},
 		{"a key without a value", append(slices.Clone(good), 1, 'k'), good},
 		{"a key that is cut off", append(slices.Clone(good), 9, 'k'), good},
-		{"too many entries", numbered(maxEntries + 1), numbered(maxEntries)},
+		{"too many entries, what we read first", slices.Concat(good, numbered(maxEntries)), entry("group", text("jobs-1")...)},
+		{"too many entries, what we read last", slices.Concat(numbered(maxEntries), good, entry("x-death", list(text("a"))...)),
+			slices.Concat(entry("group", text("jobs-1")...), entry("x-death", list(text("a"))...))},
+		{"too many texts", bytes.Repeat(entry("k", text("")...), maxEntries+1), bytes.Repeat(entry("k", text("")...), maxEntries)},
+		{"too many entries and an unknown field", slices.Concat(numbered(maxEntries), good, entry("k", typed('?', number)...), good), entry("group", text("jobs-1")...)},
 	} {
 		if got, want := mended(contentHeader(c.in, 5), 0), contentHeader(append([]byte{}, c.want...), 5); !bytes.Equal(got, want) {
 			t.Errorf("%s:\n got  %.200q\n want %.200q", c.name, got, want)

@@ -1,73 +1,104 @@
 package agreement
 
 import (
-	"os/exec"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
-
-	"belfry/e2e/harness"
 )
 
-// unlinked is what a program must not link, and why. A path stands for all
-// packages below it, too.
-type unlinked struct{ path, why string }
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// forTests are packages that start brokers and compare; no program is a test.
-var forTests = []unlinked{
-	{"testing", "a program has no test in it, nor its flags"},
-	{"net/http/pprof", "it would open on every mux that is the default one"},
-	{"belfry/pkg/amqpbus/bustest", "the contract is for tests"},
-	{"belfry/pkg/amqpbus/brokertest", "programs start no brokers"},
-	{"go.uber.org/goleak", "tests look for leaks"},
+// documents are the repository's Markdown files that people read.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "clients/*/README.md", "examples/*/README.md"} {
+		found, err := filepath.Glob(filepath.Join("..", "..", pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
+		}
+		all = append(all, found...)
+	}
+	return all
 }
 
-var links = []struct {
-	dir      string
-	unlinked []unlinked
-}{
-	{"services/gateway", []unlinked{
-		{"belfry/services/worker", "services meet in the broker and nowhere else"},
-		{"belfry/pkg/emitter", "a gateway does not emit"},
-		{"belfry/pkg/amqpbus/membus", "the twin would make a typing error a broker of its own"},
-		{"github.com/golang-jwt/jwt", "a gateway holds no keys: workers decide"},
-		{"github.com/coder/websocket", "one websocket library at the edge, and it is the other one"},
-		{"github.com/urfave/cli", "variables configure it"},
-	}},
-	{"services/worker", []unlinked{
-		{"belfry/services/gateway", "services meet in the broker and nowhere else"},
-		{"belfry/pkg/emitter", "a worker routes, and forwards on the bus itself"},
-		{"belfry/pkg/amqpbus/membus", "the twin would make a typing error a broker of its own"},
-		{"nhooyr.io/websocket", "a worker has no sockets"},
-		{"github.com/coder/websocket", "a worker has no sockets"},
-		{"github.com/urfave/cli", "variables configure it"},
-	}},
-	{"cmd/belfry", nil}, // it is everything in one
-}
-
-// TestLinks lists what each program links.
-func TestLinks(t *testing.T) {
-	root, err := harness.Root()
+// links returns the relative targets of a document: a path and, or, an anchor.
+func links(t *testing.T, document string) []string {
+	t.Helper()
+	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range links {
-		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
-		cmd.Dir = filepath.Join(root, p.dir)
-		cmd.Env = append(cmd.Environ(), "GOWORK=off")
-		out, err := cmd.Output()
+	var all []string
+	for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+		if !strings.Contains(m[1], "://") && !strings.HasPrefix(m[1], "mailto:") {
+			all = append(all, m[1])
+		}
+	}
+	return all
+}
+
+var notInAnchors = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+
+// anchors returns the fragments that a document's headings make.
+func anchors(t *testing.T, document string) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if heading, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			plain := notInAnchors.ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
+			all[strings.ReplaceAll(plain, " ", "-")] = true
+		}
+	}
+	return all
+}
+
+// Every relative link leads to a file, and to a heading where it names one.
+func TestLinksLeadSomewhere(t *testing.T) {
+	checked := 0
+	for _, document := range documents(t) {
+		for _, target := range links(t, document) {
+			path, anchor, _ := strings.Cut(target, "#")
+			file := document
+			if path != "" {
+				file = filepath.Join(filepath.Dir(document), path)
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s links to %s, which is not there", document, target)
+				continue
+			}
+			if anchor != "" && strings.HasSuffix(file, ".md") && !anchors(t, file)[anchor] {
+				t.Errorf("%s links to %s: there is no such heading", document, target)
+			}
+			checked++
+		}
+	}
+	if checked < 100 {
+		t.Errorf("%d links were found: the pattern does not see them", checked)
+	}
+}
+
+// Whoever opens a folder of documents finds each of them in its index.
+func TestIndexesAreComplete(t *testing.T) {
+	for _, folder := range []string{"docs", "docs/decisions"} {
+		index := filepath.Join("..", "..", folder, "README.md")
+		listed := map[string]bool{}
+		for _, target := range links(t, index) {
+			listed[target] = true
+		}
+		files, err := filepath.Glob(filepath.Join("..", "..", folder, "*.md"))
 		if err != nil {
-			t.Fatalf("list what %s links: %v", p.dir, err)
+			t.Fatal(err)
 		}
-		linked := strings.Fields(string(out))
-		if len(linked) < 100 {
-			t.Fatalf("%s links %d packages only: the list is not whole", p.dir, len(linked))
-		}
-		for _, u := range append(forTests, p.unlinked...) {
-			for _, path := range linked {
-				if path == u.path || strings.HasPrefix(path, u.path+"/") {
-					t.Errorf("%s links %s: %s", p.dir, path, u.why)
-				}
+		for _, file := range files {
+			if name := filepath.Base(file); name != "README.md" && !listed[name] {
+				t.Errorf("%s does not list %s", index, name)
 			}
 		}
 	}

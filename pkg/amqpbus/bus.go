@@ -152,9 +152,12 @@ type ConsumerOptions struct {
 	// Queue is the queue's name.
 	Queue string
 	// Declare, when set, makes OpenConsumer look first whether the queue is
-	// there (Consumer.Resumed tells) and declare it when it is not.
+	// there (Consumer.Resumed tells), and then declare all of the topology.
 	Declare *Topology
-	// Exclusive asks to be the only consumer: ErrInUse when there is another.
+	// Exclusive asks to be the only consumer. While there is another, the error
+	// is ErrInUse: at once without Declare; with it, after 30 s of trying or
+	// when ctx ends, because the other may be an old link of this process that
+	// the broker has yet to give up.
 	Exclusive bool
 	// Prefetch bounds the unacked deliveries, 1 to 65,535.
 	Prefetch int

@@ -14,6 +14,9 @@ var consumeContracts = []contract{
 	{"competing consumers share a queue", testCompeting},
 	{"a queue that does not exist is an error of its own", testNoQueue},
 	{"resumed tells whether the queue was there", testResumed},
+	{"a queue found missing is not resumed before it had a consumer", testMissing},
+	{"opening declares the topology though the queue is there", testOpenDeclares},
+	{"opening fails where the topology cannot be declared", testOpenOtherArguments},
 	{"a deleted queue cancels its consumer", testDelete},
 	{"options out of bounds are refused", testOptions},
 }
@@ -97,6 +100,74 @@ func testResumed(k *kit) {
 		k.Error("the queue was there, but the consumer does not say resumed")
 	}
 	k.expect(second, "in between")
+}
+
+// testMissing fails between declaring and consuming: no consumer of a queue
+// with a single active one may be exclusive.
+func testMissing(k *kit) {
+	b, other := k.bus(UserA), k.bus(UserB)
+	q := k.name("queue")
+	o := amqpbus.ConsumerOptions{
+		Queue: q, Prefetch: 10,
+		Declare: &amqpbus.Topology{Queues: []amqpbus.Queue{{Name: q, SingleActiveConsumer: true}}},
+	}
+	k.Cleanup(func() { k.remove(q) })
+	exclusive := o
+	exclusive.Exclusive = true
+	for range 2 { // the second attempt finds the queue
+		ctx, cancel := context.WithTimeout(k.ctx, quiet)
+		_, err := b.OpenConsumer(ctx, exclusive)
+		cancel()
+		if err == nil {
+			k.Fatal("an exclusive consumer of a queue with a single active one was accepted")
+		}
+	}
+	k.send(other, q, "the queue is there")
+	for _, step := range []struct {
+		bus     amqpbus.Bus
+		resumed bool
+		what    string
+	}{
+		{other, true, "a bus that never found it missing"},
+		{b, false, "the bus that found it missing, for the first time"},
+		{b, true, "the bus that found it missing, once it had a consumer"},
+	} {
+		c, err := step.bus.OpenConsumer(k.ctx, o)
+		k.noError(err, step.what)
+		if c.Resumed() != step.resumed {
+			k.Errorf("%s: resumed is %v", step.what, c.Resumed())
+		}
+		k.noError(c.Close(), step.what)
+	}
+}
+
+func testOpenDeclares(k *kit) {
+	b := k.bus(UserA)
+	exchange, q := k.name("exchange"), k.queue(b, amqpbus.Queue{})
+	c, err := b.OpenConsumer(k.ctx, amqpbus.ConsumerOptions{Queue: q, Prefetch: 10, Declare: &amqpbus.Topology{
+		Exchanges: []amqpbus.Exchange{{Name: exchange, Kind: "fanout"}},
+		Queues:    []amqpbus.Queue{{Name: q}},
+		Bindings:  []amqpbus.Binding{{Exchange: exchange, Queue: q}},
+	}})
+	k.noError(err, "open consumer")
+	if !c.Resumed() {
+		k.Error("the queue was there, but the consumer does not say resumed")
+	}
+	k.confirmed(b, amqpbus.Message{Exchange: exchange, Mandatory: true, Body: []byte("through the new binding")})
+	k.expect(c, "through the new binding")
+}
+
+func testOpenOtherArguments(k *kit) {
+	b := k.bus(UserA)
+	q := k.queue(b, amqpbus.Queue{MaxLength: 10})
+	_, err := b.OpenConsumer(k.ctx, amqpbus.ConsumerOptions{Queue: q, Prefetch: 10, Declare: &amqpbus.Topology{
+		Queues: []amqpbus.Queue{{Name: q, MaxLength: 20}},
+	}})
+	if err == nil {
+		k.Fatal("a queue with other arguments was consumed")
+	}
+	k.send(b, q, "the queue is as it was")
+	k.expect(k.consumer(b, q, 1), "the queue is as it was")
 }
 
 func testDelete(k *kit) {

@@ -1,7 +1,9 @@
 package bustest
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"belfry/pkg/amqpbus"
 )
@@ -10,6 +12,8 @@ var exclusiveContracts = []contract{
 	{"an exclusive consumer keeps all others out", testExclusiveFirst},
 	{"others keep an exclusive consumer out", testExclusiveSecond},
 	{"the queue is free again after close", testExclusiveAfter},
+	{"who would declare the queue waits for it", testExclusiveWait},
+	{"the wait for the queue ends with its context", testExclusiveWaitEnds},
 }
 
 func testExclusiveFirst(k *kit) {
@@ -54,4 +58,60 @@ func testExclusiveAfter(k *kit) {
 		return err == nil
 	})
 	k.expect(second, "2", "3")
+}
+
+// held gives a queue with an exclusive consumer, and the options to wait for it.
+func (k *kit) held(b amqpbus.Bus) (amqpbus.Consumer, amqpbus.ConsumerOptions) {
+	k.Helper()
+	q := k.queue(b, amqpbus.Queue{})
+	o := amqpbus.ConsumerOptions{
+		Queue: q, Exclusive: true, Prefetch: 10,
+		Declare: &amqpbus.Topology{Queues: []amqpbus.Queue{{Name: q}}},
+	}
+	c, err := b.OpenConsumer(k.ctx, o)
+	k.noError(err, "open the holder")
+	return c, o
+}
+
+func testExclusiveWait(k *kit) {
+	a, b := k.bus(UserA), k.bus(UserB)
+	holder, o := k.held(a)
+	k.send(b, o.Queue, "for whoever is next")
+	k.expect(holder, "for whoever is next")
+	type opened struct {
+		c   amqpbus.Consumer
+		err error
+	}
+	result := make(chan opened, 1)
+	go func() {
+		c, err := b.OpenConsumer(k.ctx, o)
+		result <- opened{c, err}
+	}()
+	undecided := time.NewTimer(2 * quiet)
+	defer undecided.Stop()
+	select {
+	case got := <-result:
+		k.Fatalf("the queue is held, but opening ended with %v", got.err)
+	case <-undecided.C:
+	}
+	k.noError(holder.Close(), "close the holder")
+	select {
+	case got := <-result:
+		k.noError(got.err, "open the next")
+		k.expect(got.c, "for whoever is next")
+	case <-k.ctx.Done():
+		k.Fatal("the queue is free, but opening goes on")
+	}
+}
+
+func testExclusiveWaitEnds(k *kit) {
+	a, b := k.bus(UserA), k.bus(UserB)
+	holder, o := k.held(a)
+	ctx, cancel := context.WithTimeout(k.ctx, 2*quiet)
+	defer cancel()
+	_, err := b.OpenConsumer(ctx, o)
+	k.wantError(err, amqpbus.ErrInUse, "open another consumer")
+	k.wantError(err, context.DeadlineExceeded, "open another consumer")
+	k.send(b, o.Queue, "the holder is not disturbed")
+	k.expect(holder, "the holder is not disturbed")
 }

@@ -14,6 +14,7 @@ type Bus struct {
 	broker *Broker
 	user   string
 	ended  chan struct{} // closed by Close
+	unread amqpbus.Unread
 
 	mu         sync.Mutex
 	changed    chan struct{} // closed and replaced at each change
@@ -92,18 +93,32 @@ func (b *Bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 
 // OpenConsumer implements amqpbus.Bus.
 func (b *Bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqpbus.Consumer, error) {
+	c := &consumer{bus: b, woken: make(chan struct{}, 1)}
+	resumed, err := b.unread.Open(ctx, o, amqpbus.OpenSteps{
+		Exists: func(ctx context.Context) (bool, error) {
+			if err := b.awaitLink(ctx); err != nil {
+				return false, fmt.Errorf("open consumer: %w", err)
+			}
+			return b.broker.core.Exists(o.Queue), nil
+		},
+		Declare: b.Declare,
+		Consume: func(ctx context.Context) error { return b.consume(ctx, c, o) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.resumed = resumed
+	return c, nil
+}
+
+// consume adds the tap while the link is up, and waits for the link.
+func (b *Bus) consume(ctx context.Context, c *consumer, o amqpbus.ConsumerOptions) error {
 	for {
 		if err := b.awaitLink(ctx); err != nil {
-			return nil, fmt.Errorf("open consumer: %w", err)
+			return fmt.Errorf("open consumer: %w", err)
 		}
-		resumed, err := b.resume(o)
-		if err != nil {
-			return nil, err
-		}
-		c := &consumer{bus: b, resumed: resumed, woken: make(chan struct{}, 1)}
-		up, err := b.tap(c, o)
-		if up || err != nil {
-			return c.orNil(err)
+		if up, err := b.tap(c, o); up || err != nil {
+			return err
 		}
 	}
 }
@@ -122,17 +137,6 @@ func (b *Bus) tap(c *consumer, o amqpbus.ConsumerOptions) (up bool, err error) {
 		b.consumers[c] = struct{}{}
 	}
 	return true, err
-}
-
-// resume looks for the queue, and declares it when it is missing.
-func (b *Bus) resume(o amqpbus.ConsumerOptions) (bool, error) {
-	if b.broker.core.Exists(o.Queue) {
-		return true, nil
-	}
-	if o.Declare == nil {
-		return false, fmt.Errorf("consume %q: %w", o.Queue, amqpbus.ErrNoQueue)
-	}
-	return false, b.broker.core.Declare(*o.Declare)
 }
 
 // Close implements amqpbus.Bus.

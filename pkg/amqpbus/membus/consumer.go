@@ -23,13 +23,6 @@ func (c *consumer) wake() {
 	}
 }
 
-func (c *consumer) orNil(err error) (amqpbus.Consumer, error) {
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
 // Receive implements amqpbus.Consumer.
 func (c *consumer) Receive(ctx context.Context, max int) ([]amqpbus.Delivery, error) {
 	if max < 1 {

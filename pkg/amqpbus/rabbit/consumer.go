@@ -5,18 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"belfry/pkg/amqpbus"
-)
-
-const (
-	inUseRetry = 500 * time.Millisecond
-	// inUseBound is how long a queue may be held by this process's own dead
-	// link: three heartbeat intervals and a margin.
-	inUseBound = 30 * time.Second
 )
 
 // consumer is one channel that consumes one queue. pump moves deliveries from
@@ -36,56 +28,17 @@ func (b *bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqp
 	if o.Prefetch < 1 || o.Prefetch > 65535 {
 		return nil, fmt.Errorf("consume %s: the prefetch is %d, allowed are 1 to 65,535", o.Queue, o.Prefetch)
 	}
-	resumed := true
-	if o.Declare != nil {
-		var err error
-		if resumed, err = b.exists(ctx, o.Queue); err != nil {
-			return nil, err
-		}
-		if !resumed {
-			b.noteUnread(o.Queue)
-		}
-		if err := b.Declare(ctx, *o.Declare); err != nil {
-			return nil, err
-		}
+	var c *consumer
+	resumed, err := b.unread.Open(ctx, o, amqpbus.OpenSteps{
+		Exists:  func(ctx context.Context) (bool, error) { return b.exists(ctx, o.Queue) },
+		Declare: b.Declare,
+		Consume: func(ctx context.Context) (err error) { c, err = b.startConsumer(ctx, o); return err },
+	})
+	if err != nil {
+		return nil, err
 	}
-	bound := time.Now().Add(inUseBound)
-	for {
-		c, err := b.startConsumer(ctx, o)
-		if err == nil {
-			c.resumed = !b.takeUnread(o.Queue) && resumed
-			return c, nil
-		}
-		if !errors.Is(err, amqpbus.ErrInUse) || o.Declare == nil || time.Now().After(bound) {
-			return nil, err
-		}
-		t := time.NewTimer(inUseRetry)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return nil, errors.Join(err, ctx.Err())
-		}
-	}
-}
-
-// noteUnread remembers that a queue was missing until it has a consumer: when
-// declaring succeeds and consuming does not, the next attempt finds the queue and
-// must still say that what came before is lost.
-func (b *bus) noteUnread(queue string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.unread[queue] = true
-}
-
-// takeUnread reports whether a queue was missing since its last consumer, and
-// forgets it.
-func (b *bus) takeUnread(queue string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	was := b.unread[queue]
-	delete(b.unread, queue)
-	return was
+	c.resumed = resumed
+	return c, nil
 }
 
 // exists looks for a queue without touching it.

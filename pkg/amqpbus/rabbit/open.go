@@ -36,6 +36,7 @@ type Options struct {
 
 // bus implements amqpbus.Bus.
 type bus struct {
+	unread  amqpbus.Unread
 	o       Options
 	user    string
 	log     *zap.Logger
@@ -50,9 +51,6 @@ type bus struct {
 	blocked   string        // guarded by mu
 	unblocked chan struct{} // guarded by mu; closed while not blocked
 	changed   chan struct{} // guarded by mu; closed at the next change
-	// unread has the queues that OpenConsumer found missing and that had no
-	// consumer of this bus since: as many as are declared so, a handful.
-	unread map[string]bool // guarded by mu
 }
 
 // Open starts connecting and returns at once. The error is about the options
@@ -77,7 +75,7 @@ func Open(o Options) (amqpbus.Bus, error) {
 	close(free)
 	b := &bus{
 		o: o, user: target.User.Username(), log: o.Logger, metrics: newMetrics(o.Registerer),
-		ctx: ctx, cancel: cancel, unblocked: free, changed: make(chan struct{}), unread: map[string]bool{},
+		ctx: ctx, cancel: cancel, unblocked: free, changed: make(chan struct{}),
 	}
 	config := func() amqp.Config {
 		return amqp.Config{

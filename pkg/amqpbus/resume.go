@@ -1,0 +1,92 @@
+package amqpbus
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	// inUseBound is how long OpenConsumer waits for a queue that another consumer
+	// holds: an old link of this process, until the broker has missed three of its
+	// heartbeats, and a margin.
+	inUseBound = 30 * time.Second
+	inUseRetry = 500 * time.Millisecond
+)
+
+// Unread remembers the queues that a bus found missing and has not consumed
+// since. When declaring such a queue succeeds and consuming it does not, the
+// next attempt finds the queue, and must still say that what came before is
+// lost. It is for implementations of Bus; its method may be called concurrently.
+type Unread struct {
+	mu     sync.Mutex
+	queues map[string]bool // guarded by mu; as many as are declared so, a handful
+}
+
+// OpenSteps are what an implementation does itself in OpenConsumer.
+type OpenSteps struct {
+	// Exists looks for the queue without changing it.
+	Exists func(ctx context.Context) (bool, error)
+	// Declare declares the topology.
+	Declare func(ctx context.Context, t Topology) error
+	// Consume starts the consumer. It may be called again after ErrInUse.
+	Consume func(ctx context.Context) error
+}
+
+// Open takes the steps in the order that ConsumerOptions promises. resumed is
+// for Consumer.Resumed.
+func (u *Unread) Open(ctx context.Context, o ConsumerOptions, steps OpenSteps) (resumed bool, err error) {
+	if o.Declare == nil {
+		return !u.has(o.Queue), u.consumed(o.Queue, steps.Consume(ctx))
+	}
+	there, err := steps.Exists(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !there {
+		u.note(o.Queue)
+	}
+	if err := steps.Declare(ctx, *o.Declare); err != nil {
+		return false, err
+	}
+	bound := time.Now().Add(inUseBound)
+	for {
+		err := steps.Consume(ctx)
+		if !errors.Is(err, ErrInUse) || time.Now().After(bound) {
+			return !u.has(o.Queue), u.consumed(o.Queue, err)
+		}
+		t := time.NewTimer(inUseRetry)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return false, errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+func (u *Unread) note(queue string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.queues == nil {
+		u.queues = map[string]bool{}
+	}
+	u.queues[queue] = true
+}
+
+func (u *Unread) has(queue string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.queues[queue]
+}
+
+// consumed forgets the queue if consuming it has succeeded.
+func (u *Unread) consumed(queue string, err error) error {
+	if err == nil {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.queues, queue)
+	}
+	return err
+}

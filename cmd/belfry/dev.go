@@ -47,11 +47,12 @@ func runDev(ctx context.Context, c *cli.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	logger, err := daemon.NewLogger(cfg.Gateway.LogLevel, cfg.Gateway.LogFormat)
+	log, err := daemon.OpenLog(cfg.Gateway.LogLevel, cfg.Gateway.LogFormat)
 	if err != nil {
 		return err
 	}
-	d, err := dev.Start(ctx, cfg, logger)
+	defer log.Close()
+	d, err := dev.Start(ctx, cfg, log.Logger)
 	err = errors.Join(err, os.RemoveAll(dir))
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil // a signal is how it ends, also while it starts

@@ -19,8 +19,9 @@ import (
 // supervised is what `make install` installs, under supervisord. Its ports are the
 // shipped ones; only its folders, user and limits are those of the test.
 type supervised struct {
-	t    *testing.T
-	conf string
+	t      *testing.T
+	conf   string
+	daemon *harness.Process // supervisord itself
 }
 
 // health is where the programs, with the ports that the file gives, say that
@@ -84,7 +85,7 @@ func supervise(t *testing.T, broker *harness.Broker, more map[string][]string) *
 	if err != nil {
 		t.Fatalf("supervisord is missing: install the package supervisor: %v", err)
 	}
-	harness.Run(t, "supervisord", bin, "-n", "-c", s.conf)
+	s.daemon = harness.Run(t, "supervisord", bin, "-n", "-c", s.conf)
 	t.Cleanup(func() {
 		if !t.Failed() {
 			return

@@ -142,6 +142,8 @@ func TestAlertsFire(t *testing.T) {
 		{"BelfryHandshakesFail", "nobody comes", scraped{handshakes("accepted", 0), handshakes("not_ready", 0)}, false},
 		{"BelfryFault", "something panicked", scraped{sample("belfry_worker_session_panics_total", 0, 0.01, "instance", "w1", "job", "belfry-worker")}, true},
 		{"BelfryFault", "nothing did", scraped{sample("belfry_worker_session_panics_total", 5, 0, "instance", "w1", "job", "belfry-worker")}, false},
+		{"BelfryLogLinesDropped", "nobody reads the log", scraped{sample("belfry_log_lines_dropped_total", 0, 3, "instance", "g1", "job", "belfry-gateway", "reason", "full")}, true},
+		{"BelfryLogLinesDropped", "lines were dropped an hour ago", scraped{sample("belfry_log_lines_dropped_total", 900, 0, "instance", "g1", "job", "belfry-gateway", "reason", "full")}, false},
 		{"BelfryDescriptorsEnd", "96 of 100 are open", scraped{
 			sample("process_open_fds", 96, 0, "instance", "g1", "job", "belfry-gateway"), sample("process_max_fds", 100, 0, "instance", "g1", "job", "belfry-gateway"),
 		}, true},

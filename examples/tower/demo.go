@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v3"
-	"go.uber.org/zap"
 
+	"belfry/pkg/daemon"
 	"belfry/pkg/emitter"
 )
 
@@ -48,13 +48,12 @@ func demo(ctx context.Context, c *cli.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	log, err := zap.Config{
-		Level: zap.NewAtomicLevelAt(zap.WarnLevel), Encoding: "console", DisableStacktrace: true,
-		EncoderConfig: zap.NewDevelopmentEncoderConfig(), OutputPaths: []string{"stderr"}, ErrorOutputPaths: []string{"stderr"},
-	}.Build()
+	out, err := daemon.OpenLog("warn", "console")
 	if err != nil {
-		return fmt.Errorf("make the logger: %w", err)
+		return err
 	}
+	defer out.Close()
+	log := out.Logger
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// Belfry stops after the application, whose last events it takes.

@@ -11,13 +11,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v3"
+
+	"belfry/pkg/daemon"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), daemon.Endings()...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := root().Run(ctx, os.Args); err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "tower: %v\n", err)

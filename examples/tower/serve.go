@@ -11,8 +11,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v3"
-	"go.uber.org/zap"
-
+	"belfry/pkg/daemon"
 	"belfry/pkg/emitter"
 )
 
@@ -62,10 +61,12 @@ func serveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			log, err := logger()
+			out, err := daemon.OpenLog("info", "json")
 			if err != nil {
 				return err
 			}
+			defer out.Close()
+			log := out.Logger
 			return serve(ctx, settings{
 				Listen: c.String("listen"), Database: c.String("database"), SessionLimit: c.Int("session-limit"),
 				WebSocketURL: c.String("websocket-url"), DemoUsers: c.Bool("demo-users"),
@@ -92,14 +93,6 @@ func needed(c *cli.Command, names ...string) error {
 		return nil
 	}
 	return fmt.Errorf("set %s: %s --help has an example, and tower demo needs nothing", strings.Join(missing, ", "), c.FullName())
-}
-
-func logger() (*zap.Logger, error) {
-	log, err := zap.NewProduction()
-	if err != nil {
-		return nil, fmt.Errorf("make the logger: %w", err)
-	}
-	return log, nil
 }
 
 // secret reads a file, without the line break at its end.

@@ -69,6 +69,39 @@ func TestSecondSignalKills(t *testing.T) {
 	}, signals, io.Discard, func(status int) { killed <- status })
 }
 
+// TestHangUpsDrain: a terminal that closes sends SIGHUP twice, once itself and
+// once by its shell. Neither ends the program at once.
+func TestHangUpsDrain(t *testing.T) {
+	signals := make(chan os.Signal)
+	drained := false
+	status := supervise("gateway", func(ctx context.Context) error {
+		signals <- syscall.SIGHUP
+		<-ctx.Done()
+		signals <- syscall.SIGHUP
+		signals <- syscall.SIGTERM
+		drained = true
+		return nil
+	}, signals, io.Discard, func(int) { t.Error("the program was ended at once") })
+	if status != 0 || !drained {
+		t.Errorf("status %d, drained %t", status, drained)
+	}
+}
+
+// TestLastWordsDoNotWaitForEver: nobody reads standard error.
+func TestLastWordsDoNotWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		began := time.Now()
+		if status := supervise("gateway", func(context.Context) error { return errors.New("no luck") }, nil, w, nil); status != 1 {
+			t.Errorf("status %d", status)
+		}
+		if took := time.Since(began); took != sayWithin {
+			t.Errorf("took %v", took)
+		}
+		_ = r.Close()
+	})
+}
+
 func TestArguments(t *testing.T) {
 	for _, c := range []struct {
 		args   []string
@@ -226,16 +259,5 @@ func TestAdminListensOnLoopbackOnly(t *testing.T) {
 	}
 	if err := a.Stop(t.Context()); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestNewLogger(t *testing.T) {
-	for _, c := range []struct {
-		level, format string
-		ok            bool
-	}{{"info", "json", true}, {"debug", "console", true}, {"loud", "json", false}, {"info", "xml", false}} {
-		if _, err := NewLogger(c.level, c.format); (err == nil) != c.ok {
-			t.Errorf("%s %s: %v", c.level, c.format, err)
-		}
 	}
 }

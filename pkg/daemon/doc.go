@@ -1,6 +1,6 @@
 // Package daemon is what Belfry's long-running programs have in common: the
 // process's frame (Main), the order of starting and stopping (Steps), the
-// logger, and the admin listener (health and metrics).
+// log (Log), and the admin listener (health and metrics).
 //
 // Vocabulary: a step is one part of a program that starts and stops; a stopping
 // program undoes its steps in reverse order, each within its own time. Live

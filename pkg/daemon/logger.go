@@ -2,18 +2,56 @@ package daemon
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"belfry/pkg/settings"
 )
 
-// NewLogger returns a logger to standard error. Level is debug, info, warn or
-// error; format is json or console. It first warns of variables that an
-// orchestrator put into the environment under our prefix.
-func NewLogger(level, format string) (*zap.Logger, error) {
+const (
+	// maxWaiting is how many bytes of log lines wait for their reader.
+	maxWaiting = 1 << 20
+	// flushWithin bounds the wait for the log's reader when a program ends.
+	flushWithin = time.Second
+)
+
+// Log is a program's log on standard error. Writing to it never waits for the
+// reader, and a reader that goes away ends nothing: lines that nobody takes are
+// dropped, counted (see Dropped), and told of when one can be written again.
+type Log struct {
+	Logger *zap.Logger
+
+	lines   *lineWriter
+	dropped *prometheus.CounterVec
+}
+
+// OpenLog opens the log. Level is debug, info, warn or error; format is json or
+// console. It first warns of variables that an orchestrator put into the
+// environment under our prefix. From here on a broken pipe is an error of the
+// write and no longer the end of the process. Close it before the process ends.
+func OpenLog(level, format string) (*Log, error) {
+	// Without this a write to a closed pipe on standard output or error kills the
+	// process (os/signal, SIGPIPE). Notify, and not Ignore, which child processes
+	// would inherit.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	l, err := newLog(os.Stderr, maxWaiting, level, format)
+	if err != nil {
+		return nil, err
+	}
+	if names := settings.Injected(); len(names) > 0 {
+		l.Logger.Warn("variables that look injected by an orchestrator have no effect", zap.Strings("names", names))
+	}
+	return l, nil
+}
+
+func newLog(out io.Writer, most int, level, format string) (*Log, error) {
 	threshold, err := zapcore.ParseLevel(level)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
@@ -31,9 +69,28 @@ func NewLogger(level, format string) (*zap.Logger, error) {
 	default:
 		return nil, fmt.Errorf("open the log: the format is %q, not json or console", format)
 	}
-	logger := zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), threshold))
-	if names := settings.Injected(); len(names) > 0 {
-		logger.Warn("variables that look injected by an orchestrator have no effect", zap.Strings("names", names))
-	}
-	return logger, nil
+	l := &Log{dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "belfry_log_lines_dropped_total",
+		Help: "Log lines dropped because nobody read standard error, or because it could not be written.",
+	}, []string{"reason"})}
+	l.lines = newLineWriter(out, most, l.dropped, func(lost uint64) []byte { return lostNotice(encoder, lost) })
+	l.Logger = zap.New(zapcore.NewCore(encoder, l.lines, threshold))
+	return l, nil
 }
+
+// lostNotice is the line that says how many were dropped before it.
+func lostNotice(encoder zapcore.Encoder, lost uint64) []byte {
+	entry := zapcore.Entry{Level: zapcore.WarnLevel, Time: time.Now(), Message: "log lines were dropped before this one: the reader of standard error stood still, was away, or its disk was full"}
+	line, err := encoder.EncodeEntry(entry, []zapcore.Field{zap.Uint64("lines", lost)})
+	if err != nil {
+		return nil // only for fields that cannot be encoded
+	}
+	defer line.Free()
+	return append([]byte(nil), line.Bytes()...)
+}
+
+// Dropped is the metric of dropped lines, for a program's registry.
+func (l *Log) Dropped() prometheus.Collector { return l.dropped }
+
+// Close hands what waits to the reader, for at most a second, and ends the log.
+func (l *Log) Close() { l.lines.close(flushWithin) }

@@ -8,11 +8,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
-// Main runs a program and ends the process. SIGTERM and SIGINT cancel run's
-// context; a second one ends the process at once with 128 + the signal's
-// number. The exit status is 0 when run returns nil, or returns because of the
+// sayWithin bounds the wait for who reads standard error, when a program ends.
+const sayWithin = time.Second
+
+// Main runs a program and ends the process. SIGTERM, SIGINT and SIGHUP cancel
+// run's context. A second SIGTERM or SIGINT ends the process at once with 128 +
+// the signal's number; a SIGHUP never does, because a terminal that closes sends
+// several. The exit status is 0 when run returns nil, or returns because of the
 // cancelled context; 1 when it returns another error, which is printed; 2 for
 // arguments that make no sense.
 func Main(name string, run func(ctx context.Context) error) {
@@ -20,8 +25,18 @@ func Main(name string, run func(ctx context.Context) error) {
 		os.Exit(status)
 	}
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, Endings()...)
 	os.Exit(supervise(name, run, signals, os.Stderr, os.Exit))
+}
+
+// Endings are the signals that ask a program to end: SIGTERM, SIGINT, and SIGHUP
+// where it was not ignored when the process began (nohup).
+func Endings() []os.Signal {
+	endings := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
+	if !signal.Ignored(syscall.SIGHUP) {
+		endings = append(endings, syscall.SIGHUP)
+	}
+	return endings
 }
 
 // arguments answers --version and --help. The programs are configured by their
@@ -51,24 +66,45 @@ func supervise(name string, run func(ctx context.Context) error, signals <-chan 
 	finished := make(chan struct{})
 	defer close(finished)
 	go func() {
-		select {
-		case <-signals:
-			cancel()
-		case <-finished:
-			return
-		}
-		select {
-		case s := <-signals:
-			exit(statusOf(s))
-		case <-finished:
+		asked := 0
+		for {
+			select {
+			case s := <-signals:
+				if s != syscall.SIGHUP {
+					asked++
+				}
+				if asked == 2 {
+					exit(statusOf(s))
+					return
+				}
+				cancel()
+			case <-finished:
+				return
+			}
 		}
 	}()
 	err := run(ctx)
 	if err == nil || ctx.Err() != nil && onlyCancelled(err) {
 		return 0
 	}
-	_, _ = fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	say(stderr, fmt.Sprintf("%s: %v\n", name, err))
 	return 1
+}
+
+// say writes a program's last words, and waits for their reader no longer than
+// sayWithin.
+func say(stderr io.Writer, text string) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		_, _ = io.WriteString(stderr, text) // there is nobody else to tell
+	}()
+	timer := time.NewTimer(sayWithin)
+	defer timer.Stop()
+	select {
+	case <-said:
+	case <-timer.C:
+	}
 }
 
 // onlyCancelled reports that err says nothing but that the context ended: an

@@ -20,10 +20,10 @@ func run(ctx context.Context) error {
 	if err := settings.Load(&cfg); err != nil {
 		return err
 	}
-	logger, err := daemon.NewLogger(cfg.LogLevel, cfg.LogFormat)
+	log, err := daemon.OpenLog(cfg.LogLevel, cfg.LogFormat)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = logger.Sync() }() // standard error needs none, and says so
-	return app.Run(ctx, cfg, logger)
+	defer log.Close()
+	return app.Run(ctx, cfg, log)
 }

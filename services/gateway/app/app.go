@@ -54,8 +54,9 @@ type App struct {
 }
 
 // Run runs a gateway on RabbitMQ until ctx ends, then stops it within Grace.
-func Run(ctx context.Context, cfg Config, logger *zap.Logger) error {
-	registry := newRegistry()
+func Run(ctx context.Context, cfg Config, log *daemon.Log) error {
+	logger, registry := log.Logger, newRegistry()
+	registry.MustRegister(log.Dropped())
 	bus, err := rabbit.Open(rabbit.Options{
 		URL: cfg.AmqpURL.Reveal(), Name: "gateway " + cfg.Name, Insecure: cfg.AmqpInsecure,
 		CAFile: cfg.AmqpCAFile, CertFile: cfg.AmqpCertFile, KeyFile: cfg.AmqpKeyFile,
@@ -65,7 +66,7 @@ func Run(ctx context.Context, cfg Config, logger *zap.Logger) error {
 		return err
 	}
 	defer func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := bus.Close(last); err != nil {
 			logger.Warn("the broker's links did not close", zap.Error(err))

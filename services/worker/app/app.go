@@ -47,8 +47,9 @@ type App struct {
 }
 
 // Run runs a worker on RabbitMQ until ctx ends, then stops it within Grace.
-func Run(ctx context.Context, cfg Config, logger *zap.Logger) error {
-	registry := newRegistry()
+func Run(ctx context.Context, cfg Config, log *daemon.Log) error {
+	logger, registry := log.Logger, newRegistry()
+	registry.MustRegister(log.Dropped())
 	bus, err := rabbit.Open(rabbit.Options{
 		URL: cfg.AmqpURL.Reveal(), Name: "worker " + cfg.Name, Insecure: cfg.AmqpInsecure,
 		CAFile: cfg.AmqpCAFile, CertFile: cfg.AmqpCertFile, KeyFile: cfg.AmqpKeyFile,
@@ -72,7 +73,7 @@ func Run(ctx context.Context, cfg Config, logger *zap.Logger) error {
 		return err
 	}
 	<-ctx.Done()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace-2*time.Second)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace-3*time.Second)
 	defer cancel()
 	return a.Stop(last)
 }

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v3"
 	"belfry/pkg/daemon"
 	"belfry/pkg/emitter"
+	"github.com/urfave/cli/v3"
 )
 
 // minSecret is the least length of a secret in bytes (RFC 7518 3.2 for HS256).

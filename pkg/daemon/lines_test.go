@@ -80,7 +80,6 @@ func droppedLines(t *testing.T, l *Log) map[string]float64 {
 	return out
 }
 
-
 func TestEveryLineIsWrittenInOrder(t *testing.T) {
 	var r reader
 	l := openTo(t, &r, maxWaiting)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -41,11 +40,5 @@ func disconnect(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	err = e.Disconnect(ctx, order.User, order.SID)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errInterrupted
-	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer cancel()
-	return errors.Join(err, e.Close(closing))
+	return finish(ctx, e, e.Disconnect(ctx, order.User, order.SID))
 }

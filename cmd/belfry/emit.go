@@ -56,12 +56,23 @@ func emit(ctx context.Context, c *cli.Command) error {
 	} else {
 		err = e.Emit(ctx, group, []byte(text))
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errInterrupted
-	}
+	return finish(ctx, e, err)
+}
+
+// finish closes the emitter of a command that ended with err. What failed has
+// used its time, and is all that is told.
+func finish(ctx context.Context, e *emitter.Emitter, err error) error {
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	return errors.Join(err, e.Close(closing))
+	if err == nil {
+		return e.Close(closing)
+	}
+	cancel()
+	_ = e.Close(closing) // it is cut, and says so
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return errInterrupted
+	}
+	return err
 }
 
 func openEmitter(c *cli.Command) (*emitter.Emitter, error) {

@@ -114,7 +114,7 @@ func (n *node) waiting(t *testing.T, queue string) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = probe.Close() }()
-	q, err := probe.Queue(queue)
+	q, err := probe.Queue(t.Context(), queue)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,9 @@ var (
 	ErrLinkLost = errors.New("the link to the broker was lost")
 	// ErrCancelled: the broker cancelled the consumer (its queue was deleted).
 	ErrCancelled = errors.New("the broker cancelled the consumer")
+	// ErrBlocked: the broker has an alarm of memory or disk and takes nothing from
+	// publishers until it is over. A Bus waits; who tries once is told.
+	ErrBlocked = errors.New("the broker blocks publishers")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("closed")
 	// ErrNoQueue: consuming from a queue that does not exist and may not be declared.
@@ -122,7 +125,8 @@ type Bus interface {
 	// OpenConsumer starts consuming. It waits for a link until ctx ends.
 	OpenConsumer(ctx context.Context, o ConsumerOptions) (Consumer, error)
 
-	// Close ends both links, within ctx. Open consumers and publishers end with
+	// Close ends both links, within ctx: what the broker does not close by then is
+	// cut, and that is the error. Open consumers and publishers end with
 	// ErrClosed; deliveries that were not acked go back to their queues.
 	Close(ctx context.Context) error
 }
@@ -143,7 +147,8 @@ type Publisher interface {
 	// Done is closed when the publisher has ended and every done was called.
 	Done() <-chan struct{}
 
-	// Close ends the publisher. Messages not confirmed by then are ErrLinkLost.
+	// Close ends the publisher. Messages not confirmed by then are ErrLinkLost. It
+	// waits for the broker no longer than some seconds, and not under an alarm.
 	Close() error
 }
 
@@ -183,6 +188,7 @@ type Consumer interface {
 
 	// Close finishes the acks that were called, then closes the channel. What
 	// was not acked goes back to the queue, in order, for the next consumer.
-	// It is never a basic.cancel.
+	// It is never a basic.cancel. It waits for the broker no longer than some
+	// seconds: then the channel ends with the link at the latest.
 	Close() error
 }

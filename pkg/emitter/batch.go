@@ -134,18 +134,22 @@ func (e *Emitter) room(ctx context.Context) error {
 		return nil
 	default:
 	}
-	if e.options.Quiet {
-		if h := e.carrier.Health(); !h.Connected || h.Blocked != "" {
-			return e.unconfirmed(fmt.Errorf("%d events are waiting already", cap(e.line.slots)))
+	for {
+		changed := e.carrier.Changed() // before the look, so that no change is missed
+		if e.options.Quiet {
+			if h := e.carrier.Health(); !h.Connected || h.Blocked != "" {
+				return e.unconfirmed(fmt.Errorf("%d events are waiting already", cap(e.line.slots)))
+			}
 		}
-	}
-	select {
-	case e.line.slots <- struct{}{}:
-		return nil
-	case <-e.ended:
-		return ErrClosed
-	case <-ctx.Done():
-		return e.unconfirmed(ctx.Err())
+		select {
+		case e.line.slots <- struct{}{}:
+			return nil
+		case <-changed:
+		case <-e.ended:
+			return ErrClosed
+		case <-ctx.Done():
+			return e.unconfirmed(ctx.Err())
+		}
 	}
 }
 

@@ -137,8 +137,10 @@ func (e *Emitter) Pending() int { return e.line.len() }
 func (e *Emitter) Health() amqpbus.Health { return e.carrier.Health() }
 
 // Close lets nothing more in, waits until what is pending is settled or ctx
-// ends, and closes the connection. What is pending then fails with ErrClosed,
-// and the error says how much that is. A second Close returns the same.
+// ends, and closes the connection, cutting it when ctx has ended. What is
+// pending then fails with ErrClosed, and the error says how much that is. While
+// the broker blocks publishers nothing can be settled, but it may end its alarm:
+// give ctx a deadline. A second Close returns the same.
 func (e *Emitter) Close(ctx context.Context) error {
 	e.closing.Do(func() {
 		e.line.close()
@@ -147,13 +149,17 @@ func (e *Emitter) Close(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		e.cancel()
-		<-e.ended
+		select {
+		case <-e.ended:
+		case <-ctx.Done(): // the courier may wait for the broker, until its link is cut
+		}
 		var problems []error
 		if left := e.line.failAll(ErrClosed); left > 0 {
 			problems = append(problems, fmt.Errorf("%d events were not confirmed: %w", left, ctx.Err()))
 		}
 		if e.release != nil {
 			problems = append(problems, e.release(ctx))
+			<-e.ended
 		}
 		if err := errors.Join(problems...); err != nil {
 			e.closeErr = fmt.Errorf("close the emitter: %w", err)

@@ -47,10 +47,12 @@ func (b *bus) exists(ctx context.Context, queue string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	defer closeChannel(ch)
+	_, err = await(ctx, func() (amqp.Queue, error) {
+		return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	}, nil)
 	switch code(err) {
 	case 0:
-		_ = ch.Close()
 		return true, nil
 	case amqp.NotFound:
 		return false, nil
@@ -64,13 +66,18 @@ func (b *bus) startConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (*co
 	if err != nil {
 		return nil, err
 	}
-	if err := ch.Qos(o.Prefetch, 0, false); err != nil {
-		return nil, fmt.Errorf("set the prefetch: %w: %w", amqpbus.ErrLinkLost, err)
-	}
 	c := &consumer{bus: b, ch: ch, wake: make(chan struct{}, 1)}
 	lost := ch.NotifyClose(make(chan *amqp.Error, 1))
 	cancelled := ch.NotifyCancel(make(chan string, 1))
-	in, err := ch.Consume(o.Queue, "belfry", false, o.Exclusive, false, false, nil)
+	in, err := await(ctx, func() (<-chan amqp.Delivery, error) {
+		if err := ch.Qos(o.Prefetch, 0, false); err != nil {
+			return nil, err
+		}
+		return ch.Consume(o.Queue, "belfry", false, o.Exclusive, false, false, nil)
+	}, nil)
+	if err != nil {
+		closeChannel(ch) // it may be open, and even consume, where nobody waited
+	}
 	switch code(err) {
 	case 0:
 	case amqp.NotFound:
@@ -180,9 +187,9 @@ func (c *consumer) ack(tag uint64, through bool) error {
 }
 
 func (c *consumer) Close() error {
-	c.end(amqpbus.ErrClosed)
-	if !c.ch.IsClosed() {
-		_ = c.ch.Close() // it ends either way
-	}
+	patiently(func() {
+		c.end(amqpbus.ErrClosed) // behind the acks that were called
+		closeChannel(c.ch)
+	})
 	return nil
 }

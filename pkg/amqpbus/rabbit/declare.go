@@ -17,12 +17,17 @@ func (b *bus) Declare(ctx context.Context, t amqpbus.Topology) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if !ch.IsClosed() {
-			_ = ch.Close()
-		}
-	}()
+	defer closeChannel(ch)
+	_, err = await(ctx, func() (struct{}, error) { return struct{}{}, declareOn(ctx, ch, t) }, nil)
+	return err
+}
+
+// declareOn stops after ctx has ended: nobody waits for it any more.
+func declareOn(ctx context.Context, ch *amqp.Channel, t amqpbus.Topology) error {
 	for _, q := range t.Queues {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		_, err := ch.QueueDeclare(q.Name, true, false, false, false, arguments(q))
 		switch {
 		case q.Name == amqpbus.QueueLayout && code(err) == amqp.PreconditionFailed:
@@ -79,11 +84,10 @@ func (b *bus) Delete(ctx context.Context, queue string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := ch.QueueDelete(queue, false, false, false); err != nil && code(err) != amqp.NotFound {
+	defer closeChannel(ch)
+	_, err = await(ctx, func() (int, error) { return ch.QueueDelete(queue, false, false, false) }, nil)
+	if err != nil && code(err) != amqp.NotFound {
 		return fmt.Errorf("delete queue %s: %w", queue, explainChannel(err))
-	}
-	if !ch.IsClosed() {
-		_ = ch.Close()
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/url"
 	"sync"
 	"time"
@@ -18,10 +17,9 @@ import (
 )
 
 const (
-	firstPause   = 100 * time.Millisecond // back-off bounds between dials
-	lastPause    = 5 * time.Second
-	dialTimeout  = 5 * time.Second
-	closeTimeout = 3 * time.Second
+	firstPause  = 100 * time.Millisecond // back-off bounds between dials
+	lastPause   = 5 * time.Second
+	dialTimeout = 5 * time.Second
 )
 
 // link is one connection to the broker, made again whenever it is lost.
@@ -34,9 +32,10 @@ type link struct {
 	onBlocked func(reason string) // may be nil
 	ended     chan struct{}       // closed when supervise returned
 
-	mu   sync.Mutex
-	conn *amqp.Connection // guarded by mu; nil while not connected
-	err  error            // guarded by mu; why conn is nil
+	mu     sync.Mutex
+	conn   *connection // guarded by mu; nil while not connected
+	err    error       // guarded by mu; why conn is nil
+	ending error       // of the last connection's end; read after ended is closed
 }
 
 func newLink(b *bus, name string, target *url.URL, secure *tls.Config, config func() amqp.Config) *link {
@@ -58,8 +57,10 @@ func (l *link) supervise() {
 			blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 8))
 			l.set(conn, nil)
 			err = l.watch(lost, blocked)
+			// Under an alarm the broker reads no request to close.
+			deaf := l.onBlocked != nil && l.bus.isBlocked()
 			l.set(nil, err)
-			l.closeConnection(conn)
+			l.ending = l.closeConnection(conn, deaf)
 		} else {
 			l.set(nil, err)
 		}
@@ -89,14 +90,7 @@ func (l *link) watch(lost <-chan *amqp.Error, blocked <-chan amqp.Blocking) erro
 				continue
 			}
 			if l.onBlocked != nil {
-				reason := ""
-				if b.Active {
-					reason = b.Reason
-					if reason == "" {
-						reason = "the broker has an alarm"
-					}
-				}
-				l.onBlocked(reason)
+				l.onBlocked(blockedReason(b))
 			}
 		case err := <-lost:
 			if err == nil {
@@ -109,29 +103,19 @@ func (l *link) watch(lost <-chan *amqp.Error, blocked <-chan amqp.Blocking) erro
 	}
 }
 
-func (l *link) dial() (*amqp.Connection, error) {
+// blockedReason is the broker's word, such as "low on memory"; empty: it does
+// not block.
+func blockedReason(b amqp.Blocking) string {
+	if b.Active && b.Reason == "" {
+		return "the broker has an alarm"
+	}
+	return b.Reason
+}
+
+func (l *link) dial() (*connection, error) {
 	c := l.config()
 	c.Properties["connection_name"] = l.bus.o.Name + " " + l.name
-	var g *guard
-	c.Dial = func(_, address string) (net.Conn, error) {
-		conn, err := l.dialSocket(address)
-		if err != nil {
-			return nil, err
-		}
-		g = &guard{Conn: conn}
-		return g, nil
-	}
-	conn, err := amqp.DialConfig(withoutTLS(l.target).String(), c)
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", redact(l.target), explain(err))
-	}
-	g.frameMax.Store(int64(conn.Config.FrameSize)) // before anything is consumed
-	// The library's own deadline for heartbeats begins with the next frame: a
-	// broker that fell silent before that would be believed for ever.
-	if heartbeat := conn.Config.Heartbeat; heartbeat > 0 {
-		_ = g.SetReadDeadline(time.Now().Add(2 * heartbeat)) // it fails when the connection has ended
-	}
-	return conn, nil
+	return connect(l.bus.ctx, connectOptions{target: l.target, tls: l.tls, config: c, blocked: l.bus.isBlocked})
 }
 
 // explain adds what to do to the errors that an operator can mend.
@@ -148,7 +132,7 @@ func explain(err error) error {
 }
 
 // set notes the connection, or why there is none.
-func (l *link) set(conn *amqp.Connection, err error) {
+func (l *link) set(conn *connection, err error) {
 	l.mu.Lock()
 	l.conn, l.err = conn, err
 	l.mu.Unlock()
@@ -167,7 +151,7 @@ func (l *link) failure() error {
 }
 
 // get waits for the connection.
-func (l *link) get(ctx context.Context) (*amqp.Connection, error) {
+func (l *link) get(ctx context.Context) (*connection, error) {
 	for {
 		changed := l.bus.Changed() // before the look, so that no change is missed
 		l.mu.Lock()
@@ -192,25 +176,31 @@ func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch, err := conn.Channel()
+	ch, err := await(ctx, conn.Channel, closeChannel)
 	if err != nil {
 		return nil, fmt.Errorf("open a channel: %w: %w", amqpbus.ErrLinkLost, err)
 	}
 	return ch, nil
 }
 
-func (l *link) closeConnection(conn *amqp.Connection) {
-	if !conn.IsClosed() {
-		_ = conn.CloseDeadline(time.Now().Add(closeTimeout)) // it ends either way
+// closeConnection ends a connection; at once when the broker is deaf.
+func (l *link) closeConnection(conn *connection, deaf bool) error {
+	ctx := l.bus.last
+	if deaf {
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		_ = conn.end(ended) // cut, as it must be
+		return nil
 	}
+	return conn.end(ctx)
 }
 
-// end waits for supervise, which closes the connection.
-func (l *link) end(ctx context.Context) error {
-	select {
-	case <-l.ended:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("close the broker's %s link: %w", l.name, ctx.Err())
+// end waits for supervise, which closes the connection, or cuts it when bus.last
+// has ended.
+func (l *link) end() error {
+	<-l.ended
+	if l.ending != nil {
+		return fmt.Errorf("close the %s link: %w", l.name, l.ending)
 	}
+	return nil
 }

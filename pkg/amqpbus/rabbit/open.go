@@ -46,6 +46,8 @@ type bus struct {
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
+	last   context.Context // ends when Close must be over: what does not close is cut
+	cut    context.CancelFunc
 
 	mu        sync.Mutex
 	blocked   string        // guarded by mu
@@ -70,12 +72,13 @@ func Open(o Options) (amqpbus.Bus, error) {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	last, cut := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(last)
 	free := make(chan struct{})
 	close(free)
 	b := &bus{
 		o: o, user: target.User.Username(), log: o.Logger, metrics: newMetrics(o.Registerer),
-		ctx: ctx, cancel: cancel, unblocked: free, changed: make(chan struct{}),
+		ctx: ctx, cancel: cancel, last: last, cut: cut, unblocked: free, changed: make(chan struct{}),
 	}
 	config := func() amqp.Config {
 		return amqp.Config{
@@ -163,7 +166,10 @@ func (b *bus) waitUnblocked(ctx context.Context) error {
 
 func (b *bus) Close(ctx context.Context) error {
 	b.cancel()
-	return errors.Join(b.publish.end(ctx), b.consume.end(ctx))
+	defer b.cut()
+	stop := context.AfterFunc(ctx, b.cut)
+	defer stop()
+	return errors.Join(b.publish.end(), b.consume.end())
 }
 
 // redact takes the password out of a broker's address.

@@ -2,7 +2,6 @@ package rabbit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,8 +14,10 @@ import (
 // what a Bus would try again for ever, and changes nothing. Its methods are
 // called by one goroutine.
 type Probe struct {
-	conn *amqp.Connection
-	user string
+	conn     *connection
+	user     string
+	blocking chan amqp.Blocking
+	blocked  string // the broker's reason, when it blocks this connection
 }
 
 // QueueState is what a broker tells of a queue.
@@ -32,18 +33,19 @@ func OpenProbe(ctx context.Context, o Options) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	within := dialTimeout
-	if end, ok := ctx.Deadline(); ok {
-		within = min(within, time.Until(end))
-	}
-	conn, err := amqp.DialConfig(target.String(), amqp.Config{
-		Heartbeat: 10 * time.Second, TLSClientConfig: tls, Locale: "en_US", Dial: amqp.DefaultDial(within),
-		Properties: amqp.Table{"connection_name": o.Name, "product": "Belfry"},
+	p := &Probe{user: target.User.Username(), blocking: make(chan amqp.Blocking, 8)}
+	p.conn, err = connect(ctx, connectOptions{
+		target: target, tls: tls, blocked: func() bool { return false },
+		config: amqp.Config{
+			Heartbeat: 10 * time.Second, Locale: "en_US",
+			Properties: amqp.Table{"connection_name": o.Name, "product": "Belfry"},
+		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", redact(target), explain(err))
+		return nil, err
 	}
-	return &Probe{conn: conn, user: target.User.Username()}, nil
+	p.conn.NotifyBlocked(p.blocking)
+	return p, nil
 }
 
 // Server is the broker's name and version, as it says.
@@ -51,34 +53,74 @@ func (p *Probe) Server() string {
 	return fmt.Sprintf("%v %v", p.conn.Properties["product"], p.conn.Properties["version"])
 }
 
+// Blocked is the broker's reason for blocking this probe's publishes, such as
+// "low on memory"; empty: it did not when the probe last published.
+func (p *Probe) Blocked() string { return p.blocked }
+
 // User is the broker user of the probe.
 func (p *Probe) User() string { return p.user }
 
-// Queue looks at a queue without touching it. A missing one is
-// amqpbus.ErrNoQueue.
-func (p *Probe) Queue(name string) (QueueState, error) {
-	ch, err := p.conn.Channel()
+// Queue looks at a queue without touching it, within ctx. A missing one is
+// amqpbus.ErrNoQueue. While the broker blocks publishers, a probe that has
+// published gets no answer.
+func (p *Probe) Queue(ctx context.Context, name string) (QueueState, error) {
+	ch, err := p.channel(ctx)
 	if err != nil {
-		return QueueState{}, fmt.Errorf("open a channel: %w: %w", amqpbus.ErrLinkLost, err)
+		return QueueState{}, err
 	}
-	q, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+	defer closeChannel(ch)
+	q, err := await(ctx, func() (amqp.Queue, error) {
+		return ch.QueueDeclarePassive(name, true, false, false, false, nil)
+	}, nil)
 	if err != nil {
 		return QueueState{}, fmt.Errorf("look at queue %s: %w", name, explainChannel(err))
 	}
-	return QueueState{Messages: q.Messages, Consumers: q.Consumers}, ch.Close()
+	return QueueState{Messages: q.Messages, Consumers: q.Consumers}, nil
 }
 
+func (p *Probe) channel(ctx context.Context) (*amqp.Channel, error) {
+	if p.blocked != "" {
+		return nil, p.blockedError()
+	}
+	ch, err := await(ctx, p.conn.Channel, closeChannel)
+	if err != nil {
+		return nil, fmt.Errorf("open a channel: %w: %w", amqpbus.ErrLinkLost, err)
+	}
+	return ch, nil
+}
+
+func (p *Probe) blockedError() error { return fmt.Errorf("%w: %s", amqpbus.ErrBlocked, p.blocked) }
+
 // Publish publishes m, mandatory, and waits for the broker's word within ctx:
-// nil, amqpbus.ErrRefused, amqpbus.ErrUnroutable, or why it was not allowed.
+// nil, amqpbus.ErrRefused, amqpbus.ErrUnroutable, amqpbus.ErrBlocked (also when
+// the broker took this one message still), or why it was not allowed.
 func (p *Probe) Publish(ctx context.Context, m amqpbus.Message) error {
 	if err := checkMessage(m); err != nil {
 		return err
 	}
-	ch, err := p.conn.Channel()
+	ch, err := p.channel(ctx)
 	if err != nil {
-		return fmt.Errorf("open a channel: %w: %w", amqpbus.ErrLinkLost, err)
+		return err
 	}
-	if err := ch.Confirm(false); err != nil {
+	verdict := p.publish(ctx, ch, m)
+	// The first message after an alarm began is taken, and the news comes beside
+	// its confirm: so the broker is made to answer once more.
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		closeChannel(ch)
+	}()
+	if p.blocked != "" {
+		return verdict
+	}
+	if err := p.wait(ctx, closed); err != nil {
+		return err
+	}
+	return verdict
+}
+
+func (p *Probe) publish(ctx context.Context, ch *amqp.Channel, m amqpbus.Message) error {
+	if _, err := await(ctx, func() (struct{}, error) { return struct{}{}, ch.Confirm(false) }, nil); err != nil {
 		return fmt.Errorf("ask for confirms: %w", explainChannel(err))
 	}
 	returned, closed := ch.NotifyReturn(make(chan amqp.Return, 1)), ch.NotifyClose(make(chan *amqp.Error, 1))
@@ -90,10 +132,8 @@ func (p *Probe) Publish(ctx context.Context, m amqpbus.Message) error {
 	if err != nil {
 		return fmt.Errorf("publish: %w: %w", amqpbus.ErrLinkLost, err)
 	}
-	select {
-	case <-confirm.Done():
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the broker's confirm: %w", ctx.Err())
+	if err := p.wait(ctx, confirm.Done()); err != nil {
+		return err
 	}
 	if !confirm.Acked() {
 		select {
@@ -103,17 +143,47 @@ func (p *Probe) Publish(ctx context.Context, m amqpbus.Message) error {
 			}
 			return explainChannel(err)
 		default:
-			return errors.Join(amqpbus.ErrRefused, ch.Close())
+			return amqpbus.ErrRefused
 		}
 	}
 	// The return comes before its confirm (see settle).
 	select {
 	case <-returned:
-		return errors.Join(amqpbus.ErrUnroutable, ch.Close())
+		return amqpbus.ErrUnroutable
 	default:
-		return ch.Close()
+		return nil
 	}
 }
 
-// Close ends the connection.
-func (p *Probe) Close() error { return p.conn.CloseDeadline(time.Now().Add(closeTimeout)) }
+// wait waits for an answer, or for the news that none will come.
+func (p *Probe) wait(ctx context.Context, answer <-chan struct{}) error {
+	for {
+		select {
+		case <-answer:
+			return nil
+		case b, open := <-p.blocking:
+			if open && b.Active {
+				p.blocked = blockedReason(b)
+				return p.blockedError()
+			}
+			if !open {
+				p.blocking = nil // the connection has ended, and every answer with it
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the broker's answer: %w", ctx.Err())
+		}
+	}
+}
+
+// Close ends the connection, at once where the broker blocks it, else within
+// closeTimeout.
+func (p *Probe) Close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if p.blocked != "" {
+		cancel()
+		_ = p.conn.end(ctx) // cut, as it must be
+		return nil
+	}
+	return p.conn.end(ctx)
+}

@@ -36,11 +36,15 @@ type publisher struct {
 	ended   chan struct{} // closed when the channel ended, or was given up
 	done    chan struct{} // closed when every done was called
 
+	left   chan struct{} // closed by leave: no verdict is awaited any more
+	giveUp sync.Once     // closes left
+
+	sending sync.Mutex // held while one message is written
+	number  uint64     // guarded by sending: of the last publish, its correlation id
+
 	mu      sync.Mutex
-	number  uint64 // guarded by mu: of the last publish, its correlation id
-	closed  bool   // guarded by mu
-	byOwner bool   // guarded by mu; Close was called
-	givenUp bool   // owned by settle: no verdict comes any more
+	closed  bool // guarded by mu
+	byOwner bool // guarded by mu; Close was called
 }
 
 // pending is a publish without a verdict.
@@ -59,7 +63,8 @@ func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 	if err != nil {
 		return nil, err
 	}
-	if err := ch.Confirm(false); err != nil {
+	if _, err := await(ctx, func() (struct{}, error) { return struct{}{}, ch.Confirm(false) }, nil); err != nil {
+		closeChannel(ch)
 		return nil, fmt.Errorf("ask for confirms: %w: %w", amqpbus.ErrLinkLost, err)
 	}
 	p := &publisher{
@@ -67,18 +72,17 @@ func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 		// The library drops a return that finds no room: more than the window
 		// can never be outstanding.
 		returns: ch.NotifyReturn(make(chan amqp.Return, window+1)),
-		ended:   make(chan struct{}), done: make(chan struct{}),
+		ended:   make(chan struct{}), done: make(chan struct{}), left: make(chan struct{}),
 	}
 	lost := ch.NotifyClose(make(chan *amqp.Error, 1))
-	mute := make(chan struct{})
 	go func() {
 		select {
 		case _ = <-lost: // why it ended is said where the link is
-		case <-mute:
+		case <-p.left:
 		}
 		close(p.ended)
 	}()
-	go p.settle(mute)
+	go p.settle()
 	return p, nil
 }
 
@@ -109,10 +113,10 @@ func (p *publisher) Publish(ctx context.Context, m amqpbus.Message, done func(er
 
 // send keeps the order of pending the order of publishing.
 func (p *publisher) send(ctx context.Context, m amqpbus.Message, done func(error)) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return p.closedLocked()
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	if err := p.closedNow(); err != nil {
+		return err
 	}
 	p.number++
 	confirm, err := p.ch.PublishWithDeferredConfirmWithContext(ctx, m.Exchange, m.Key, m.Mandatory, false, p.publishing(m))
@@ -171,7 +175,7 @@ func (p *publisher) publishing(m amqpbus.Message) amqp.Publishing {
 // settle calls every done, in order. A return comes before its confirm on the
 // wire but through another Go channel, so the returns are read out before a
 // confirm is believed.
-func (p *publisher) settle(mute chan<- struct{}) {
+func (p *publisher) settle() {
 	defer close(p.done)
 	returned := map[string]struct{}{}
 	tick := time.NewTicker(verdictWithin / 10)
@@ -185,18 +189,16 @@ func (p *publisher) settle(mute chan<- struct{}) {
 				return
 			}
 		}
-		silent := time.Duration(0)
-		if !p.givenUp {
-			silent = p.listen(next, tick.C)
-		}
+		silent := p.listen(next, tick.C)
 		p.readReturns(returned)
 		key := strconv.FormatUint(next.number, 36)
 		_, back := returned[key]
 		delete(returned, key)
 		acked := next.confirm.Acked()
 		if silent >= verdictWithin || silent >= refusalWithin && !acked && !p.ch.IsClosed() {
-			p.giveUp(silent)
-			close(mute)
+			p.bus.log.Warn("the broker gave no verdict on a publish, or a late refusal: its channel is given up", zap.Duration("after", silent))
+			p.leave()
+			go closeChannel(p.ch)
 		}
 		verdict := p.verdict(acked, back)
 		p.bus.metrics.published(verdict, time.Since(next.started))
@@ -215,6 +217,8 @@ func (p *publisher) listen(next pending, tick <-chan time.Time) (silent time.Dur
 		select {
 		case <-next.confirm.Done():
 			return silent
+		case <-p.left:
+			return 0
 		case <-tick:
 			now := time.Now()
 			if !p.bus.isBlocked() { // a process that stood still heard nothing either
@@ -226,14 +230,21 @@ func (p *publisher) listen(next pending, tick <-chan time.Time) (silent time.Dur
 	return silent
 }
 
-// giveUp ends the channel from here on: everything that is pending is lost.
-func (p *publisher) giveUp(silent time.Duration) {
-	p.bus.log.Warn("the broker gave no verdict on a publish, or a late refusal: its channel is given up", zap.Duration("after", silent))
-	p.givenUp = true
+// leave ends the channel from here on: everything that is pending is lost.
+func (p *publisher) leave() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	go func() { _ = p.ch.Close() }() // which may take until the link ends
+	p.giveUp.Do(func() { close(p.left) })
+}
+
+func (p *publisher) hasLeft() bool {
+	select {
+	case <-p.left:
+		return true
+	default:
+		return false
+	}
 }
 
 // last takes what is pending after the channel ended; false when nothing can
@@ -242,6 +253,8 @@ func (p *publisher) last(next *pending) bool {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
+	p.sending.Lock() // one that found it open is pending, or has failed
+	defer p.sending.Unlock()
 	select {
 	case *next = <-p.pending:
 		return true
@@ -273,7 +286,7 @@ func (p *publisher) verdict(acked, returned bool) error {
 		return nil
 	}
 	// Not acked means refused, unless the channel ended: then it means unknown.
-	if p.givenUp || p.ch.IsClosed() {
+	if p.hasLeft() || p.ch.IsClosed() {
 		return amqpbus.ErrLinkLost
 	}
 	return amqpbus.ErrRefused
@@ -281,15 +294,18 @@ func (p *publisher) verdict(acked, returned bool) error {
 
 func (p *publisher) Done() <-chan struct{} { return p.done }
 
+// Close waits for the broker as closeChannel does, and not at all while an alarm
+// keeps it from reading; then it gives up what is pending.
 func (p *publisher) Close() error {
 	p.mu.Lock()
 	p.closed, p.byOwner = true, true
 	p.mu.Unlock()
-	select {
-	case <-p.ended:
-	default:
-		_ = p.ch.Close() // it ends either way
+	if p.bus.isBlocked() {
+		go closeChannel(p.ch)
+	} else {
+		closeChannel(p.ch)
 	}
-	<-p.done
+	p.leave()
+	patiently(func() { <-p.done }) // longer only while a write hangs: it ends with the link
 	return nil
 }

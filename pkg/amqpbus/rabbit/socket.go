@@ -1,6 +1,7 @@
 package rabbit
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -16,9 +17,9 @@ const writeTimeout = 10 * time.Second
 // dialSocket connects, and speaks TLS where the address asks for it: the library
 // would speak it above everything that is given to it, and guard must see what
 // it reads.
-func (l *link) dialSocket(address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
-	raw, err := d.DialContext(l.bus.ctx, "tcp", address)
+func dialSocket(ctx context.Context, address string, config *tls.Config, blocked func() bool) (net.Conn, error) {
+	d := net.Dialer{KeepAlive: 15 * time.Second}
+	raw, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -26,12 +27,12 @@ func (l *link) dialSocket(address string) (net.Conn, error) {
 	if err := raw.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	conn := &deadlineConn{Conn: raw, blocked: l.bus.isBlocked}
-	if l.tls == nil {
+	conn := &deadlineConn{Conn: raw, blocked: blocked}
+	if config == nil {
 		return conn, nil
 	}
-	secure := tls.Client(conn, l.tls)
-	if err := secure.HandshakeContext(l.bus.ctx); err != nil {
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
 	return secure, nil

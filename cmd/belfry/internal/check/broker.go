@@ -15,13 +15,14 @@ import (
 // examination is the look at one broker as one user.
 type examination struct {
 	*report
-	probe  *rabbit.Probe
+	probe  *rabbit.Probe // looks, and never publishes: it gets its answers also under an alarm
+	tries  *rabbit.Probe // publishes
 	broker settings.Broker
 	layout amqpbus.Layout
 }
 
 func (e *examination) run(ctx context.Context, is func(role string) bool) {
-	there := e.topologyThere()
+	there := e.topologyThere(ctx)
 	e.otherShards(ctx)
 	if is(RoleGateway) || is(RoleWorker) {
 		e.asProcess(ctx, there, is(RoleWorker))
@@ -33,14 +34,14 @@ func (e *examination) run(ctx context.Context, is func(role string) bool) {
 	case is(RoleBackend):
 		e.asBackend(ctx)
 	}
-	e.running()
+	e.running(ctx)
 }
 
 // topologyThere reports whether an installation with this number of shards has
 // been here.
-func (e *examination) topologyThere() bool {
+func (e *examination) topologyThere(ctx context.Context) bool {
 	for shard := range e.layout.Shards {
-		if _, err := e.probe.Queue(amqpbus.ShardQueue(e.layout.Shards, shard)); err != nil {
+		if _, err := e.probe.Queue(ctx, amqpbus.ShardQueue(e.layout.Shards, shard)); err != nil {
 			return false
 		}
 	}
@@ -55,7 +56,7 @@ func (e *examination) otherShards(ctx context.Context) {
 			continue
 		}
 		name := amqpbus.ShardQueue(n, 0)
-		q, err := e.probe.Queue(name)
+		q, err := e.probe.Queue(ctx, name)
 		switch {
 		case err != nil: // not there, which is good
 		case q.Consumers > 0:
@@ -94,16 +95,25 @@ func (e *examination) asProcess(ctx context.Context, there, worker bool) {
 	}
 	e.good("permissions: may declare and bind its own queue")
 	if err := e.echo(ctx, bus, queue); err != nil {
-		e.bad("permissions", err)
+		e.refused("permissions", err)
 	} else {
 		e.good("permissions: may publish and consume")
 	}
-	if there {
+	if there && e.tries.Blocked() == "" {
 		e.mayPublish(ctx, string(id), worker)
 	}
 	if err := bus.Delete(ctx, queue); err != nil {
 		e.bad("permissions", err)
 	}
+}
+
+// refused adds what came of a publish, or that the broker takes none now.
+func (e *examination) refused(about string, err error) {
+	if reason := e.tries.Blocked(); reason != "" {
+		about, err = "broker", fmt.Errorf("%w: %s: events, handshakes and subscriptions wait until it is over: "+
+			"free memory or disk space where the broker runs (rabbitmqctl status shows its alarms), or raise its limits", amqpbus.ErrBlocked, reason)
+	}
+	e.bad(about, err)
 }
 
 func (e *examination) unlessBackend(err error) error {
@@ -118,7 +128,7 @@ func (e *examination) echo(ctx context.Context, bus amqpbus.Bus, queue string) e
 	}
 	defer func() { _ = consumer.Close() }()
 	// The default exchange is what workers park messages through.
-	if err := e.probe.Publish(ctx, amqpbus.Message{Key: queue, Type: "check", Body: []byte("{}")}); err != nil {
+	if err := e.tries.Publish(ctx, amqpbus.Message{Key: queue, Type: "check", Body: []byte("{}")}); err != nil {
 		return fmt.Errorf("publish to the default exchange: %w", err)
 	}
 	got, err := consumer.Receive(ctx, 1)
@@ -142,12 +152,12 @@ func (e *examination) mayPublish(ctx context.Context, key string, worker bool) {
 	}
 	for _, exchange := range exchanges {
 		m := amqpbus.Message{Exchange: exchange, Key: "nobody." + key, Type: "check", Body: []byte("{}")}
-		if err := e.probe.Publish(ctx, m); !errors.Is(err, amqpbus.ErrUnroutable) && err != nil {
+		if err := e.tries.Publish(ctx, m); !errors.Is(err, amqpbus.ErrUnroutable) && err != nil {
 			problems = append(problems, fmt.Errorf("publish to %s: %w", exchange, err))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
-		e.bad("permissions", err)
+		e.refused("permissions", err)
 		return
 	}
 	e.good("permissions: may publish to belfry.session, belfry.reply and the shards")

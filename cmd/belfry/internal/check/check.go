@@ -81,7 +81,13 @@ func look(ctx context.Context, r *report, brokers map[string]settings.Broker) er
 		}
 		defer func() { _ = probe.Close() }()
 		r.good("broker %s: %s, as user %s", b.Endpoint(), probe.Server(), probe.User())
-		e := examination{report: r, probe: probe, broker: b, layout: amqpbus.Layout(b.Layout())}
+		tries, err := rabbit.OpenProbe(ctx, environment.Connection(b, "belfry check"))
+		if err != nil {
+			r.bad("broker", err)
+			return nil
+		}
+		defer func() { _ = tries.Close() }()
+		e := examination{report: r, probe: probe, tries: tries, broker: b, layout: amqpbus.Layout(b.Layout())}
 		e.run(ctx, func(role string) bool { _, ok := brokers[role]; return ok })
 		return ctx.Err()
 	}

@@ -12,7 +12,7 @@ import (
 
 // asBackend emits one event, to a group that nobody watches.
 func (e *examination) asBackend(ctx context.Context) {
-	err := e.probe.Publish(ctx, amqpbus.Message{
+	err := e.tries.Publish(ctx, amqpbus.Message{
 		Exchange: amqpbus.ExchangeEmit, Key: "belfry-check", ID: protocol.NewIncarnation(),
 		Expiration: 5 * time.Second, Body: []byte(`{"group_name": "belfry"}`),
 	})
@@ -22,15 +22,15 @@ func (e *examination) asBackend(ctx context.Context) {
 	case errors.Is(err, amqpbus.ErrUnroutable):
 		e.bad("emitting", fmt.Errorf("%w: a worker with this BELFRY_SHARDS has never run here", err))
 	case err != nil:
-		e.bad("emitting", err)
+		e.refused("emitting", err)
 	default:
 		e.good("emitting: an event to the group belfry-check was confirmed")
 	}
 }
 
 // running tells what the queues say about who runs.
-func (e *examination) running() {
-	if q, err := e.probe.Queue(amqpbus.QueueSession); err == nil {
+func (e *examination) running(ctx context.Context) {
+	if q, err := e.probe.Queue(ctx, amqpbus.QueueSession); err == nil {
 		if q.Consumers == 0 {
 			e.note("running: no worker, nobody answers handshakes")
 		} else {
@@ -39,7 +39,7 @@ func (e *examination) running() {
 	}
 	waiting, idle := 0, 0
 	for shard := range e.layout.Shards {
-		q, err := e.probe.Queue(amqpbus.ShardQueue(e.layout.Shards, shard))
+		q, err := e.probe.Queue(ctx, amqpbus.ShardQueue(e.layout.Shards, shard))
 		if err != nil {
 			e.bad("topology", err)
 			continue
@@ -54,7 +54,7 @@ func (e *examination) running() {
 	} else {
 		e.good("running: every shard has a worker, messages that wait: %d", waiting)
 	}
-	if q, err := e.probe.Queue(amqpbus.QueueDead); err == nil && q.Messages > 0 {
+	if q, err := e.probe.Queue(ctx, amqpbus.QueueDead); err == nil && q.Messages > 0 {
 		e.note("messages that could not be understood: %d, in %s, each with its reason", q.Messages, amqpbus.QueueDead)
 	}
 }

@@ -68,12 +68,12 @@ func look(ctx context.Context, o Options) ([]held, error) {
 		return nil, err
 	}
 	defer func() { _ = probe.Close() }()
-	if _, err := probe.Queue(amqpbus.ShardQueue(o.From, 0)); errors.Is(err, amqpbus.ErrNoQueue) {
+	if _, err := probe.Queue(ctx, amqpbus.ShardQueue(o.From, 0)); errors.Is(err, amqpbus.ErrNoQueue) {
 		return nil, fmt.Errorf("there are no queues of %d shards: belfry check tells which are there", o.From)
 	}
 	var old []held
 	for _, q := range amqpbus.SharedTopology(amqpbus.Layout{Shards: o.From}).Queues {
-		state, err := probe.Queue(q.Name)
+		state, err := probe.Queue(ctx, q.Name)
 		switch {
 		case errors.Is(err, amqpbus.ErrNoQueue):
 		case err != nil:

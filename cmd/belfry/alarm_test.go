@@ -64,7 +64,9 @@ func TestASignalEndsACommandUnderAnAlarm(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	said := newScreen()
-	go func() { ended <- run(ctx, []string{"belfry", "emit", "--timeout", "10m", "jobs-summary", "-"}, in, said, said) }()
+	go func() {
+		ended <- run(ctx, []string{"belfry", "emit", "--timeout", "10m", "jobs-summary", "-"}, in, said, said)
+	}()
 	for range 2 { // the second one finds the alarm
 		if _, err := out.WriteString("1\n"); err != nil {
 			t.Fatal(err)

@@ -51,17 +51,22 @@ func (u *Unread) Open(ctx context.Context, o ConsumerOptions, steps OpenSteps) (
 		return false, err
 	}
 	bound := time.Now().Add(inUseBound)
+	var held error // why it was not consumed at the last attempt
 	for {
 		err := steps.Consume(ctx)
+		if held != nil && err != nil && ctx.Err() != nil {
+			return false, errors.Join(held, ctx.Err())
+		}
 		if !errors.Is(err, ErrInUse) || time.Now().After(bound) {
 			return !u.has(o.Queue), u.consumed(o.Queue, err)
 		}
+		held = err
 		t := time.NewTimer(inUseRetry)
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return false, errors.Join(err, ctx.Err())
+			return false, errors.Join(held, ctx.Err())
 		}
 	}
 }

@@ -10,12 +10,12 @@ caller wants to know.
 """
 
 from .emitter import Emitter
-from .errors import EmitError, LinkLost, Refused, Unroutable
+from .errors import AccessRefused, Blocked, EmitError, LinkLost, Refused, Unroutable
 from .groups import shard_of
 from .notification import configure, default_emitter, disconnect_user, emit_channel_notification
 
 __all__ = [
-    "EmitError", "Emitter", "LinkLost", "Refused", "Unroutable",
+    "AccessRefused", "Blocked", "EmitError", "Emitter", "LinkLost", "Refused", "Unroutable",
     "configure", "default_emitter", "disconnect_user", "emit_channel_notification", "shard_of",
 ]
 __version__ = "0.1.0"

@@ -15,3 +15,7 @@ class Deadline:
 
     def over(self):
         return self.left() == 0.0
+
+    def within(self, seconds):
+        """A Deadline so far from now, and not after this one."""
+        return Deadline(min(seconds, self.left()))

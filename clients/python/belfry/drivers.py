@@ -1,22 +1,29 @@
-"""Two AMQP libraries behind four methods.
+"""Two AMQP libraries behind five methods.
 
 A driver is an open connection. It is used by one thread at a time, and by the
 process that opened it.
 
-    publish(event, route, until)  returns when the broker has confirmed, or
-                                  raises Refused, Unroutable, EmitError or LinkLost
-    usable()                      whether it can publish again after an error
-    close(until)                  says good-bye to the broker
-    abort()                       ends it at once, and never waits
+    publish(event, route, until, silence)
+                   returns when the broker has confirmed, or raises Refused,
+                   Unroutable, EmitError, LinkLost or Blocked. Without an answer
+                   it waits until silence is over, and until until is over where
+                   it knows that an alarm is the reason
+    alarm()        the alarm for which the broker blocks this connection, empty
+                   for none; it does not wait
+    usable()       whether it can publish again after an error
+    close(until)   says good-bye to the broker
+    abort()        ends it at once, and never waits
 
 Whatever waits ends with the Deadline that it is given. Exceptions that are not
 about the link pass through, and leave the driver in an unknown state: abort it
-then. No message of an error holds the URL.
+then. No message of an error holds the address.
 """
 
 import typing
 
+from . import quiet
 from .errors import EmitError
+from .null import NullDriver
 
 
 class Route(typing.NamedTuple):
@@ -29,10 +36,12 @@ class Route(typing.NamedTuple):
     delivery_mode: int
 
 
-def open_driver(name, url, until):
-    """Connects with the named library, or with the first installed."""
+def open_driver(settings, until):
+    """Connects with the library that the settings name, or with the first installed."""
+    if settings.address is None:
+        return NullDriver()
     for candidate in ("pika", "kombu"):
-        if name not in (None, candidate):
+        if settings.driver not in (None, candidate):
             continue
         try:
             if candidate == "pika":
@@ -40,8 +49,9 @@ def open_driver(name, url, until):
             else:
                 from .over_kombu import KombuDriver as driver
         except ImportError:
-            if name is not None:
-                raise EmitError(f"the library {name} is not installed") from None
+            if settings.driver is not None:
+                raise EmitError(f"the library {settings.driver} is not installed: install it, or name the other") from None
             continue
-        return driver(url, until)
+        quiet.install()
+        return driver(settings.address, settings.files, until)
     raise EmitError("neither pika nor kombu is installed: install one of them")

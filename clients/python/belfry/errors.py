@@ -13,8 +13,28 @@ class Unroutable(EmitError):
     """No queue takes the event: BELFRY_SHARDS differs from the workers'."""
 
 
-class LinkLost(EmitError):
+class _Away(EmitError):
+    """The broker does not take events, and may not for a while."""
+
+    repeated = False  # an earlier call found out; this one sent nothing
+
+    def again(self, pause):
+        """The same for a later call, which is not tried; the next is in pause seconds."""
+        err = type(self)(f"{self}; nothing was sent, the next try is in {pause:.1f} s")
+        err.repeated = True
+        return err
+
+
+class LinkLost(_Away):
     """The broker was not reached in time. The event may or may not have arrived."""
+
+
+class Blocked(LinkLost):
+    """The broker has an alarm, memory or disk, and reads nothing that is published."""
+
+
+class AccessRefused(_Away):
+    """The broker does not let this user in, or not into this virtual host. Nothing was sent."""
 
 
 _LIBRARIES = {"pika", "amqp", "kombu", "vine"}

@@ -5,7 +5,7 @@ import unicodedata
 MAX_GROUP_BYTES = 200
 
 
-def check_group(group):
+def check_group(group: str) -> None:
     """Raises ValueError unless group is ``<name>-<item>`` in bounds."""
     if not isinstance(group, str):
         raise TypeError(f"the group is of type {type(group).__name__}, not str")
@@ -18,7 +18,7 @@ def check_group(group):
         raise ValueError("the group has control characters")
 
 
-def shard_of(group, shards):
+def shard_of(group: str, shards: int) -> int:
     """FNV-1a, 32 bit, of the group's UTF-8 bytes, modulo the number of shards."""
     if shards < 2:
         return 0

@@ -1,7 +1,10 @@
 """Tower's own call, over one emitter for the process."""
 
+from __future__ import annotations
+
 import os
 import threading
+import typing
 
 from .emitter import Emitter
 
@@ -9,7 +12,7 @@ _default = None
 _lock = threading.Lock()
 
 
-def configure(**options):
+def configure(**options: typing.Any) -> Emitter:
     """Sets the options of the emitter behind emit_channel_notification, and returns it."""
     global _default
     emitter = Emitter(**options)
@@ -20,7 +23,7 @@ def configure(**options):
     return emitter
 
 
-def default_emitter():
+def default_emitter() -> Emitter:
     """The emitter behind emit_channel_notification, for its counters and close()."""
     global _default
     with _lock:
@@ -29,7 +32,8 @@ def default_emitter():
         return _default
 
 
-def emit_channel_notification(group, payload, message_id=None, traceparent=None):
+def emit_channel_notification(group: str, payload: typing.Any, message_id: str | None = None,
+                              traceparent: str | None = None) -> bool:
     """Emits one event to a group. Returns True when the broker confirmed it.
 
     It never raises about the event, its arguments or the settings, unless
@@ -38,7 +42,7 @@ def emit_channel_notification(group, payload, message_id=None, traceparent=None)
     return default_emitter().emit(group, payload, message_id, traceparent)
 
 
-def disconnect_user(user, session=None):
+def disconnect_user(user: str | int, session: str | None = None) -> None:
     """Ends the websocket connections of a user, or of one login session. It
     raises where the broker does not take the order: see Emitter.disconnect."""
     default_emitter().disconnect(user, session)

@@ -1,4 +1,4 @@
-"""kombu over py-amqp, with a bound on every wait.
+"""py-amqp, the library below kombu, with a bound on every wait.
 
 py-amqp takes a timeout for some of its waits, and has none for others: a TLS
 handshake, the opening of a channel, a write, the answer to a close. So the
@@ -6,26 +6,47 @@ bound is put where all of them end, at the transport.
 """
 
 import socket
-import ssl
 
 import amqp
+import amqp.serialization
 import amqp.transport
-import kombu
-from kombu.transport import pyamqp
 
-from .verdict import channel_closed, ignoring_link, link, refused, unroutable, usable_url
+from . import keepalive, tls
+from .deadline import Deadline
+from .errors import LinkLost
+from .resolve import resolve
+from .verdict import blocked, channel_closed, connection_refused, ignoring_link, link, refused, unroutable
+
+_LOOK = 0.01  # seconds, for what has come already
 
 
 class _Bounded:
     """A transport each of whose waits ends with the time of the call."""
 
     until = None  # the Deadline of the call that uses it
+    context = None  # of TLS
+    name = None  # that the broker's certificate must have
 
     def _bound(self):
         left, less = self.until.left(), self.sock.gettimeout()
         if not left:
             raise TimeoutError
         return left if less is None else min(left, less)
+
+    def _connect(self, host, port, timeout):
+        found = resolve(self.name, port, self.until)
+        for n, (family, kind, protocol, _, address) in enumerate(found):
+            self.sock = socket.socket(family, kind, protocol)
+            try:
+                # One that is silent leaves time for those after it.
+                self.sock.settimeout(max(self.until.left() / (len(found) - n), 0.001))
+                self.sock.connect(address)
+                return
+            except OSError:
+                self.sock.close()
+                self.sock = None
+                if n == len(found) - 1:
+                    raise
 
     def _setup_transport(self):
         self.sock.settimeout(self._bound())  # for TLS: its handshake is here
@@ -46,83 +67,114 @@ class _Plain(_Bounded, amqp.transport.TCPTransport):
 
 
 class _TLS(_Bounded, amqp.transport.SSLTransport):
-    pass
+    def _wrap_socket(self, sock, **_):
+        return self.context.wrap_socket(sock, server_hostname=self.name, do_handshake_on_connect=False)
 
 
-class _Connection(pyamqp.Connection):
+class _Connection(amqp.Connection):
     bounded = None  # the transport, also when the library has forgotten it
+    alarm = ""  # the broker's, while it blocks this connection
 
-    # Who asks for these notices has the library read before each publish, and
-    # it drops every TimeoutError that comes up there, also a signal's.
-    negotiate_capabilities = dict(pyamqp.Connection.negotiate_capabilities, **{"connection.blocked": False})
+    def __init__(self, address, context, until):
+        self._to, self._context, self._until = address, context, until
+        super().__init__(
+            host=address.endpoint(), userid=address.user, password=address.password, login_method="PLAIN",
+            virtual_host=address.vhost, ssl=address.tls, socket_settings=keepalive.OPTIONS)
 
-    def __init__(self, until, holder, **options):
-        self._until = until
-        holder.append(self)
-        super().__init__(**options)
-
-    def Transport(self, host, connect_timeout, ssl=False, read_timeout=None, write_timeout=None,  # noqa: N802
-                  **options):
-        self.bounded = (_TLS if ssl else _Plain)(
-            host, connect_timeout=connect_timeout, ssl=ssl, read_timeout=read_timeout, write_timeout=write_timeout,
-            **options)
-        self.bounded.until = self._until
+    def Transport(self, host, *_, ssl=False, socket_settings=None, **_options):  # noqa: N802
+        self.bounded = (_TLS if self._to.tls else _Plain)(host, ssl=self._to.tls, socket_settings=socket_settings)
+        self.bounded.until, self.bounded.context, self.bounded.name = self._until, self._context, self._to.host
         return self.bounded
 
-
-class _Transport(pyamqp.Transport):
-    Connection = _Connection
+    def on_inbound_method(self, channel_id, method_sig, payload, content):
+        if method_sig == amqp.spec.Connection.Blocked:  # the library does not read its reason
+            [reason], _ = amqp.serialization.loads("s", payload, 4)
+            self.alarm = reason or "without a name"
+        elif method_sig == amqp.spec.Connection.Unblocked:
+            self.alarm = ""
+        return super().on_inbound_method(channel_id, method_sig, payload, content)
 
 
 class KombuDriver:
-    def __init__(self, url, until):
-        self._made = []  # the connection, as soon as there is one
+    def __init__(self, address, files, until):
+        self._address = address
+        self._published = 0  # the delivery tag of the newest
+        self._answer = None  # "ack" or "nack" of the event that is on its way
         self._returned = False
+        self._connection = None
         try:
-            self._open(url, until)
+            self._open(files, until)
         except BaseException:
             self.abort()
             raise
 
-    def _open(self, url, until):
-        with usable_url():
-            client = kombu.Connection(
-                url, transport=_Transport, transport_options={"until": until, "holder": self._made},
-                # By itself the library would take any host's certificate.
-                ssl={"server_hostname": None, "cert_reqs": ssl.CERT_REQUIRED} if url.startswith("amqps:") else False)
-        with link("the broker was not reached", until):
-            client.connect_timeout = self._time_for_one(client, until)
-            self._connection = client.transport.establish_connection()
+    def _open(self, files, until):
+        with link(f"the broker at {self._address.endpoint()} was not reached", until):
+            context = tls.context(files) if self._address.tls else None
+            self._connection = _Connection(self._address, context, until)
+            try:
+                self._connection.connect()
+            except amqp.exceptions.AMQPError as err:
+                if not err.reply_code:
+                    raise
+                raise connection_refused(err.reply_code, err.reply_text, self._address) from None
+            # With the broker's notices of an alarm the library reads before each
+            # publish, and drops every TimeoutError that comes up there, also a signal's.
+            self._connection.client_properties = {}
             self._channel = self._connection.channel()
             self._channel.events["basic_return"].add(self._on_return)
+            self._channel.events["basic_ack"].add(lambda tag, multiple: self._on_answer("ack", tag, multiple))
+            self._channel.events["basic_nack"].add(lambda tag, multiple: self._on_answer("nack", tag, multiple))
+            self._channel.confirm_select()
 
-    @staticmethod
-    def _time_for_one(client, until):
-        """The library tries each address of a name for as long as it is told."""
-        addresses = socket.getaddrinfo(client.hostname, client.port or 0, type=socket.SOCK_STREAM)
-        return max(until.left() / len(addresses), 0.001)
-
-    def publish(self, event, route, until):
+    def publish(self, event, route, until, silence):
         message = amqp.Message(
             event.body, message_id=event.message_id, expiration=route.expiration, content_type="application/json",
             delivery_mode=route.delivery_mode, application_headers=route.headers)
-        self._connection.bounded.until = until
-        self._returned = False
-        with link("the connection was lost", until):
-            try:
-                self._channel.basic_publish_confirm(
-                    message, exchange=route.exchange, routing_key=route.key, mandatory=True)
-            except amqp.exceptions.MessageNacked:
-                raise refused() from None
-            except amqp.exceptions.ChannelError as err:
-                if not err.reply_code:  # the library's own, for a write that took too long
-                    raise
-                raise channel_closed(err.reply_code, err.reply_text) from None
+        self._connection.bounded.until = silence
+        self._answer, self._returned = None, False
+        try:
+            with link("the connection was lost", silence):
+                self._published += 1
+                self._channel.basic_publish(message, exchange=route.exchange, routing_key=route.key, mandatory=True)
+                self._wait_for_the_answer(until)
+        except LinkLost:
+            if self._connection.alarm and self.usable():
+                raise blocked(self._connection.alarm) from None
+            raise
+        if self._answer == "nack":
+            raise refused()
         if self._returned:  # the broker sends it before the ack
             raise unroutable()
 
+    def _wait_for_the_answer(self, until):
+        try:
+            while self._answer is None:
+                self._connection.drain_events()
+                if self._connection.alarm:
+                    self._connection.bounded.until = until
+        except amqp.exceptions.ChannelError as err:
+            if not err.reply_code:  # the library's own
+                raise
+            raise channel_closed(err.reply_code, err.reply_text) from None
+
     def _on_return(self, *_):
         self._returned = True
+
+    def _on_answer(self, answer, tag, multiple):
+        """An event that an alarm held back may have its answer only now."""
+        if tag == self._published or multiple and tag > self._published:
+            self._answer = answer
+        else:
+            self._returned = False
+
+    def alarm(self):
+        if self._connection.alarm:
+            self._connection.bounded.until = Deadline(_LOOK)
+            with ignoring_link():
+                while self._connection.alarm:
+                    self._connection.drain_events()
+        return self._connection.alarm
 
     def usable(self):
         return bool(self._connection.connected and self._channel.is_open)
@@ -131,13 +183,16 @@ class KombuDriver:
         self._connection.bounded.until = until
         try:
             with ignoring_link():
-                self._connection.close()
+                if not self._connection.alarm:  # or it would not be read
+                    self._connection.close()
         finally:
             self.abort()
 
     def abort(self):
-        for connection in self._made:
-            with ignoring_link():
-                if connection.bounded is not None and connection.bounded.sock is not None:
-                    connection.bounded.sock.settimeout(0)  # TLS would wait for the other's good-bye
-                connection.collect()
+        connection = self._connection
+        if connection is None:
+            return
+        with ignoring_link():
+            if connection.bounded is not None and connection.bounded.sock is not None:
+                connection.bounded.sock.settimeout(0)  # TLS would wait for the other's good-bye
+            connection.collect()

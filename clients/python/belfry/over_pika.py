@@ -7,17 +7,28 @@ as long as the call has, with what pika makes public for those who bring a loop.
 
 import pika
 from pika.adapters.select_connection import IOLoop
+from pika.adapters.utils.nbio_interface import AbstractIOReference
 from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 
-from .errors import about_link
-from .verdict import channel_closed, ignoring_link, link, refused, unroutable, usable_url
+from . import keepalive, tls
+from .errors import LinkLost, about_link
+from .resolve import resolve
+from .verdict import blocked, channel_closed, connection_refused, ignoring_link, link, refused, unroutable
 
 # An abort is a few callbacks, each of which asks for the next.
 _STEPS_OF_AN_ABORT = 20
 
 
+class _Found(AbstractIOReference):
+    """A look-up that is over."""
+
+    def cancel(self):
+        return False
+
+
 class _Services(SelectorIOServicesAdapter):
-    """pika's own I/O, which also tells its transport and what ended that.
+    """pika's own I/O, which also tells its transport and what ended that, and
+    knows the broker's addresses already.
 
     pika keeps of the exception that ended a stream only its text, and a signal
     may raise anywhere, also where pika takes everything for a broken stream.
@@ -25,8 +36,22 @@ class _Services(SelectorIOServicesAdapter):
 
     transport = None
     cause = None
+    found = ()
+
+    def getaddrinfo(self, host, port, on_done, family=0, socktype=0, proto=0, flags=0):
+        self.get_native_ioloop().add_callback_threadsafe(lambda: on_done(self.found))
+        return _Found()
+
+    def connect_socket(self, sock, resolved_addr, on_done):
+        def connected(err):
+            self.cause = err
+            on_done(err)
+
+        return super().connect_socket(sock, resolved_addr, connected)
 
     def create_streaming_connection(self, protocol_factory, sock, on_done, ssl_context=None, server_hostname=None):
+        keepalive.on(sock)
+
         def protocol():
             made = protocol_factory()
             connection_lost = made.connection_lost
@@ -49,47 +74,75 @@ class _Services(SelectorIOServicesAdapter):
 
 
 class PikaDriver:
-    def __init__(self, url, until):
+    def __init__(self, address, files, until):
+        self._address = address
         self._ended = None  # why the connection is over
+        self._refused = None  # the broker's close of a connection that is not open yet
         self._closed = None  # why the broker closed the channel
+        self._alarm = ""  # the broker's, while it blocks this connection
+        self._published = 0  # on this channel: the delivery tag of the newest
         self._answer = None  # the ack or nack of the event that is on its way
         self._returned = False
         self._connection = self._channel = None
         self._loop = IOLoop()
         self._services = _Services(self._loop)
         try:
-            self._open(url, until)
+            self._open(files, until)
         except BaseException:
             self.abort()
             raise
 
-    def _open(self, url, until):
-        with usable_url():
-            parameters = pika.URLParameters(url)
-        parameters.connection_attempts = 1
-        parameters.socket_timeout = parameters.stack_timeout = max(until.left(), 0.001)
-        with link("the broker was not reached", until):
+    def _open(self, files, until):
+        with link(f"the broker at {self._address.endpoint()} was not reached", until, self._cause):
+            parameters = self._parameters(files)
+            self._services.found = resolve(self._address.host, self._address.port, until)
+            # pika tries one of them after the other, each for as long as it is told.
+            parameters.socket_timeout = max(until.left() / len(self._services.found), 0.001)
+            parameters.stack_timeout = max(until.left(), 0.001)
             self._loop.activate_poller()
             self._connection = pika.SelectConnection(
                 parameters, on_open_error_callback=self._on_end, on_close_callback=self._on_end,
                 custom_ioloop=self._services)
-            self._turn(lambda: self._connection.is_open, until)
-            self._channel = self._connection.channel(on_open_callback=lambda _: None)
-            self._channel.add_on_close_callback(self._on_channel_end)
-            self._channel.add_on_return_callback(self._on_return)
-            self._turn(lambda: self._channel.is_open, until)
-            selected = []
-            self._channel.confirm_delivery(self._on_answer, callback=selected.append)
-            self._turn(lambda: selected, until)
+            self._connection.callbacks.add(0, pika.spec.Connection.Close, self._on_refusal)
+            self._connection.add_on_connection_blocked_callback(self._on_blocked)
+            self._connection.add_on_connection_unblocked_callback(self._on_unblocked)
+            self._turn(lambda: self._connection.is_open or self._refused is not None and self._ended is not None, until)
+            if self._connection.is_open:
+                self._open_channel(until)
+        if self._channel is None:
+            raise connection_refused(self._refused.reply_code, self._refused.reply_text, self._address)
 
-    def publish(self, event, route, until):
+    def _parameters(self, files):
+        address = self._address
+        return pika.ConnectionParameters(
+            host=address.host, port=address.port, virtual_host=address.vhost,
+            credentials=pika.PlainCredentials(address.user, address.password), connection_attempts=1,
+            ssl_options=pika.SSLOptions(tls.context(files), address.host) if address.tls else None)
+
+    def _open_channel(self, until):
+        self._channel = self._connection.channel(on_open_callback=lambda _: None)
+        self._channel.add_on_close_callback(self._on_channel_end)
+        self._channel.add_on_return_callback(self._on_return)
+        self._turn(lambda: self._channel.is_open, until)
+        selected = []
+        self._channel.confirm_delivery(self._on_answer, callback=selected.append)
+        self._turn(lambda: selected, until)
+
+    def publish(self, event, route, until, silence):
         self._answer, self._returned = None, False
         properties = pika.BasicProperties(
             message_id=event.message_id, expiration=route.expiration, content_type="application/json",
             delivery_mode=route.delivery_mode, headers=route.headers or None)
-        with link("the connection was lost", until):
-            self._channel.basic_publish(route.exchange, route.key, event.body, properties, mandatory=True)
-            self._turn(lambda: self._answer is not None or self._closed is not None, until)
+        try:
+            with link("the connection was lost", silence, self._cause):
+                self._published += 1
+                self._channel.basic_publish(route.exchange, route.key, event.body, properties, mandatory=True)
+                self._turn(lambda: self._settled() or self._alarm, silence)
+                self._turn(self._settled, until)
+        except LinkLost:
+            if self._alarm and self.usable():
+                raise blocked(self._alarm) from None
+            raise
         if self._closed is not None:
             raise channel_closed(self._closed.reply_code, self._closed.reply_text)
         if isinstance(self._answer, pika.spec.Basic.Nack):
@@ -97,14 +150,26 @@ class PikaDriver:
         if self._returned:  # the broker sends it before the ack
             raise unroutable()
 
+    def _settled(self):
+        return self._answer is not None or self._closed is not None
+
+    def alarm(self):
+        if self._alarm:
+            with ignoring_link():
+                self._loop.call_later(0, lambda: None)  # the poll does not wait
+                self._loop.poll()
+                self._loop.process_timeouts()
+        return self._alarm
+
     def usable(self):
         return self._ended is None and self._channel.is_open
 
     def close(self, until):
         try:
             with ignoring_link():
-                self._connection.close()
-                self._turn(lambda: self._ended is not None, until)
+                if not self._alarm:  # or it would not be read
+                    self._connection.close()
+                    self._turn(lambda: self._ended is not None, until)
         finally:
             self.abort()
 
@@ -141,8 +206,21 @@ class PikaDriver:
         finally:
             self._loop.remove_timeout(alarm)
 
+    def _cause(self, err):
+        """What pika made err of."""
+        return self._services.cause if isinstance(err, pika.exceptions.AMQPError) and self._services.cause else err
+
     def _on_end(self, _connection, reason):
         self._ended = reason
+
+    def _on_refusal(self, frame):
+        self._refused = frame.method
+
+    def _on_blocked(self, _connection, frame):
+        self._alarm = frame.method.reason or "without a name"
+
+    def _on_unblocked(self, *_):
+        self._alarm = ""
 
     def _on_channel_end(self, _channel, reason):
         if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
@@ -152,4 +230,9 @@ class PikaDriver:
         self._returned = True
 
     def _on_answer(self, frame):
-        self._answer = frame.method
+        """An event that an alarm held back may have its answer only now."""
+        method = frame.method
+        if method.delivery_tag == self._published or method.multiple and method.delivery_tag > self._published:
+            self._answer = method
+        else:
+            self._returned = False

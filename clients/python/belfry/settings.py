@@ -3,8 +3,11 @@
 import dataclasses
 import math
 import os
-import urllib.parse
+import typing
 
+from . import address, tls
+
+NULL_URL = "null://"
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
 MAX_SHARDS = 256
 MAX_EXPIRATION = 2**32 // 1000  # seconds: RabbitMQ counts milliseconds in 32 bits
@@ -13,7 +16,8 @@ MAX_TIMEOUT = 86400
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    url: str = dataclasses.field(repr=False)  # it holds a password
+    address: typing.Optional[address.Address]  # None: nothing is sent
+    files: tls.Files
     shards: int
     expiration: float
     timeout: float
@@ -26,7 +30,7 @@ def read(url, shards, expiration, timeout, driver):
     _number("timeout", timeout, MAX_TIMEOUT)
     if driver not in (None, "pika", "kombu"):
         raise ValueError(f'driver is {driver!r}: use "pika", "kombu", or None for whichever is installed')
-    return Settings(_url(url), _shards(shards), expiration, timeout, driver)
+    return Settings(_address(url), _files(), _shards(shards), expiration, timeout, driver)
 
 
 def _number(name, value, most):
@@ -34,21 +38,27 @@ def _number(name, value, most):
         raise ValueError(f"{name} is {value!r}: it is a number of seconds, above 0 and at most {most}")
 
 
-def _url(url):
+def _address(url):
+    """None is the address null://, where nothing is sent."""
     name, url = ("url", url) if url else ("BELFRY_AMQP_URL", os.environ.get("BELFRY_AMQP_URL") or DEFAULT_URL)
-    # No error may show the URL, or a piece of it, such as urlsplit's own do.
-    wrong = ValueError(f"{name} is not one broker's address: it has the form amqp://user:password@host:port/vhost, or "
-                       "amqps://, with the special characters of the password percent-encoded")
-    if not isinstance(url, str) or url.count("://") != 1:
-        raise wrong
+    if not isinstance(url, str):
+        raise ValueError(f"{name} is of type {type(url).__name__}: write amqp://user:password@host:5672/")
+    if url == NULL_URL:
+        return None
+    if url.count("://") != 1:
+        raise ValueError(f"{name} is not one broker's address: write amqp://user:password@host:5672/")
     try:
-        parts = urllib.parse.urlsplit(url)
-        parts.port  # noqa: B018 - it raises
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in ("amqp", "amqps"):
-        raise wrong
-    return url
+        return address.parse(url)
+    except ValueError as err:
+        raise ValueError(f"{name} {err}") from None
+
+
+def _files():
+    """The same variables as Belfry's programs have."""
+    files = tls.Files(*(os.environ.get(f"BELFRY_AMQP_{what}_FILE") or None for what in ("CA", "CERT", "KEY")))
+    if (files.certificate is None) != (files.key is None):
+        raise ValueError("BELFRY_AMQP_CERT_FILE and BELFRY_AMQP_KEY_FILE belong together: set both or neither")
+    return files
 
 
 def _shards(shards):

@@ -2,11 +2,16 @@
 
 import contextlib
 import logging
+import socket
+import ssl
 import sys
 
-from .errors import EmitError, LinkLost, Refused, Unroutable, about_link, stumble
+from .errors import AccessRefused, Blocked, EmitError, LinkLost, Refused, Unroutable, about_link, stumble
 
 log = logging.getLogger("belfry")
+
+# AMQP 0-9-1, 4.2.2 and 1.4: how the broker closes a connection that may not be.
+_ACCESS_REFUSED, _NOT_ALLOWED = 403, 530
 
 
 @contextlib.contextmanager
@@ -28,28 +33,49 @@ def _library(then):
         then(err)
 
 
-def usable_url():
-    """Around the library's reading of the URL, whose errors may quote it."""
-    def then(_):
-        raise EmitError("the broker's address cannot be used: percent-encode the special characters of its password, "
-                        "and look at its query, which is the library's own") from None
-    return _library(then)
-
-
-def link(doing, until):
-    """Makes LinkLost of a library's errors. Only their type is told: their text
-    may hold anything."""
+def link(doing, until, cause=lambda err: err):
+    """Makes LinkLost of a library's errors. Only their kind is told: their text
+    may hold anything. cause returns what a library's error was made of."""
     def then(err):
-        if stumble(err) and not isinstance(err, OSError):
-            log.debug("%s: the library stumbled", doing, exc_info=err)
-        why = "no answer in the time of this call" if until.over() else type(err).__name__
-        raise LinkLost(f"{doing}: {why}") from None
+        found = cause(err)
+        if stumble(found) and not isinstance(found, OSError):
+            log.debug("%s: the library stumbled", doing, exc_info=found)
+        raise LinkLost(f"{doing}: {_why(found, until)}") from None
     return _library(then)
+
+
+def _why(err, until):
+    if isinstance(err, ssl.SSLCertVerificationError):
+        return f"its certificate was not accepted ({err.verify_message}): look at BELFRY_AMQP_CA_FILE and at the host's name"
+    if isinstance(err, ssl.SSLError):
+        return f"TLS failed ({getattr(err, 'reason', None)}): is this the port for amqps://?"
+    if isinstance(err, socket.gaierror):
+        return "its host's name is not known: correct the address"
+    if isinstance(err, ConnectionRefusedError):
+        return "the connection was refused: is it running there, on that port?"
+    if until.over() or isinstance(err, TimeoutError):
+        return "no answer in the time of this call"
+    return type(err).__name__
 
 
 def ignoring_link():
     """Around a good-bye, to which the link may be lost already."""
     return _library(lambda _: None)
+
+
+def connection_refused(code, text, address):
+    """The broker closed a connection that was about to open, with a reason; None: it may open later."""
+    if code == _ACCESS_REFUSED:
+        return AccessRefused(f"the broker at {address.endpoint()} refused the login of {address.user!r}: "
+                             "correct user and password of the address")
+    if code == _NOT_ALLOWED and "limit" not in text and "is down" not in text:
+        return AccessRefused(f"the broker at {address.endpoint()} does not let {address.user!r} into the virtual host "
+                             f"{address.vhost!r}: does it exist, and has the user permissions there? ({text})")
+    return LinkLost(f"the broker at {address.endpoint()} closed the new connection: {code} {text}")
+
+
+def blocked(alarm):
+    return Blocked(f"the broker blocks publishers because of an alarm ({alarm}): free memory or disk of its host")
 
 
 def refused():
@@ -62,4 +88,8 @@ def unroutable():
 
 def channel_closed(code, text):
     """The broker closed the channel, for a reason that stays."""
-    return unroutable() if code == 404 else EmitError(f"the broker closed the channel: {code} {text}")
+    if code == 404:
+        return unroutable()
+    if code == 403:
+        return EmitError(f"the broker's user may not publish there: give it the permission to write ({code} {text})")
+    return EmitError(f"the broker closed the channel: {code} {text}")

@@ -1,10 +1,10 @@
 import unittest
 
-from belfry import event
+from belfry import event, payloads
 
 
 def make(payload=b"{}", group="jobs-a", message_id=None, traceparent=None):
-    return event.make(group, payload, message_id, traceparent)
+    return event.make(group, payload, message_id, traceparent, payloads.Form())
 
 
 class Payload(unittest.TestCase):

@@ -9,6 +9,7 @@ import pathlib
 import re
 import socket
 import threading
+import time
 import unittest
 import urllib.parse
 import urllib.request
@@ -82,6 +83,15 @@ class BrokerTest(unittest.TestCase):
     def hurry(self, emitter, seconds):
         """Lets calls take only so long from now on. Until then a busy machine has PATIENCE."""
         emitter._settings = dataclasses.replace(emitter._settings, timeout=seconds)
+
+    def until_it_goes(self, emitter, group, payload):
+        """Emits until the emitter has found out that the broker is back; an
+        event that fails at once is not sent."""
+        until = time.monotonic() + PATIENCE
+        while not emitter.emit(group, payload):
+            if time.monotonic() > until:
+                raise AssertionError("the emitter did not find out that the broker is back")
+            threading.Event().wait(0.05)
 
     def proxy(self, **options):
         proxy = Proxy(**options)

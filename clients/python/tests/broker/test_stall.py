@@ -26,10 +26,9 @@ class PausedBroker(BrokerTest):
             command("resume")
         self.assertIn("no answer in the time of this call", "".join(seen.output))
         self.hurry(emitter, PATIENCE)
-        self.assertTrue(emitter.emit("jobs-a", {"n": 3}))
+        self.until_it_goes(emitter, "jobs-a", {"n": 3})
         # Without a confirm nobody knows whether the second arrived.
-        self.assertIn([b for _, _, b in self.received()],
-                      ([b'{"n":1}', b'{"n":2}', b'{"n":3}'], [b'{"n":1}', b'{"n":3}']))
+        self.assertRegex(b"".join(b for _, _, b in self.received()), rb'^{"n":1}({"n":2}){0,2}{"n":3}$')
 
     def test_connecting_ends_too(self):
         emitter = self.open(timeout=1)

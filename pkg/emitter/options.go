@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,14 +75,14 @@ const (
 // Open starts an emitter and returns at once: it connects in the background,
 // for ever. The error is about the options alone.
 func Open(o Options) (*Emitter, error) {
-	u, err := url.Parse(o.URL)
-	if err != nil { // not wrapped: the URL holds a password
-		return nil, errors.New("open the emitter: the URL is not one: percent-encode the special characters of its password")
-	}
 	if o.Name == "" {
 		o.Name = "emitter"
 	}
-	if u.Scheme == "embedded" {
+	if strings.HasPrefix(strings.ToLower(o.URL), "embedded://") {
+		u, err := url.Parse(o.URL)
+		if err != nil { // not wrapped: the URL holds a password
+			return nil, errors.New("open the emitter: the URL is not one: percent-encode the special characters of its secret")
+		}
 		secret, _ := u.User.Password()
 		if secret == "" {
 			secret = os.Getenv("BELFRY_EMIT_SECRET")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"belfry/pkg/amqpbus/address"
 	"belfry/pkg/protocol"
 )
 
@@ -72,17 +73,30 @@ func (b Broker) Check(schemes ...string) error {
 
 func (b Broker) checkURL(schemes []string) error {
 	const name = "BELFRY_AMQP_URL"
-	// url.Parse's errors quote the text, and the text holds the password.
+	scheme, _, _ := strings.Cut(b.AmqpURL.Reveal(), "://")
+	if scheme = strings.ToLower(scheme); scheme != "amqp" && scheme != "amqps" && slices.Contains(schemes, scheme) {
+		return b.checkOther(name, scheme)
+	}
+	// Its errors do not quote the text, which holds the password.
+	target, err := address.Parse(b.AmqpURL.Reveal())
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %w", name, err)
+	case !target.TLS && !target.Loopback() && !b.AmqpInsecure:
+		return Wrong(name, "leads to another host without TLS", "use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
+	}
+	return nil
+}
+
+// checkOther checks the address of what is no broker.
+func (b Broker) checkOther(name, scheme string) error {
+	// url.Parse's errors quote the text, and the text holds the secret.
 	u, err := url.Parse(b.AmqpURL.Reveal())
 	switch {
 	case err != nil:
-		return Wrong(name, "is not a URL", "write amqp://user:password@host:5672/, special characters of the password percent-encoded")
-	case !slices.Contains(schemes, u.Scheme):
-		return Wrong(name, fmt.Sprintf("begins with %q", u.Scheme+"://"), "begin it with "+strings.Join(schemes, ":// or ")+"://")
+		return Wrong(name, "is not a URL", "write "+scheme+"://:secret@host:port, special characters of the secret percent-encoded")
 	case u.Hostname() == "":
-		return Wrong(name, "names no host", "write "+u.Scheme+"://user:password@host:5672/")
-	case u.Scheme == "amqp" && !isLoopback(u.Hostname()) && !b.AmqpInsecure:
-		return Wrong(name, "leads to another host without TLS", "use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
+		return Wrong(name, "names no host", "write "+scheme+"://:secret@host:port")
 	}
 	return nil
 }

@@ -231,3 +231,24 @@ func TestBrokersNamesAreKnown(t *testing.T) {
 		}
 	}
 }
+
+// Forms of the broker's address are tested in amqpbus/address; this is that
+// they are what the variable means.
+func TestFormsOfTheBrokersAddress(t *testing.T) {
+	text, err := os.ReadFile("../amqpbus/testdata/broker_addresses.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct {
+		Name, Address, Refused string
+	}
+	if err := json.Unmarshal(text, &rows); err != nil || len(rows) == 0 {
+		t.Fatal(len(rows), err)
+	}
+	for _, row := range rows {
+		err := Broker{AmqpURL: NewSecret(row.Address), AmqpInsecure: true}.checkURL([]string{"amqp", "amqps", "embedded"})
+		if (err == nil) != (row.Refused == "") || err != nil && !strings.HasPrefix(err.Error(), "BELFRY_AMQP_URL ") {
+			t.Errorf("%s: %v", row.Name, err)
+		}
+	}
+}

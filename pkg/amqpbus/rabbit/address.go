@@ -5,52 +5,34 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
+
+	"belfry/pkg/amqpbus/address"
 )
 
-// checkURL refuses what would send a password in the clear, or cannot work. Its
-// errors never quote the URL, which holds the password.
-func checkURL(o Options) (*url.URL, error) {
-	u, err := url.Parse(o.URL)
-	if err != nil {
-		return nil, errors.New("BELFRY_AMQP_URL is not a URL: write amqp://user:password@host:5672/")
+// parse refuses what would send a password in the clear, or cannot work. Its
+// errors never quote the address, which holds the password.
+func parse(o Options) (address.Address, error) {
+	target, err := address.Parse(o.URL)
+	switch {
+	case err != nil:
+		return target, fmt.Errorf("BELFRY_AMQP_URL %w", err)
+	case target.Loopback():
+		return target, nil
+	case target.User == "guest":
+		return target, errors.New("the user guest is for loopback only: make a user of its own for BELFRY_AMQP_URL")
+	case !target.TLS && !o.Insecure:
+		return target, errors.New("BELFRY_AMQP_URL leaves this host without TLS: use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
 	}
-	if u.Scheme != "amqp" && u.Scheme != "amqps" {
-		return nil, fmt.Errorf("BELFRY_AMQP_URL has the scheme %q: use amqp or amqps", u.Scheme)
-	}
-	if u.Hostname() == "" {
-		return nil, errors.New("BELFRY_AMQP_URL has no host: write amqp://user:password@host:5672/")
-	}
-	if u.User == nil || u.User.Username() == "" {
-		return nil, errors.New("BELFRY_AMQP_URL has no user: write amqp://user:password@host:5672/")
-	}
-	if !isLoopback(u.Hostname()) {
-		if u.User.Username() == "guest" {
-			return nil, errors.New("the user guest is for loopback only: make a user of its own for BELFRY_AMQP_URL")
-		}
-		if u.Scheme == "amqp" && !o.Insecure {
-			return nil, errors.New("BELFRY_AMQP_URL leaves this host without TLS: use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
-		}
-	}
-	return u, nil
+	return target, nil
 }
 
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
-
-// tlsConfig is nil for amqp://.
-func tlsConfig(o Options, u *url.URL) (*tls.Config, error) {
-	if u.Scheme != "amqps" {
+// tlsConfig is nil without TLS.
+func tlsConfig(o Options, target address.Address) (*tls.Config, error) {
+	if !target.TLS {
 		return nil, nil //nolint:nilnil // no TLS is not an error
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.Hostname()}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: target.Host}
 	if o.CAFile != "" {
 		pem, err := os.ReadFile(o.CAFile)
 		if err != nil {

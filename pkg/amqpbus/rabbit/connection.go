@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"belfry/pkg/amqpbus/address"
 )
 
 // closeTimeout bounds how long the broker may take to agree to the end of a
@@ -31,7 +32,7 @@ type connection struct {
 
 // connectOptions is one attempt to connect.
 type connectOptions struct {
-	target  *url.URL
+	target  address.Address
 	tls     *tls.Config // nil: without TLS
 	config  amqp.Config
 	blocked func() bool // whether the broker blocks the connection: then a write may take for ever
@@ -52,7 +53,7 @@ func connect(ctx context.Context, o connectOptions) (*connection, error) {
 		stop = context.AfterFunc(ctx, func() { _ = conn.Close() }) // the library knows no context
 		return g, nil
 	}
-	conn, err := amqp.DialConfig(withoutTLS(o.target).String(), o.config)
+	conn, err := amqp.DialConfig(withoutTLS(o.target).Reveal(), o.config)
 	inTime := stop()
 	switch {
 	case err == nil && inTime:
@@ -69,7 +70,7 @@ func connect(ctx context.Context, o connectOptions) (*connection, error) {
 	if g != nil {
 		_ = g.Close() // it has ended, or must
 	}
-	return nil, fmt.Errorf("connect to %s: %w", redact(o.target), explain(err))
+	return nil, fmt.Errorf("connect to %s: %w", o.target, explain(err))
 }
 
 // end closes the connection in order, or cuts it when the broker has not agreed

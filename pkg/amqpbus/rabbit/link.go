@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/address"
 )
 
 const (
@@ -26,7 +26,7 @@ const (
 type link struct {
 	bus       *bus
 	name      string
-	target    *url.URL
+	target    address.Address
 	tls       *tls.Config // nil: without TLS
 	config    func() amqp.Config
 	onBlocked func(reason string) // may be nil
@@ -38,7 +38,7 @@ type link struct {
 	ending error       // of the last connection's end; read after ended is closed
 }
 
-func newLink(b *bus, name string, target *url.URL, secure *tls.Config, config func() amqp.Config) *link {
+func newLink(b *bus, name string, target address.Address, secure *tls.Config, config func() amqp.Config) *link {
 	return &link{
 		bus: b, name: name, target: target, tls: secure, config: config, ended: make(chan struct{}),
 		err: errors.New("not connected yet"),

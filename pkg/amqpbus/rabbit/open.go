@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
 	"time"
 
@@ -58,7 +57,7 @@ type bus struct {
 // Open starts connecting and returns at once. The error is about the options
 // only; Health tells about the connections.
 func Open(o Options) (amqpbus.Bus, error) {
-	target, err := checkURL(o)
+	target, err := parse(o)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +76,7 @@ func Open(o Options) (amqpbus.Bus, error) {
 	free := make(chan struct{})
 	close(free)
 	b := &bus{
-		o: o, user: target.User.Username(), log: o.Logger, metrics: newMetrics(o.Registerer),
+		o: o, user: target.User, log: o.Logger, metrics: newMetrics(o.Registerer),
 		ctx: ctx, cancel: cancel, last: last, cut: cut, unblocked: free, changed: make(chan struct{}),
 	}
 	config := func() amqp.Config {
@@ -170,13 +169,4 @@ func (b *bus) Close(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, b.cut)
 	defer stop()
 	return errors.Join(b.publish.end(), b.consume.end())
-}
-
-// redact takes the password out of a broker's address.
-func redact(u *url.URL) string {
-	r := *u
-	if r.User != nil {
-		r.User = url.User(r.User.Username())
-	}
-	return r.String()
 }

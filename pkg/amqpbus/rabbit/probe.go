@@ -25,7 +25,7 @@ type QueueState struct{ Messages, Consumers int }
 
 // OpenProbe connects once, within ctx and 5 s.
 func OpenProbe(ctx context.Context, o Options) (*Probe, error) {
-	target, err := checkURL(o)
+	target, err := parse(o)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func OpenProbe(ctx context.Context, o Options) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Probe{user: target.User.Username(), blocking: make(chan amqp.Blocking, 8)}
+	p := &Probe{user: target.User, blocking: make(chan amqp.Blocking, 8)}
 	p.conn, err = connect(ctx, connectOptions{
 		target: target, tls: tls, blocked: func() bool { return false },
 		config: amqp.Config{

@@ -5,9 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"net/url"
 	"os"
 	"time"
+
+	"belfry/pkg/amqpbus/address"
 )
 
 // writeTimeout bounds one write to the socket. The library has none: a publish
@@ -40,16 +41,9 @@ func dialSocket(ctx context.Context, address string, config *tls.Config, blocked
 
 // withoutTLS is the address of the same socket for a library that is to leave
 // TLS to dialSocket.
-func withoutTLS(target *url.URL) *url.URL {
-	if target.Scheme != "amqps" {
-		return target
-	}
-	u := *target
-	u.Scheme = "amqp"
-	if u.Port() == "" {
-		u.Host = net.JoinHostPort(u.Hostname(), "5671")
-	}
-	return &u
+func withoutTLS(target address.Address) address.Address {
+	target.TLS = false
+	return target
 }
 
 // deadlineConn bounds every write that the broker does not block: under an alarm

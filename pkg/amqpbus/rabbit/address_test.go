@@ -1,0 +1,53 @@
+package rabbit
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// TestTheLibraryReadsWhatTheAddressMeans goes through the forms that all of
+// Belfry reads alike.
+func TestTheLibraryReadsWhatTheAddressMeans(t *testing.T) {
+	text, err := os.ReadFile("../testdata/broker_addresses.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct {
+		Name, Address string
+		Means         *struct {
+			Host, User, Password, VHost string
+			Port                        int
+		}
+	}
+	if err := json.Unmarshal(text, &rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) == 0 {
+		t.Fatal("the table is empty")
+	}
+	for _, row := range rows {
+		target, err := parse(Options{URL: row.Address, Insecure: true})
+		if row.Means == nil {
+			if err == nil {
+				t.Errorf("%s: %s is taken", row.Name, target)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", row.Name, err)
+			continue
+		}
+		read, err := amqp.ParseURI(withoutTLS(target).Reveal())
+		if err != nil {
+			t.Errorf("%s: %v", row.Name, err)
+			continue
+		}
+		if read.Host != row.Means.Host || read.Port != row.Means.Port || read.Username != row.Means.User ||
+			read.Password != row.Means.Password || read.Vhost != row.Means.VHost {
+			t.Errorf("%s: the library reads %+v", row.Name, read)
+		}
+	}
+}

@@ -166,7 +166,9 @@ func (a Address) Reveal() string { return a.write(url.UserPassword(a.User, a.Pas
 func (a Address) GoString() string { return a.String() }
 
 func (a Address) write(login *url.Userinfo) string {
-	u := url.URL{Scheme: "amqp", User: login, Host: a.Endpoint(), Path: "/" + a.VHost, RawPath: "/" + url.PathEscape(a.VHost)}
+	// All of its special characters, an @ included.
+	vhost := strings.ReplaceAll(url.QueryEscape(a.VHost), "+", "%20")
+	u := url.URL{Scheme: "amqp", User: login, Host: a.Endpoint(), Path: "/" + a.VHost, RawPath: "/" + vhost}
 	if a.TLS {
 		u.Scheme = "amqps"
 	}

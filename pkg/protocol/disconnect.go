@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"belfry/pkg/exactjson"
 )
 
 // TypeDisconnect is the message type of a Disconnect on belfry.reply.all. The
@@ -65,8 +67,12 @@ func (d Disconnect) Check() error {
 
 // DecodeDisconnect reads an order: {"user": 7} or {"user": 7, "session": "..."}.
 // It is strict, because a key that is misspelt would end more than was meant.
-// Its errors do not quote the body.
+// A doubled key is an error: which of two users is meant, nobody knows. Its
+// errors do not quote the body's values.
 func DecodeDisconnect(body []byte) (Disconnect, error) {
+	if err := exactjson.Check(body); err != nil {
+		return Disconnect{}, fmt.Errorf("decode disconnect: %w (%d bytes)", err, len(body))
+	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
 		return Disconnect{}, fmt.Errorf(`decode disconnect: not a JSON object {"user": 7} (%d bytes)`, len(body))

@@ -11,27 +11,34 @@ func TestDecodeDisconnect(t *testing.T) {
 		`{"user": 7}`:                     {User: "7"},
 		`{"user": "7"}`:                   {User: "7"},
 		`{"session": "s", "user": "ann"}`: {User: "ann", SID: "s"},
+
+		`{"user": "` + strings.Repeat("u", 255) + `"}`: {User: strings.Repeat("u", 255)},
+		`{"user": "` + strings.Repeat("ü", 255) + `"}`: {User: strings.Repeat("ü", 255)},
 	} {
 		if got, err := DecodeDisconnect([]byte(body)); err != nil || got != want {
 			t.Errorf("%s: got %+v, %v", body, got, err)
 		}
 	}
 	for body, want := range map[string]error{
-		``:                             nil,
-		`null`:                         nil,
-		`[]`:                           nil,
-		`{}`:                           ErrUserLength,
-		`{"session": "s"}`:             ErrUserLength,
-		`{"user": ""}`:                 ErrUserLength,
-		`{"user": null}`:               ErrUserKind,
-		`{"user": 7.5}`:                ErrUserKind,
-		`{"user": "*"}`:                ErrUserStar,
-		`{"user": 7, "session": ""}`:   ErrSIDLength,
-		`{"user": 7, "session": null}`: ErrSIDLength,
-		`{"user": 7, "session": 7}`:    nil,
-		`{"user": 7, "session": "\n"}`: ErrSIDControl,
-		`{"user": 7, "sesion": "s"}`:   nil,
-		`{"user": 7} trailing`:         nil,
+		``:                 nil,
+		`null`:             nil,
+		`[]`:               nil,
+		`{}`:               ErrUserLength,
+		`{"session": "s"}`: ErrUserLength,
+		`{"user": ""}`:     ErrUserLength,
+		`{"user": "` + strings.Repeat("u", 256) + `"}`:               ErrUserLength,
+		`{"user": 9, "user": 12}`:                                    nil,
+		`{"user": 9, "us\u0065r": 12}`:                               nil,
+		`{"user": 7, "session": "a", "session": "b"}`:                nil,
+		`{"user": null}`:                                             ErrUserKind,
+		`{"user": 7.5}`:                                              ErrUserKind,
+		`{"user": "*"}`:                                              ErrUserStar,
+		`{"user": 7, "session": ""}`:                                 ErrSIDLength,
+		`{"user": 7, "session": null}`:                               ErrSIDLength,
+		`{"user": 7, "session": 7}`:                                  nil,
+		`{"user": 7, "session": "\n"}`:                               ErrSIDControl,
+		`{"user": 7, "sesion": "s"}`:                                 nil,
+		`{"user": 7} trailing`:                                       nil,
 		`{"user": 7, "session": "` + strings.Repeat("s", 256) + `"}`: ErrSIDLength,
 	} {
 		got, err := DecodeDisconnect([]byte(body))

@@ -12,7 +12,7 @@
 //   - A link numbers a gateway's connections to the broker, a revision the
 //     changes of its interest in a shard.
 //
-// The package uses the standard library only, does no I/O, starts no
+// The package uses the standard library and exactjson only, does no I/O, starts no
 // goroutine, and every function in it may be called concurrently. A nil error
 // from a decoder means that the whole input was understood and is in bounds.
 package protocol

@@ -9,14 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// MaxUserBytes bounds a user's id; it must fit into a group's item beside the
-// words of a template.
-const MaxUserBytes = 100
+// MaxUserLength bounds a user's id in characters, as OpenID Connect Core 1.0, 2
+// does for `sub`. An id that is longer than a group's item has no group of its
+// own by a policy's {user}.
+const MaxUserLength = 255
 
 // Errors of ParseUser and CheckUser.
 var (
 	ErrUserKind    = errors.New("a user id must be a string or an integer")
-	ErrUserLength  = fmt.Errorf("a user id has 1 to %d bytes", MaxUserBytes)
+	ErrUserLength  = fmt.Errorf("a user id has 1 to %d characters", MaxUserLength)
 	ErrUserStar    = errors.New("a user id must not contain a star")
 	ErrUserControl = errors.New("a user id must not contain control characters")
 	ErrUserUTF8    = errors.New("a user id must be valid UTF-8")
@@ -50,7 +51,7 @@ func ParseUser(user json.RawMessage) (string, error) {
 // CheckUser checks the text of a user's id.
 func CheckUser(text string) error {
 	switch {
-	case text == "" || len(text) > MaxUserBytes:
+	case text == "" || utf8.RuneCountInString(text) > MaxUserLength:
 		return ErrUserLength
 	// encoding/json puts U+FFFD where a lone surrogate or a bad byte was, and
 	// two such ids would become one.

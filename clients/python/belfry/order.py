@@ -7,7 +7,7 @@ import uuid
 from .drivers import Route
 from .event import MAX_ID_BYTES, Event, check_text
 
-MAX_USER_BYTES = 100
+MAX_USER_LENGTH = 255  # characters
 MAX_SESSION_BYTES = 255
 
 # It does not expire, and survives a restart of the broker.
@@ -18,7 +18,9 @@ def make(user, session, message_id):
     """Raises ValueError or TypeError, which say what is wrong with an argument."""
     if isinstance(user, bool) or not isinstance(user, (int, str)):
         raise TypeError(f"the user is of type {type(user).__name__}, not str or int")
-    _check("the user", str(user), MAX_USER_BYTES)
+    _check("the user", str(user), 4 * MAX_USER_LENGTH)
+    if len(str(user)) > MAX_USER_LENGTH:
+        raise ValueError(f"the user has {len(str(user))} characters, allowed are 1 to {MAX_USER_LENGTH}")
     if "*" in str(user):
         raise ValueError("the user holds a star")
     body = {"user": user}

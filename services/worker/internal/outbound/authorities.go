@@ -1,0 +1,104 @@
+package outbound
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+func tlsConfig(roots *x509.CertPool) *tls.Config {
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
+
+// authorities is a round tripper that trusts the authorities of a file, as it is
+// now: a changed file gives a new transport, and connections made under the old
+// one are not used again. A file that cannot be read leaves the last good one in
+// force.
+type authorities struct {
+	options Options
+
+	mu      sync.Mutex
+	current *http.Transport // nil: never read
+	read    version         // of current
+	bad     version         // of a file that could not be used; it is reported once
+}
+
+// version tells whether a file has changed.
+type version struct {
+	modified time.Time
+	size     int64
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a *authorities) RoundTrip(req *http.Request) (*http.Response, error) {
+	t, err := a.transport()
+	if err != nil {
+		return nil, err
+	}
+	return t.RoundTrip(req)
+}
+
+// CloseIdleConnections is called by http.Client's method of that name.
+func (a *authorities) CloseIdleConnections() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.current != nil {
+		a.current.CloseIdleConnections()
+	}
+}
+
+// transport fails only when the file was never good.
+func (a *authorities) transport() (*http.Transport, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now, err := stat(a.options.CAFile)
+	if err == nil && a.current != nil && now == a.read {
+		return a.current, nil
+	}
+	var roots *x509.CertPool
+	if err == nil {
+		roots, err = load(a.options.CAFile)
+	}
+	switch {
+	case err != nil && a.current == nil:
+		return nil, err
+	case err != nil:
+		if now != a.bad {
+			a.bad = now
+			a.options.Logger.Warn("file of certificate authorities cannot be used; the last good one stays in force", zap.Error(err))
+		}
+		return a.current, nil
+	}
+	if a.current != nil {
+		a.current.CloseIdleConnections()
+		a.options.Logger.Info("certificate authorities read again", zap.String("file", a.options.CAFile))
+	}
+	a.current, a.read, a.bad = a.options.transport(roots), now, version{}
+	return a.current, nil
+}
+
+func stat(path string) (version, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return version{}, fmt.Errorf("read certificate authorities: %w", err)
+	}
+	return version{info.ModTime(), info.Size()}, nil
+}
+
+func load(path string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(path) // the operator's own configuration names the path
+	if err != nil {
+		return nil, fmt.Errorf("read certificate authorities: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("read certificate authorities: %s has no certificate in PEM form", path)
+	}
+	return roots, nil
+}

@@ -87,12 +87,9 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, o sayi
 		return "", fmt.Errorf("BELFRY_JWT_SECRET_FILE: %w", err)
 	}
 	now := time.Now()
-	claims := jwt.MapClaims{e.UserClaim: user, "iat": now.Unix(), "exp": now.Add(o.ttl).Unix()}
-	if o.session != "" {
-		claims[e.SessionClaim] = o.session
-	}
-	if len(o.groups) > 0 {
-		claims[e.GroupsClaim] = o.groups
+	claims := jwt.MapClaims{"iat": now.Unix(), "exp": now.Add(o.ttl).Unix()}
+	if err := o.put(claims, e, user); err != nil {
+		return "", err
 	}
 	if e.JwtIssuer != "" {
 		claims["iss"] = e.JwtIssuer
@@ -105,12 +102,36 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, o sayi
 	if err != nil {
 		return "", fmt.Errorf("sign the token: %w", err)
 	}
-	worker := auth.NewJWT(auth.JWTOptions{
+	worker, err := auth.NewJWT(auth.JWTOptions{
 		Keys: keys, Issuer: e.JwtIssuer, Audience: e.JwtAudience,
 		Claims: auth.ClaimNames{User: e.UserClaim, Groups: e.GroupsClaim, SID: e.SessionClaim},
 	})
+	if err != nil {
+		return "", err
+	}
 	if _, err := worker.Authenticate(ctx, protocol.NewToken(text)); err != nil {
 		return "", fmt.Errorf("a worker would not take this token: %w", err)
 	}
 	return text, nil
+}
+
+// put writes the claims where a worker with the same environment looks for them.
+func (o saying) put(claims jwt.MapClaims, e environment.Token, user json.RawMessage) error {
+	for _, c := range []struct {
+		variable, name string
+		value          any
+		given          bool
+	}{
+		{"BELFRY_USER_CLAIM", e.UserClaim, user, true},
+		{"BELFRY_SESSION_CLAIM", e.SessionClaim, o.session, o.session != ""},
+		{"BELFRY_GROUPS_CLAIM", e.GroupsClaim, o.groups, len(o.groups) > 0},
+	} {
+		if !c.given {
+			continue
+		}
+		if err := auth.PutClaim(claims, c.name, c.value); err != nil {
+			return fmt.Errorf("%s is %q: %w", c.variable, c.name, err)
+		}
+	}
+	return nil
 }

@@ -19,11 +19,12 @@ type holdings struct {
 }
 
 // authenticator is the one way to find out whose a token is.
-func authenticator(c Config) (a auth.Authenticator, has holdings, err error) {
+func authenticator(c Config, metrics *auth.Metrics, logger *zap.Logger) (a auth.Authenticator, has holdings, err error) {
 	claims := auth.ClaimNames{User: c.UserClaim, Groups: c.GroupsClaim, SID: c.SessionClaim}
-	signed := func(keys auth.KeySource) auth.Authenticator {
+	signed := func(keys auth.KeySource) (auth.Authenticator, error) {
 		return auth.NewJWT(auth.JWTOptions{
 			Keys: keys, Issuer: c.JwtIssuer, Audience: c.JwtAudience, Leeway: c.JwtLeeway, Claims: claims,
+			Logger: logger, Metrics: metrics,
 		})
 	}
 	switch {
@@ -32,30 +33,42 @@ func authenticator(c Config) (a auth.Authenticator, has holdings, err error) {
 		return a, has, named("BELFRY_TOKENS_FILE", err)
 	case c.JwtSecretFile != "":
 		keys, err := auth.LoadSecret(c.JwtSecretFile)
-		return signed(keys), has, named("BELFRY_JWT_SECRET_FILE", err)
+		if err != nil {
+			return nil, has, named("BELFRY_JWT_SECRET_FILE", err)
+		}
+		a, err = signed(keys)
+		return a, has, err
 	case c.JwtKeyFile != "":
-		keys, err := auth.LoadKeys(c.JwtKeyFile)
-		return signed(keys), has, named("BELFRY_JWT_KEY_FILE", err)
+		keys, err := auth.LoadKeys(c.JwtKeyFile, logger)
+		if err != nil {
+			return nil, has, named("BELFRY_JWT_KEY_FILE", err)
+		}
+		a, err = signed(keys)
+		return a, has, err
 	case c.JwtKeysURL != "":
-		keys, err := auth.NewRemoteKeys(c.JwtKeysURL, nil)
+		keys, err := auth.NewRemoteKeys(auth.RemoteOptions{
+			URL: c.JwtKeysURL, Insecure: c.JwtKeysInsecure, CAFile: c.JwtKeysCAFile, Logger: logger, Metrics: metrics,
+		})
 		if err != nil {
 			return nil, has, named("BELFRY_JWT_KEYS_URL", err)
 		}
-		return signed(keys), holdings{release: keys.Close}, nil
+		a, err = signed(keys)
+		return a, holdings{release: keys.Close}, err
 	case c.IntrospectionURL != "":
-		return introspection(c, claims)
+		return introspection(c, claims, metrics, logger)
 	}
 	return nil, has, c.checkMethod()
 }
 
-func introspection(c Config, claims auth.ClaimNames) (auth.Authenticator, holdings, error) {
+func introspection(c Config, claims auth.ClaimNames, metrics *auth.Metrics, logger *zap.Logger) (auth.Authenticator, holdings, error) {
 	secret, err := secretOf("BELFRY_INTROSPECTION_SECRET_FILE", c.IntrospectionSecretFile)
 	if err != nil {
 		return nil, holdings{}, err
 	}
 	i, err := auth.NewIntrospection(auth.IntrospectionOptions{
-		URL: c.IntrospectionURL, ClientID: c.IntrospectionClient, ClientSecret: secret,
-		Cache: c.IntrospectionCache, Claims: claims,
+		URL: c.IntrospectionURL, Insecure: c.IntrospectionInsecure, CAFile: c.IntrospectionCAFile,
+		ClientID: c.IntrospectionClient, ClientSecret: secret,
+		Leeway: c.JwtLeeway, Cache: c.IntrospectionCache, Claims: claims, Logger: logger, Metrics: metrics,
 	})
 	if err != nil {
 		return nil, holdings{}, named("BELFRY_INTROSPECTION_URL", err)
@@ -80,10 +93,13 @@ func authorizer(c Config, metrics *access.Metrics, logger *zap.Logger) (a *acces
 	if err != nil {
 		return nil, has, err
 	}
-	application := access.NewApplication(access.ApplicationOptions{
-		URL: c.AuthorizeURL, Secret: secret, Timeout: c.AuthorizeTimeout,
+	application, err := access.NewApplication(access.ApplicationOptions{
+		URL: c.AuthorizeURL, Secret: secret, CAFile: c.AuthorizeCAFile, Timeout: c.AuthorizeTimeout,
 		Parallel: c.AuthorizeParallel, Cache: c.AuthorizeCache, Logger: logger, Metrics: metrics,
 	})
+	if err != nil {
+		return nil, has, named("BELFRY_AUTHORIZE_CA_FILE", err)
+	}
 	a, err = access.NewAuthorizer(policy, application)
 	return a, holdings{release: application.Close, forget: application.Forget}, named("BELFRY_POLICY_FILE", err)
 }

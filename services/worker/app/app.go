@@ -23,6 +23,7 @@ import (
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
+	"belfry/services/worker/auth"
 	"belfry/services/worker/internal/access"
 	"belfry/services/worker/internal/confirm"
 	"belfry/services/worker/internal/disconnect"
@@ -93,7 +94,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	a := &App{cfg: cfg, id: protocol.WorkerID(cfg.Name + "." + protocol.NewIncarnation())}
 	a.log = logger.With(zap.String("worker", string(a.id)))
 	a.steps.Logger = a.log
-	authenticate, held, err := authenticator(cfg)
+	authenticate, held, err := authenticator(cfg, auth.NewMetrics(registry), a.log)
 	if err != nil {
 		return nil, err
 	}

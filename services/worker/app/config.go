@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"time"
 
 	"belfry/pkg/settings"
 	"belfry/services/worker/auth"
+	"belfry/services/worker/internal/outbound"
 )
 
 // Config is the worker's configuration, from BELFRY_ variables.
@@ -20,25 +20,30 @@ type Config struct {
 
 	TokensFile string `split_words:"true" desc:"development: a JSON object of tokens, token -> {\"user\": 7, \"groups\": [\"*\"]}; they do not expire"`
 
-	JwtSecretFile string        `split_words:"true" desc:"signed tokens: file with the secret of HS256, at least 32 bytes"`
-	JwtKeyFile    string        `split_words:"true" desc:"signed tokens: file with public keys, PEM or a JSON web key set, for RS256, ES256 and EdDSA"`
-	JwtKeysURL    string        `split_words:"true" desc:"signed tokens: address of a JSON web key set, https, or http on loopback"`
-	JwtIssuer     string        `split_words:"true" desc:"signed tokens: the issuer that must have issued them; empty: not checked"`
-	JwtAudience   string        `split_words:"true" desc:"signed tokens: the audience that they must be for; empty: not checked"`
-	JwtLeeway     time.Duration `split_words:"true" default:"30s" desc:"signed tokens: how far clocks may differ; at most 5m"`
+	JwtSecretFile   string        `split_words:"true" desc:"signed tokens: file with the secret, at least 32 bytes for HS256, 48 for HS384, 64 for HS512"`
+	JwtKeyFile      string        `split_words:"true" desc:"signed tokens: file with public keys, PEM or a JSON web key set: RSA (RS and PS 256 to 512), P-256, P-384, P-521 (ES256, ES384, ES512), Ed25519 (EdDSA)"`
+	JwtKeysURL      string        `split_words:"true" desc:"signed tokens: address of a JSON web key set, https, or http on loopback"`
+	JwtKeysInsecure bool          `split_words:"true" default:"false" desc:"allow http:// without TLS to a key set that is not on this host: whoever can change the answer on its way lets in whom he likes"`
+	JwtKeysCAFile   string        `split_words:"true" desc:"PEM file with the authorities that may sign the key set server's certificate, read again when it changes; empty: the system's"`
+	JwtIssuer       string        `split_words:"true" desc:"signed tokens: the issuer that must have issued them; empty: not checked"`
+	JwtAudience     string        `split_words:"true" desc:"signed tokens: the audience that they must be for; empty: not checked"`
+	JwtLeeway       time.Duration `split_words:"true" default:"30s" desc:"signed and opaque tokens: how far clocks may differ, for exp and nbf; at most 5m"`
 
 	IntrospectionURL        string        `split_words:"true" desc:"opaque tokens: address of the authorization server's introspection (RFC 7662)"`
 	IntrospectionClient     string        `split_words:"true" desc:"opaque tokens: this client's name there"`
 	IntrospectionSecretFile string        `split_words:"true" desc:"opaque tokens: file with this client's secret there"`
-	IntrospectionCache      time.Duration `split_words:"true" default:"10s" desc:"opaque tokens: how long a good answer is believed; at most 5m"`
+	IntrospectionInsecure   bool          `split_words:"true" default:"false" desc:"allow http:// without TLS to an introspection that is not on this host: clients' tokens and the secret travel readable"`
+	IntrospectionCAFile     string        `split_words:"true" desc:"PEM file with the authorities that may sign the introspection server's certificate, read again when it changes; empty: the system's"`
+	IntrospectionCache      time.Duration `split_words:"true" default:"10s" desc:"opaque tokens: how long a good answer is believed, and, up to 5s, a refusal; at most 5m"`
 
-	UserClaim    string `split_words:"true" default:"sub" desc:"the claim with the user's id, a string or an integer"`
-	GroupsClaim  string `split_words:"true" default:"groups" desc:"the claim with the patterns of groups that the token's user may see"`
-	SessionClaim string `split_words:"true" default:"sid" desc:"the claim with the id of the login session, a string, so that the application can end its connections alone; may be absent in a token"`
+	UserClaim    string `split_words:"true" default:"sub" desc:"the claim with the user's id, a string or an integer; a dot goes one object deeper, a dot of the name itself is written \\."`
+	GroupsClaim  string `split_words:"true" default:"groups" desc:"the claim with the patterns of groups that the token's user may see; a path like BELFRY_USER_CLAIM, such as realm_access.roles"`
+	SessionClaim string `split_words:"true" default:"sid" desc:"the claim with the id of the login session, a string or an integer, so that the application can end its connections alone; may be absent in a token"`
 
 	PolicyFile          string        `split_words:"true" desc:"who may see which group: docs/policy.md; required"`
 	AuthorizeURL        string        `split_words:"true" desc:"address of the application, asked where the policy allows \"application\""`
 	AuthorizeInsecure   bool          `split_words:"true" default:"false" desc:"allow http:// without TLS to an application that is not on this host: the secret travels readable"`
+	AuthorizeCAFile     string        `split_words:"true" desc:"PEM file with the authorities that may sign the application's certificate, read again when it changes; empty: the system's"`
 	AuthorizeSecretFile string        `split_words:"true" desc:"file with the secret that the application gets as a bearer token"`
 	AuthorizeTimeout    time.Duration `split_words:"true" default:"2s" desc:"bound of one question to the application; at most 4s"`
 	AuthorizeParallel   int           `split_words:"true" default:"32" desc:"questions to the application at a time, 1 to 1000"`
@@ -61,22 +66,27 @@ func (c Config) Validate() error {
 	for _, f := range []struct{ variable, path string }{
 		{"BELFRY_TOKENS_FILE", c.TokensFile}, {"BELFRY_JWT_SECRET_FILE", c.JwtSecretFile}, {"BELFRY_JWT_KEY_FILE", c.JwtKeyFile},
 		{"BELFRY_INTROSPECTION_SECRET_FILE", c.IntrospectionSecretFile}, {"BELFRY_POLICY_FILE", c.PolicyFile},
-		{"BELFRY_AUTHORIZE_SECRET_FILE", c.AuthorizeSecretFile},
+		{"BELFRY_AUTHORIZE_SECRET_FILE", c.AuthorizeSecretFile}, {"BELFRY_JWT_KEYS_CA_FILE", c.JwtKeysCAFile},
+		{"BELFRY_INTROSPECTION_CA_FILE", c.IntrospectionCAFile}, {"BELFRY_AUTHORIZE_CA_FILE", c.AuthorizeCAFile},
 	} {
 		problems = append(problems, settings.CheckFile(f.variable, f.path))
 	}
-	for _, u := range []struct{ variable, address string }{
-		{"BELFRY_JWT_KEYS_URL", c.JwtKeysURL}, {"BELFRY_INTROSPECTION_URL", c.IntrospectionURL},
+	for _, u := range []struct {
+		variable, address, optIn string
+		insecure                 bool
+	}{
+		{"BELFRY_JWT_KEYS_URL", c.JwtKeysURL, "BELFRY_JWT_KEYS_INSECURE", c.JwtKeysInsecure},
+		{"BELFRY_INTROSPECTION_URL", c.IntrospectionURL, "BELFRY_INTROSPECTION_INSECURE", c.IntrospectionInsecure},
+		{"BELFRY_AUTHORIZE_URL", c.AuthorizeURL, "BELFRY_AUTHORIZE_INSECURE", c.AuthorizeInsecure},
 	} {
-		if u.address == "" {
-			continue
-		}
-		if err := auth.CheckURL(u.address); err != nil {
-			problems = append(problems, settings.Wrong(u.variable, "cannot be used", err.Error()))
-		}
+		problems = append(problems, checkAddress(u.variable, u.address, u.optIn, u.insecure))
 	}
-	if c.AuthorizeURL != "" {
-		problems = append(problems, c.checkAuthorizeURL())
+	for _, n := range []struct{ variable, name string }{
+		{"BELFRY_USER_CLAIM", c.UserClaim}, {"BELFRY_GROUPS_CLAIM", c.GroupsClaim}, {"BELFRY_SESSION_CLAIM", c.SessionClaim},
+	} {
+		if err := auth.CheckClaimName(n.name); n.name != "" && err != nil {
+			problems = append(problems, settings.Wrong(n.variable, fmt.Sprintf("is %q", n.name), err.Error()))
+		}
 	}
 	if c.PolicyFile == "" {
 		problems = append(problems, settings.Wrong("BELFRY_POLICY_FILE", "is empty", "name a policy file; configs/policy.tower.json is an example"))
@@ -101,15 +111,20 @@ func within(variable string, d, least, most time.Duration) error {
 	return nil
 }
 
-func (c Config) checkAuthorizeURL() error {
-	err := auth.CheckURL(c.AuthorizeURL)
-	if u, parsed := url.Parse(c.AuthorizeURL); c.AuthorizeInsecure && parsed == nil && u.Scheme == "http" && u.Host != "" && u.User == nil {
+// checkAddress names the variable that allows plain http, where that is all
+// that is wrong.
+func checkAddress(variable, address, optIn string, insecure bool) error {
+	if address == "" {
 		return nil
 	}
-	if err != nil {
-		return settings.Wrong("BELFRY_AUTHORIZE_URL", "cannot be used", err.Error()+"; BELFRY_AUTHORIZE_INSECURE=true allows http within a network that is trusted")
+	err := outbound.CheckURL(address, insecure)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, outbound.ErrPlain):
+		return settings.Wrong(variable, "cannot be used", fmt.Sprintf("%v; %s=true allows http within a network that is trusted", err, optIn))
 	}
-	return nil
+	return settings.Wrong(variable, "cannot be used", err.Error())
 }
 
 // checkMethod wants exactly one way to find out whose a token is.

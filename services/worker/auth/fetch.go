@@ -2,81 +2,97 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
-	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/services/worker/internal/flight"
+	"belfry/services/worker/internal/outbound"
 )
 
-// maxAnswer bounds what is read from an address, in bytes.
-const maxAnswer = 1 << 20
-
-// CheckURL accepts an https address, or plain http to a loopback address: what
-// is fetched decides who is let in, and what is sent may be a token.
-func CheckURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "":
-		return errors.New("it is not an address such as https://issuer.example.org/keys")
-	case u.User != nil:
-		return errors.New("it must not carry a user or password")
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
+// fetchLocked joins the fetch that runs or, if one may begin now, begins one;
+// nil: neither.
+func (r *RemoteKeys) fetchLocked(may bool) *flight.Flight[struct{}] {
+	if r.running == nil && may {
+		r.tried = r.options.Now()
+		r.running, _ = r.fetches.Join("", r.fetch)
 	}
-	return errors.New("it must be https, or http on a loopback address")
+	return r.running
 }
 
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+// awaitLocked lets go of mu while it waits for a fetch to end, well or not.
+func (r *RemoteKeys) awaitLocked(ctx context.Context, f *flight.Flight[struct{}]) error {
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	_, err := f.Wait(ctx)
+	return err
 }
 
-// newClient makes a client that follows no redirect (it could lead off https,
-// and would carry the request's credentials along) and uses no proxy for
-// loopback.
-func newClient(timeout time.Duration) *http.Client {
-	transport := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		MaxIdleConnsPerHost:    8,
-		MaxConnsPerHost:        32,
-		IdleConnTimeout:        30 * time.Second,
-		TLSHandshakeTimeout:    timeout,
-		ResponseHeaderTimeout:  timeout,
-		MaxResponseHeaderBytes: 64 << 10,
-		ForceAttemptHTTP2:      true,
-	}
-	return &http.Client{
-		Transport:     transport,
-		Timeout:       timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// fetch sends the request and reads a bounded answer of status 200. Its errors
-// never hold the request's body.
-func fetch(ctx context.Context, client *http.Client, req *http.Request) ([]byte, error) {
-	answer, err := client.Do(req.WithContext(ctx))
+// fetch asks once and keeps what it gets: a set, or the failure.
+func (r *RemoteKeys) fetch(ctx context.Context) (struct{}, error) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.running = nil
+	}()
+	body, set, err := r.ask(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", req.URL.Host, err)
+		r.failedLocked(err)
+		return struct{}{}, nil
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask %s: status %d", req.URL.Host, answer.StatusCode)
+	if r.failure != nil {
+		r.options.Logger.Info("key set fetched again")
 	}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the answer of %s: %w", req.URL.Host, err)
+	r.failure, r.fetched = nil, r.options.Now()
+	r.options.Metrics.fetched.Inc()
+	r.options.Metrics.keys.Set(float64(len(set.keys)))
+	r.options.Metrics.keysSkipped.Set(float64(set.skipped))
+	if sum := sha256.Sum256(body); r.version == 0 || sum != r.body {
+		r.set, r.body = set, sum
+		r.version++
+		set.logSkipped(r.options.Logger, r.host())
 	}
-	if len(body) > maxAnswer {
-		return nil, fmt.Errorf("the answer of %s is larger than %d bytes", req.URL.Host, maxAnswer)
-	}
-	return body, nil
+	return struct{}{}, nil
 }
+
+// failedLocked says what it means, at once and then once a minute.
+func (r *RemoteKeys) failedLocked(err error) {
+	r.options.Metrics.fetchFailed.Inc()
+	first, now := r.failure == nil, r.options.Now()
+	r.failure = err
+	if !first && now.Sub(r.told) < jwksTell {
+		return
+	}
+	r.told = now
+	if !r.usableLocked() {
+		r.options.Logger.Warn("key set not fetched; no token can be checked. Look at BELFRY_JWT_KEYS_URL", zap.Error(err))
+		return
+	}
+	r.options.Logger.Warn("key set not fetched; tokens of known keys are still taken, those of new keys wait. Look at BELFRY_JWT_KEYS_URL",
+		zap.Error(err), zap.Duration("age", now.Sub(r.fetched)), zap.Duration("serves_for", jwksStale-now.Sub(r.fetched)))
+}
+
+func (r *RemoteKeys) ask(ctx context.Context) (body []byte, set keySet, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.options.URL, nil)
+	if err != nil {
+		return nil, keySet{}, errors.New("build the key set request")
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	answer, err := outbound.Fetch(ctx, r.client, req, maxAnswer)
+	if err != nil {
+		return nil, keySet{}, err
+	}
+	set, err = parseJWKS(answer.Body, secretsIgnored)
+	if err != nil {
+		return nil, keySet{}, fmt.Errorf("read the key set of %s (%d bytes of %q): %w", req.URL.Host, len(answer.Body), answer.Kind, err)
+	}
+	return answer.Body, set, nil
+}
+
+// host is what logs show of the address: its query could hold a secret.
+func (r *RemoteKeys) host() string { return outbound.Host(r.options.URL) }

@@ -1,54 +1,64 @@
 package auth
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
+	"belfry/pkg/exactjson"
 	"belfry/pkg/protocol"
+	"belfry/services/worker/internal/flight"
+	"belfry/services/worker/internal/outbound"
+	"belfry/services/worker/internal/recall"
 )
 
 // IntrospectionOptions says whom to ask about opaque tokens (RFC 7662).
 type IntrospectionOptions struct {
 	URL          string        // https, or http on loopback
+	Insecure     bool          // http to any host is allowed: tokens travel readable
+	CAFile       string        // PEM file of the authorities behind its certificate; empty: the system's
 	ClientID     string        // sent by HTTP basic authentication
 	ClientSecret string        //
 	Timeout      time.Duration // of one question; zero: 2 s
-	Cache        time.Duration // how long a good answer is believed; zero: not at all
+	Leeway       time.Duration // how far clocks may differ, for exp and nbf
+	Cache        time.Duration // how long a good answer is believed; zero: nothing is
 	Claims       ClaimNames
 	Now          func() time.Time // nil: time.Now
+	Logger       *zap.Logger      // nil: nothing is logged
+	Metrics      *Metrics         // nil: nothing is counted
 }
 
-// maxRemembered bounds the cache; above it everything is asked again.
-const maxRemembered = 10_000
+const (
+	// maxRemembered bounds one generation of each cache.
+	maxRemembered = 10_000
+	// maxRefusal is how long a refusal is believed at most: a token may become
+	// good, when the issuer's nodes have agreed on it.
+	maxRefusal = 5 * time.Second
+)
 
-// Introspection asks the authorization server about each token. Good answers
-// are remembered shortly, and never beyond the token's own expiry; refusals and
-// errors are not. A token without `exp` does not expire.
+// Introspection asks the authorization server about each token; a token that is
+// asked about already is not asked about again at the same time. Good answers
+// are remembered shortly, and never beyond the token's own expiry; refusals for
+// maxRefusal at most, apart, so that a flood of bad tokens forgets no good one;
+// errors are not. A token without `exp`, or with 0 or null, does not expire.
 type Introspection struct {
 	options IntrospectionOptions
 	client  *http.Client
-
-	mu         sync.Mutex
-	remembered map[string]remembered // by fingerprint
-	forgotten  uint64                // counts Forget
-}
-
-type remembered struct {
-	identity Identity
-	until    time.Time
+	claims  *claimReader
+	good    *recall.Cache[string, Identity] // by fingerprint
+	bad     *recall.Cache[string, error]    // by fingerprint
+	flights *flight.Group[Identity]         // by fingerprint
 }
 
 // NewIntrospection checks the options; nothing is asked yet.
 func NewIntrospection(o IntrospectionOptions) (*Introspection, error) {
-	if err := CheckURL(o.URL); err != nil {
+	if err := outbound.CheckURL(o.URL, o.Insecure); err != nil {
 		return nil, fmt.Errorf("use the introspection address: %w", err)
 	}
 	if o.Timeout <= 0 {
@@ -57,19 +67,40 @@ func NewIntrospection(o IntrospectionOptions) (*Introspection, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Introspection{options: o, client: newClient(o.Timeout), remembered: map[string]remembered{}}, nil
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	claims, err := newClaimReader(o.Claims, o.Logger, o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	client, err := outbound.NewClient(outbound.Options{Timeout: o.Timeout, CAFile: o.CAFile, Proxied: true, Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	return &Introspection{
+		options: o, client: client, claims: claims,
+		good:    recall.New[string, Identity](maxRemembered, o.Cache, o.Now),
+		bad:     recall.New[string, error](maxRemembered, min(o.Cache, maxRefusal), o.Now),
+		flights: flight.NewGroup[Identity](o.Timeout),
+	}, nil
 }
 
-// Close gives idle connections back.
-func (i *Introspection) Close() { i.client.CloseIdleConnections() }
+// Close ends the questions on their way and gives idle connections back.
+func (i *Introspection) Close() {
+	i.flights.Close()
+	i.client.CloseIdleConnections()
+}
 
 // Forget drops the answers that are remembered, and those on their way: the next
 // question about any token is asked.
 func (i *Introspection) Forget() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	clear(i.remembered)
-	i.forgotten++
+	i.flights.Forget()
+	i.good.Forget()
+	i.bad.Forget()
 }
 
 // Authenticate implements Authenticator.
@@ -77,28 +108,50 @@ func (i *Introspection) Authenticate(ctx context.Context, token protocol.Token) 
 	if n := len(token.Reveal()); n == 0 || n > maxTokenBytes {
 		return Identity{}, refused("it has %d bytes, 1 to %d are allowed", n, maxTokenBytes)
 	}
-	fingerprint := token.Fingerprint()
-	id, era, found := i.recall(fingerprint)
-	if found {
-		return id, nil
+	name := token.Fingerprint()
+	ids, good, goodEra := i.good.Get(name)
+	verdicts, bad, badEra := i.bad.Get(name)
+	switch {
+	case good[0]:
+		i.options.Metrics.introspectionCached.Inc()
+		return ids[0], nil
+	case bad[0]:
+		i.options.Metrics.introspectionCached.Inc()
+		return Identity{}, verdicts[0]
 	}
-	claims, err := i.ask(ctx, token)
-	if err != nil {
-		return Identity{}, err
+	f, started := i.flights.Join(name, func(ctx context.Context) (Identity, error) {
+		id, err := i.ask(ctx, token)
+		switch {
+		case err == nil:
+			id.Fingerprint = name
+			i.good.Put(goodEra, recall.Entry[string, Identity]{Key: name, Value: id, Until: id.Expires})
+		case errors.Is(err, ErrRefused):
+			i.bad.Put(badEra, recall.Entry[string, error]{Key: name, Value: err})
+		}
+		return id, err
+	})
+	if !started {
+		i.options.Metrics.introspectionShared.Inc()
 	}
-	if id, err = i.judge(claims); err != nil {
-		return Identity{}, err
-	}
-	id.Fingerprint = fingerprint
-	i.remember(era, id)
-	return id, nil
+	return f.Wait(ctx)
 }
 
-func (i *Introspection) ask(ctx context.Context, token protocol.Token) (map[string]any, error) {
+// ask sends one question and judges the answer.
+func (i *Introspection) ask(ctx context.Context, token protocol.Token) (Identity, error) {
+	claims, err := i.post(ctx, token)
+	if err != nil {
+		i.options.Metrics.introspectionFailed.Inc()
+		return Identity{}, err
+	}
+	i.options.Metrics.introspected.Inc()
+	return i.judge(claims)
+}
+
+func (i *Introspection) post(ctx context.Context, token protocol.Token) (map[string]any, error) {
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {"access_token"}}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.options.URL, strings.NewReader(form))
 	if err != nil {
-		return nil, fmt.Errorf("build the introspection request: %w", err)
+		return nil, errors.New("build the introspection request")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
@@ -106,95 +159,16 @@ func (i *Introspection) ask(ctx context.Context, token protocol.Token) (map[stri
 		// RFC 6749 2.3.1: both are form-encoded before they are joined.
 		req.SetBasicAuth(url.QueryEscape(i.options.ClientID), url.QueryEscape(i.options.ClientSecret))
 	}
-	body, err := fetch(ctx, i.client, req)
+	answer, err := outbound.Fetch(ctx, i.client, req, maxAnswer)
 	if err != nil {
 		return nil, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var claims map[string]any
-	if err := dec.Decode(&claims); err != nil {
-		return nil, fmt.Errorf("read the answer of %s: it is not a JSON object", req.URL.Host)
+	claims, err := exactjson.Object(answer.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s (%d bytes of %q): %w", req.URL.Host, len(answer.Body), answer.Kind, err)
 	}
 	if _, ok := claims["active"].(bool); !ok {
 		return nil, fmt.Errorf(`read the answer of %s: it has no boolean "active"`, req.URL.Host)
 	}
 	return claims, nil
-}
-
-func (i *Introspection) judge(claims map[string]any) (Identity, error) {
-	if claims["active"] != true {
-		return Identity{}, refused("it is not active")
-	}
-	now := i.options.Now()
-	begins, err := unixClaim(claims, "nbf")
-	if err != nil {
-		return Identity{}, err
-	}
-	if begins.After(now) {
-		return Identity{}, refused("it is not valid yet")
-	}
-	ends, err := unixClaim(claims, "exp")
-	if err != nil {
-		return Identity{}, err
-	}
-	if !ends.IsZero() && !ends.After(now) {
-		return Identity{}, refused("it has expired")
-	}
-	id, err := i.options.Claims.read(claims)
-	id.Expires = ends
-	return id, err
-}
-
-// unixClaim reads seconds since 1970; an absent claim is the zero time.
-func unixClaim(claims map[string]any, name string) (time.Time, error) {
-	value, found := claims[name]
-	if !found || value == nil {
-		return time.Time{}, nil
-	}
-	number, ok := value.(json.Number)
-	if !ok {
-		return time.Time{}, fmt.Errorf("read the introspection answer: %s is not a number", name)
-	}
-	seconds, err := number.Float64()
-	if err != nil || seconds < 0 {
-		return time.Time{}, errors.Join(fmt.Errorf("read the introspection answer: %s is out of range", name), err)
-	}
-	if seconds >= float64(maxExpiry.Unix()) {
-		return maxExpiry, nil
-	}
-	return time.Unix(int64(seconds), 0), nil
-}
-
-func (i *Introspection) recall(fingerprint string) (id Identity, era uint64, found bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	r, found := i.remembered[fingerprint]
-	if !found {
-		return Identity{}, i.forgotten, false
-	}
-	if !i.options.Now().Before(r.until) {
-		delete(i.remembered, fingerprint)
-		return Identity{}, i.forgotten, false
-	}
-	return r.identity, i.forgotten, true
-}
-
-func (i *Introspection) remember(era uint64, id Identity) {
-	if i.options.Cache <= 0 {
-		return
-	}
-	until := i.options.Now().Add(i.options.Cache)
-	if !id.Expires.IsZero() && id.Expires.Before(until) {
-		until = id.Expires
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if era != i.forgotten {
-		return
-	}
-	if len(i.remembered) >= maxRemembered {
-		clear(i.remembered)
-	}
-	i.remembered[id.Fingerprint] = remembered{id, until}
 }

@@ -1,15 +1,13 @@
 package auth
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/exactjson"
 )
 
 // secretPolicy says whether a JWKS may hold shared secrets ("oct"): one that
@@ -21,120 +19,56 @@ const (
 	secretsIgnored secretPolicy = false
 )
 
-// jwk is a JSON web key (RFC 7517 4, RFC 7518 6, RFC 8037 2), the members that
-// verification needs.
-type jwk struct {
-	Kty string `json:"kty"`
-	Kid string `json:"kid"`
-	Use string `json:"use"`
-	Alg string `json:"alg"`
-	Crv string `json:"crv"`
-	N   string `json:"n"`
-	E   string `json:"e"`
-	X   string `json:"x"`
-	Y   string `json:"y"`
-	K   string `json:"k"`
+var errNoUsable = errors.New("a usable key is RSA, P-256, P-384, P-521 or Ed25519")
+
+// keySet is what could be read of a JSON web key set.
+type keySet struct {
+	keys    []key
+	others  int   // keys that are not for checking signatures
+	skipped int   // keys that cannot be used
+	why     error // of the last one
 }
 
-// parseJWKS reads a key set. Keys that are not for verifying signatures, or of
-// a kind that is not supported, are passed over (RFC 7517 5 asks for that); a
-// set without any usable key is an error.
-func parseJWKS(text []byte, secrets secretPolicy) ([]key, error) {
-	var set struct {
-		Keys []jwk `json:"keys"`
+// parseJWKS reads a key set (RFC 7517 5), each key by itself: one that is not
+// for verifying signatures, not supported or not even well formed is passed
+// over. A set without any usable key is an error.
+func parseJWKS(text []byte, secrets secretPolicy) (keySet, error) {
+	if err := exactjson.CheckTop(text); err != nil {
+		return keySet{}, fmt.Errorf("it is not a JSON web key set: %w", err)
 	}
-	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("it is not a JSON web key set")
+	var list struct {
+		Keys []json.RawMessage `json:"keys"`
 	}
-	if len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("more than %d keys", maxKeys)
+	if err := json.Unmarshal(text, &list); err != nil || list.Keys == nil {
+		return keySet{}, errors.New(`it is not a JSON web key set, an object with a list "keys"`)
 	}
-	var keys []key
-	var last error
-	for _, j := range set.Keys {
-		k, err := j.key(secrets)
-		if err != nil {
-			last = err
+	var set keySet
+	for i, text := range list.Keys {
+		k, err := parseJWK(text, secrets)
+		if err == nil && len(set.keys) == maxKeys {
+			err = fmt.Errorf("a set has at most %d usable keys", maxKeys)
+		}
+		if errors.Is(err, errOtherUse) {
+			set.others++
 			continue
 		}
-		keys = append(keys, k)
-	}
-	if len(keys) == 0 {
-		return nil, errors.Join(errors.New("the key set has no usable key"), last)
-	}
-	return keys, nil
-}
-
-func (j jwk) key(secrets secretPolicy) (key, error) {
-	if j.Use != "" && j.Use != "sig" {
-		return key{}, fmt.Errorf("a key is for %q", j.Use)
-	}
-	public, err := j.public(secrets)
-	if err != nil {
-		return key{}, err
-	}
-	k, err := newKey(j.Kid, public)
-	if err != nil {
-		return key{}, err
-	}
-	if j.Alg != "" && j.Alg != k.method {
-		return key{}, fmt.Errorf("a key of kind %s is for %s, not for %s", j.Kty, k.method, j.Alg)
-	}
-	return k, nil
-}
-
-func (j jwk) public(secrets secretPolicy) (any, error) {
-	switch {
-	case j.Kty == "RSA":
-		return j.rsa()
-	case j.Kty == "EC" && j.Crv == "P-256":
-		return j.ecdsa()
-	case j.Kty == "OKP" && j.Crv == "Ed25519":
-		x, err := member(j.X)
-		if err != nil || len(x) != ed25519.PublicKeySize {
-			return nil, errors.New("an Ed25519 key has no good x")
+		if err != nil {
+			set.skipped++
+			set.why = fmt.Errorf("key %d: %w", i+1, err)
+			continue
 		}
-		return ed25519.PublicKey(x), nil
-	case j.Kty == "oct" && secrets == secretsAllowed:
-		return member(j.K)
+		set.keys = append(set.keys, k)
 	}
-	return nil, fmt.Errorf("a key of kind %q, curve %q is not supported here", j.Kty, j.Crv)
+	if len(set.keys) == 0 {
+		return keySet{}, fmt.Errorf("the key set has no usable key: %d cannot be used, %d are not for checking signatures: %w",
+			set.skipped, set.others, errors.Join(errNoUsable, set.why))
+	}
+	return set, nil
 }
 
-func (j jwk) rsa() (any, error) {
-	n, err := member(j.N)
-	if err != nil || len(n) > maxRSABits/8+1 {
-		return nil, errors.New("an RSA key has no good n")
+func (s keySet) logSkipped(logger *zap.Logger, from string) {
+	if s.skipped > 0 {
+		logger.Warn("keys of the key set passed over; tokens that they sign are refused",
+			zap.String("from", from), zap.Int("keys", len(s.keys)), zap.Int("skipped", s.skipped), zap.NamedError("last", s.why))
 	}
-	e, err := member(j.E)
-	if err != nil || len(e) > 4 {
-		return nil, errors.New("an RSA key has no good e")
-	}
-	exponent := new(big.Int).SetBytes(e).Int64()
-	if exponent < 3 || exponent%2 == 0 || exponent > 1<<31-1 {
-		return nil, errors.New("an RSA key has no good e")
-	}
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent)}, nil
-}
-
-func (j jwk) ecdsa() (any, error) {
-	x, errX := member(j.X)
-	y, errY := member(j.Y)
-	if errX != nil || errY != nil || len(x) != 32 || len(y) != 32 {
-		return nil, errors.New("a P-256 key has no good point")
-	}
-	point := append(append([]byte{4}, x...), y...)
-	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point) // checks that it is on the curve
-	if err != nil {
-		return nil, fmt.Errorf("read P-256 key: %w", err)
-	}
-	return public, nil
-}
-
-func member(text string) ([]byte, error) {
-	out, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(out) == 0 {
-		return nil, errors.New("a member is missing or not base64url")
-	}
-	return out, nil
 }

@@ -2,41 +2,18 @@ package auth
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/zap"
 
+	"belfry/pkg/exactjson"
 	"belfry/pkg/protocol"
 )
-
-// KeySource finds the keys that may have signed a token. An error means that
-// they cannot be found out now. It is implemented by this package only.
-type KeySource interface {
-	// find returns the keys of the method that kid names, or, for an empty kid,
-	// all of the method. kid is the token's own and only compared.
-	find(ctx context.Context, kid, method string) ([]key, error)
-}
-
-// fixedKeys are keys that were loaded from a file. A key without a name of its
-// own answers to every kid.
-type fixedKeys []key
-
-func (f fixedKeys) find(_ context.Context, kid, method string) ([]key, error) {
-	return match(f, kid, method), nil
-}
-
-func match(keys []key, kid, method string) []key {
-	var out []key
-	for _, k := range keys {
-		if k.method == method && (kid == "" || k.kid == "" || k.kid == kid) {
-			out = append(out, k)
-		}
-	}
-	return out
-}
 
 // JWTOptions says which signed tokens are good.
 type JWTOptions struct {
@@ -46,22 +23,35 @@ type JWTOptions struct {
 	Leeway   time.Duration // how far clocks may differ, for exp and nbf
 	Claims   ClaimNames
 	Now      func() time.Time // nil: time.Now
+	Logger   *zap.Logger      // nil: nothing is logged
+	Metrics  *Metrics         // nil: nothing is counted
 }
 
-// JWT checks signed tokens: HS256, RS256, ES256 and EdDSA, each only with a key
-// of its kind. An expiry is required.
+// JWT checks signed tokens: HS, RS, PS and ES with 256, 384 and 512 bits, EdDSA
+// (also spelt Ed25519), each only with a key of its kind. An expiry is required.
 type JWT struct {
 	options JWTOptions
 	parser  *jwt.Parser
+	claims  *claimReader
 }
 
-// NewJWT builds the checker.
-func NewJWT(o JWTOptions) *JWT {
+// NewJWT builds the checker. Its error is about the names of claims.
+func NewJWT(o JWTOptions) (*JWT, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	claims, err := newClaimReader(o.Claims, o.Logger, o.Metrics)
+	if err != nil {
+		return nil, err
+	}
 	rules := []jwt.ParserOption{
-		jwt.WithValidMethods([]string{methodHS256, methodRS256, methodES256, methodEdDSA}),
+		jwt.WithValidMethods(allMethods()),
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(o.Leeway),
 		jwt.WithTimeFunc(o.Now),
@@ -74,14 +64,8 @@ func NewJWT(o JWTOptions) *JWT {
 	if o.Audience != "" {
 		rules = append(rules, jwt.WithAudience(o.Audience))
 	}
-	return &JWT{options: o, parser: jwt.NewParser(rules...)}
+	return &JWT{options: o, parser: jwt.NewParser(rules...), claims: claims}, nil
 }
-
-// errKeys carries a KeySource's error through the parser.
-type errKeys struct{ err error }
-
-func (e errKeys) Error() string { return e.err.Error() }
-func (e errKeys) Unwrap() error { return e.err }
 
 // Authenticate implements Authenticator. The identity expires when the token
 // does; one that is past it already, within the leeway, at the leeway's end.
@@ -90,55 +74,71 @@ func (j *JWT) Authenticate(ctx context.Context, token protocol.Token) (Identity,
 	if len(text) > maxTokenBytes {
 		return Identity{}, refused("it is longer than %d bytes", maxTokenBytes)
 	}
-	if strings.Count(text, ".") != 2 {
-		return Identity{}, refused("it does not have three parts")
+	if err := checkParts(text); err != nil {
+		return Identity{}, err
 	}
-	claims := jwt.MapClaims{}
-	_, err := j.parser.ParseWithClaims(text, claims, func(t *jwt.Token) (any, error) { return j.keysOf(ctx, t) })
-	var keys errKeys
-	switch {
-	case errors.As(err, &keys):
-		return Identity{}, fmt.Errorf("find the keys of a token: %w", keys.err)
-	case err != nil:
-		return Identity{}, refused("%s", reason(err))
-	}
-	id, err := j.options.Claims.read(claims)
+	claims, err := j.parse(ctx, text)
 	if err != nil {
 		return Identity{}, err
 	}
-	ends, err := claims.GetExpirationTime()
-	if err != nil || ends == nil {
+	id, err := j.claims.read(claims)
+	if err != nil {
+		return Identity{}, err
+	}
+	expiry, err := claims.GetExpirationTime()
+	if err != nil || expiry == nil {
 		return Identity{}, refused("it has no expiry")
 	}
-	id.Expires = ends.Time
-	if !id.Expires.After(j.options.Now()) {
-		id.Expires = ends.Add(j.options.Leeway)
-	}
-	if id.Expires.After(maxExpiry) {
-		id.Expires = maxExpiry
-	}
+	id.Expires = ends(expiry.Time, j.options.Now(), j.options.Leeway)
 	id.Fingerprint = token.Fingerprint()
 	return id, nil
 }
 
-func (j *JWT) keysOf(ctx context.Context, t *jwt.Token) (any, error) {
-	// RFC 7515 4.1.11: what is marked critical must be understood, and nothing is.
-	if _, critical := t.Header["crit"]; critical {
-		return nil, errors.New("it has critical headers")
+// checkParts refuses a header or claims that two readers could understand
+// differently: doubled members above all (RFC 7515 4, RFC 7519 4).
+func checkParts(text string) error {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return refused("it does not have three parts")
 	}
-	kid, _ := t.Header["kid"].(string)
-	keys, err := j.options.Keys.find(ctx, kid, t.Method.Alg())
-	if err != nil {
-		return nil, errKeys{err}
+	for i, name := range []string{"header", "claims"} {
+		part, err := base64.RawURLEncoding.Strict().DecodeString(parts[i])
+		if err != nil {
+			return refused("it is malformed: its %s is not base64url", name)
+		}
+		if err := exactjson.Check(part); err != nil {
+			return refused("its %s cannot be understood in one way: %w", name, err)
+		}
 	}
-	if len(keys) == 0 {
-		return nil, errors.New("no key fits its method and kid")
+	return nil
+}
+
+// parse checks signature and times. Where no key verifies it the keys may have
+// been rotated: they are renewed, as often as the source allows, and tried again.
+func (j *JWT) parse(ctx context.Context, text string) (jwt.MapClaims, error) {
+	for {
+		claims := jwt.MapClaims{}
+		looked := lookup{keys: j.options.Keys}
+		_, err := j.parser.ParseWithClaims(text, claims, func(t *jwt.Token) (any, error) { return looked.keysOf(ctx, t) })
+		switch {
+		case err == nil:
+			return claims, nil
+		case looked.err != nil:
+			return nil, fmt.Errorf("find the keys of a token: %w", looked.err)
+		case !looked.done || !errors.Is(err, jwt.ErrTokenSignatureInvalid) && !errors.Is(err, jwt.ErrTokenUnverifiable):
+			return nil, refused("%s", reason(err))
+		}
+		changed, renewErr := j.options.Keys.renew(ctx, looked.version)
+		switch {
+		case renewErr != nil:
+			return nil, fmt.Errorf("renew the keys for a token that none of them verifies: %w", renewErr)
+		case changed:
+			continue
+		case looked.cut:
+			return nil, refused("none of the first %d keys for its method verifies it; the issuer must name the key (kid)", maxTries)
+		}
+		return nil, refused("%s", reason(err))
 	}
-	set := jwt.VerificationKeySet{}
-	for _, k := range keys {
-		set.Keys = append(set.Keys, k.public)
-	}
-	return set, nil
 }
 
 // reason is a constant for each way in which a token can be bad: the library's

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/zap"
 
 	"belfry/pkg/protocol"
 )
@@ -69,16 +71,16 @@ func checker(t *testing.T) *JWT {
 	t.Helper()
 	var keys fixedKeys
 	for _, public := range []any{testSecret, &testRSA.PublicKey, &testEC.PublicKey, testEd.Public()} {
-		k, err := newKey("", public)
+		k, err := newKey("", "", public)
 		if err != nil {
 			t.Fatal(err)
 		}
 		keys = append(keys, k)
 	}
-	return NewJWT(JWTOptions{
+	return must(NewJWT(JWTOptions{
 		Keys: keys, Issuer: "tower", Audience: "belfry", Leeway: 10 * time.Second,
 		Claims: ClaimNames{User: "sub", Groups: "groups"}, Now: func() time.Time { return testNow },
-	})
+	}))
 }
 
 func goodClaims() jwt.MapClaims {
@@ -142,6 +144,12 @@ func TestUserKeepsItsKind(t *testing.T) {
 	}
 }
 
+// renamed is a token whose header names another method than the one that signed it.
+func renamed(t *testing.T, alg string, with *ecdsa.PrivateKey) string {
+	t.Helper()
+	return signed(t, jwt.SigningMethodES256, with, func(k *jwt.Token, _ jwt.MapClaims) { k.Header["alg"] = alg })
+}
+
 func TestAttacks(t *testing.T) {
 	hs := func(change func(*jwt.Token, jwt.MapClaims)) string {
 		return signed(t, jwt.SigningMethodHS256, testSecret, change)
@@ -167,8 +175,8 @@ func TestAttacks(t *testing.T) {
 		"alg None":                  base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"None"}`)) + "." + parts[1] + ".",
 		"RS256 PEM as HS256 secret": signed(t, jwt.SigningMethodHS256, publicPEM, nil),
 		"RS256 DER as HS256 secret": signed(t, jwt.SigningMethodHS256, must(x509.MarshalPKIXPublicKey(&testRSA.PublicKey)), nil),
-		"HS384":                     signed(t, jwt.SigningMethodHS384, testSecret, nil),
-		"PS256":                     signed(t, jwt.SigningMethodPS256, testRSA, nil),
+		"HS384 with a short secret": signed(t, jwt.SigningMethodHS384, testSecret, nil),
+		"ES384 named, P-256 signed": renamed(t, "ES384", testEC),
 		"another RSA key":           signed(t, jwt.SigningMethodRS256, otherRSA, nil),
 		"another secret":            signed(t, jwt.SigningMethodHS256, []byte("another secret of thirty-two bytes!!"), nil),
 		"changed payload":           parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":1,"exp":9999999999}`)) + "." + parts[2],
@@ -184,29 +192,27 @@ func TestAttacks(t *testing.T) {
 			k.Header["jku"] = "http://127.0.0.1:1/"
 			k.Header["jwk"] = map[string]string{"kty": "RSA"}
 		}),
-		"expired":              claim("exp", testNow.Add(-11*time.Second).Unix()),
-		"no expiry":            claim("exp", nil),
-		"expiry is text":       claim("exp", "tomorrow"),
-		"not yet":              claim("nbf", testNow.Add(11*time.Second).Unix()),
-		"foreign audience":     claim("aud", "another"),
-		"no audience":          claim("aud", nil),
-		"foreign issuer":       claim("iss", "another"),
-		"no issuer":            claim("iss", nil),
-		"no user":              claim("sub", nil),
-		"user star":            claim("sub", "*"),
-		"user with star":       claim("sub", "7*"),
-		"user with newline":    claim("sub", "7\n8"),
-		"user with NUL":        claim("sub", "7\x00"),
-		"user turned around":   claim("sub", "7\u202e8"),
-		"user empty":           claim("sub", ""),
-		"user too long":        claim("sub", strings.Repeat("u", protocol.MaxUserBytes+1)),
-		"user float":           claim("sub", 1.5),
-		"user bool":            claim("sub", true),
-		"user list":            claim("sub", []int{7}),
-		"groups not a list":    claim("groups", 7),
-		"groups not of text":   claim("groups", []any{"jobs-*", 7}),
-		"too many groups":      claim("groups", make([]string, maxClaimPatterns+1)),
-		"group pattern a book": claim("groups", []string{strings.Repeat("g", maxPatternBytes+1)}),
+		"expired":            claim("exp", testNow.Add(-11*time.Second).Unix()),
+		"no expiry":          claim("exp", nil),
+		"expiry is text":     claim("exp", "tomorrow"),
+		"not yet":            claim("nbf", testNow.Add(11*time.Second).Unix()),
+		"foreign audience":   claim("aud", "another"),
+		"no audience":        claim("aud", nil),
+		"foreign issuer":     claim("iss", "another"),
+		"no issuer":          claim("iss", nil),
+		"no user":            claim("sub", nil),
+		"user star":          claim("sub", "*"),
+		"user with star":     claim("sub", "7*"),
+		"user with newline":  claim("sub", "7\n8"),
+		"user with NUL":      claim("sub", "7\x00"),
+		"user turned around": claim("sub", "7\u202e8"),
+		"user empty":         claim("sub", ""),
+		"user too long":      claim("sub", strings.Repeat("u", protocol.MaxUserLength+1)),
+		"user float":         claim("sub", 1.5),
+		"user bool":          claim("sub", true),
+		"user list":          claim("sub", []int{7}),
+		"user null":          claim("sub", json.RawMessage("null")),
+		"user object":        claim("sub", map[string]any{"id": 7}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text))
@@ -244,11 +250,11 @@ func TestFarExpiryIsCapped(t *testing.T) {
 
 // A kid is compared and nothing else: no path, no query, no address.
 func TestKidInjection(t *testing.T) {
-	named, err := newKey("current", testSecret)
+	named, err := newKey("current", "", testSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := NewJWT(JWTOptions{Keys: fixedKeys{named}, Claims: ClaimNames{User: "sub"}, Now: func() time.Time { return testNow }})
+	j := must(NewJWT(JWTOptions{Keys: fixedKeys{named}, Claims: ClaimNames{User: "sub"}, Now: func() time.Time { return testNow }}))
 	for _, kid := range []any{"../../../../dev/null", "/dev/null", "' OR 1=1 --", "http://127.0.0.1:1/", "current\x00", "CURRENT"} {
 		for _, with := range [][]byte{testSecret, {}, []byte("\n")} {
 			text := signed(t, jwt.SigningMethodHS256, with, func(k *jwt.Token, _ jwt.MapClaims) { k.Header["kid"] = kid })
@@ -263,24 +269,26 @@ func TestKidInjection(t *testing.T) {
 	}
 }
 
+func loadKeys(path string) (KeySource, error) { return LoadKeys(path, zap.NewNop()) }
+
 func TestKeyFiles(t *testing.T) {
 	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(testRSA))})
-	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	p224 := must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
 	for _, row := range []struct {
 		name, want string
 		load       func(string) (KeySource, error)
 		text       []byte
 	}{
-		{"public keys", "", LoadKeys, append(pemOf(t, &testRSA.PublicKey), pemOf(t, testEd.Public())...)},
+		{"public keys", "", loadKeys, append(pemOf(t, &testRSA.PublicKey), pemOf(t, testEd.Public())...)},
 		{"secret", "", LoadSecret, append(testSecret, '\n')},
 		{"short secret", "at least 32 bytes", LoadSecret, []byte("short")},
 		{"public key as secret", "BELFRY_JWT_KEY_FILE", LoadSecret, pemOf(t, &testRSA.PublicKey)},
 		{"DER as secret", "BELFRY_JWT_KEY_FILE", LoadSecret, must(x509.MarshalPKIXPublicKey(&testRSA.PublicKey))},
 		{"JWKS as secret", "BELFRY_JWT_KEY_FILE", LoadSecret, []byte(`{"keys": []}                                `)},
-		{"secret as key", "BELFRY_JWT_SECRET_FILE", LoadKeys, testSecret},
-		{"private key", "private key", LoadKeys, private},
-		{"another curve", "P-256", LoadKeys, pemOf(t, &p384.PublicKey)},
-		{"empty JWKS", "no usable key", LoadKeys, []byte(`{"keys": []}`)},
+		{"secret as key", "BELFRY_JWT_SECRET_FILE", loadKeys, testSecret},
+		{"private key", "private key", loadKeys, private},
+		{"another curve", "P-256", loadKeys, pemOf(t, &p224.PublicKey)},
+		{"empty JWKS", "no usable key", loadKeys, []byte(`{"keys": []}`)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := row.load(fileOf(t, row.text))

@@ -2,27 +2,22 @@ package auth
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
 )
 
 // Bounds of keys.
 const (
 	maxKeyFile      = 1 << 20
-	maxKeys         = 32 // a token without a kid is tried against all of its kind
-	minSecretBytes  = 32 // RFC 7518 3.2: at least the size of the hash
+	maxKeys         = 1000 // of one set or file
 	minRSABits      = 2048
 	maxRSABits      = 8192 // a bigger one makes every check a long one
-	methodHS256     = "HS256"
-	methodRS256     = "RS256"
-	methodES256     = "ES256"
-	methodEdDSA     = "EdDSA"
 	pemTypePrivate  = "PRIVATE KEY"
 	pemTypePublic   = "PUBLIC KEY"
 	pemTypeRSA      = "RSA PUBLIC KEY"
@@ -30,41 +25,32 @@ const (
 	pemTypeECParams = "EC PARAMETERS"
 )
 
-// key is one verification key. Its method follows from its kind alone, so that
+// key is one verification key. Its methods follow from its kind alone, so that
 // no token can choose to have a public key used as a secret.
 type key struct {
-	kid    string // empty: not named
-	method string
-	public any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	kid     string // empty: not named
+	methods []string
+	public  any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
-func newKey(kid string, public any) (key, error) {
-	k := key{kid: kid, public: public}
-	switch p := public.(type) {
-	case []byte:
-		if len(p) < minSecretBytes {
-			return key{}, fmt.Errorf("a secret needs at least %d bytes", minSecretBytes)
-		}
-		k.method = methodHS256
-	case *rsa.PublicKey:
-		if bits := p.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-			return key{}, fmt.Errorf("an RSA key has %d to %d bits, this one %d", minRSABits, maxRSABits, bits)
-		}
-		k.method = methodRS256
-	case *ecdsa.PublicKey:
-		if p.Curve != elliptic.P256() {
-			return key{}, fmt.Errorf("an elliptic curve key must be of P-256 (ES256), this one is of %s", p.Curve.Params().Name)
-		}
-		k.method = methodES256
-	case ed25519.PublicKey:
-		k.method = methodEdDSA
-	default:
-		return key{}, fmt.Errorf("a key of kind %T is not supported", public)
+// newKey makes a key for all methods of its kind or, where alg is not empty, for
+// that one.
+func newKey(kid, alg string, public any) (key, error) {
+	methods, err := methodsOf(public)
+	if err != nil {
+		return key{}, err
 	}
-	return k, nil
+	if alg != "" {
+		if !slices.Contains(methods, spelling(alg)) {
+			return key{}, fmt.Errorf("a key of this kind is for %s, not for %q", strings.Join(methods, ", "), alg)
+		}
+		methods = []string{spelling(alg)}
+	}
+	return key{kid: kid, methods: methods, public: public}, nil
 }
 
-// LoadSecret reads an HS256 secret, the raw bytes of a file without a final
+// LoadSecret reads a secret for HS256, HS384 and HS512 as far as its length
+// allows, the raw bytes of a file without a final
 // line end. What looks like a public key is refused: used as a secret, it would
 // let everybody who knows it sign tokens.
 func LoadSecret(path string) (KeySource, error) {
@@ -86,26 +72,30 @@ func parseSecret(text []byte) (key, error) {
 			return key{}, errors.New("it looks like a key, not like a secret; a public key belongs into BELFRY_JWT_KEY_FILE")
 		}
 	}
-	return newKey("", secret)
+	return newKey("", "", secret)
 }
 
 // LoadKeys reads verification keys: a PEM file of one or more public keys or
-// certificates, or a JWKS (RFC 7517 5).
-func LoadKeys(path string) (KeySource, error) {
+// certificates, all of which must be usable, or a JWKS (RFC 7517 5), of which
+// what is not usable is passed over and logged.
+func LoadKeys(path string, logger *zap.Logger) (KeySource, error) {
 	text, err := readBounded(path, maxKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
-	var keys []key
-	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		keys, err = parseJWKS(text, secretsAllowed)
-	} else {
-		keys, err = parsePEM(text)
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		keys, err := parsePEM(text)
+		if err != nil {
+			return nil, fmt.Errorf("read keys %s: %w", path, err)
+		}
+		return fixedKeys(keys), nil
 	}
+	set, err := parseJWKS(text, secretsAllowed)
 	if err != nil {
 		return nil, fmt.Errorf("read keys %s: %w", path, err)
 	}
-	return fixedKeys(keys), nil
+	set.logSkipped(logger, path)
+	return fixedKeys(set.keys), nil
 }
 
 func parsePEM(text []byte) ([]key, error) {
@@ -118,7 +108,7 @@ func parsePEM(text []byte) ([]key, error) {
 		if err != nil {
 			return nil, err
 		}
-		k, err := newKey("", public)
+		k, err := newKey("", "", public)
 		if err != nil {
 			return nil, err
 		}

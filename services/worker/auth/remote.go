@@ -2,145 +2,153 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/services/worker/internal/flight"
+	"belfry/services/worker/internal/outbound"
 )
 
 // When a key set from an address is fetched again.
 const (
 	jwksFresh   = 10 * time.Minute // a set is used this long without asking
 	jwksRetry   = 5 * time.Second  // between attempts while fetching fails
-	jwksUnknown = 30 * time.Second // between fetches because of unknown kids
+	jwksUnknown = 10 * time.Second // between fetches because no key verifies a token
 	jwksStale   = 24 * time.Hour   // an old set serves this long while fetching fails
 	jwksTimeout = 3 * time.Second
+	jwksTell    = time.Minute // between log lines while fetching fails
 )
 
-var errNoKeys = errors.New("none was fetched, or it is too old")
+// Bounds of a key set from an address.
+const (
+	maxAnswer = 1 << 20 // bytes
+	// maxWaiting bounds the tokens that wait for a fetch because no key at hand
+	// verifies them: strangers can make such tokens, and while they wait they
+	// take places from others.
+	maxWaiting = 100
+)
+
+// Errors of find and renew; they are wrapped with the last failure.
+var (
+	errNoKeys  = errors.New("the key set was never fetched, or too long ago")
+	errOldKeys = errors.New("the key set cannot be fetched, so it may be outdated")
+	errCrowd   = errors.New("too many tokens wait for the key set")
+)
+
+// RemoteOptions says where the keys of signed tokens are published.
+type RemoteOptions struct {
+	URL      string // https, or http on loopback
+	Insecure bool   // http to any host is allowed
+	CAFile   string // PEM file of the authorities behind its certificate; empty: the system's
+	Now      func() time.Time
+	Logger   *zap.Logger // nil: nothing is logged
+	Metrics  *Metrics    // nil: nothing is counted
+}
 
 // RemoteKeys are the keys of a JWKS address, fetched when needed: at first use,
-// when the set is old, and when a token names an unknown kid, which strangers
-// can do at will and is therefore rate-limited. One fetch runs at a time;
-// whoever can be served by the set at hand does not wait for it.
+// when the set is old, and when no key verifies a token, which strangers can
+// cause at will and is therefore rate-limited. One fetch runs at a time; only
+// tokens that the set at hand does not verify wait for it.
 type RemoteKeys struct {
-	url    string
-	client *http.Client
-	now    func() time.Time
+	options RemoteOptions
+	client  *http.Client
+	fetches *flight.Group[struct{}]
 
 	mu      sync.Mutex
-	keys    []key
-	fetched time.Time     // of keys; zero: never
-	tried   time.Time     // the last attempt's begin; zero: never
-	running chan struct{} // closed when the running fetch ends; nil: none runs
-	failure error         // of the last attempt
+	set     keySet
+	body    [sha256.Size]byte // of the answer that holds set
+	version uint64            // counts answers that differ from the one before
+	fetched time.Time         // the last good answer; zero: never
+	tried   time.Time         // the last attempt's begin; zero: never
+	probed  time.Time         // the last attempt because of a token; zero: never
+	failure error             // of the last attempt
+	told    time.Time         // the last line about a failure; zero: none since it worked
+	waiting int               // tokens in renew
+	running *flight.Flight[struct{}]
 }
 
-// NewRemoteKeys checks the address; nothing is fetched yet. now nil: time.Now.
-func NewRemoteKeys(url string, now func() time.Time) (*RemoteKeys, error) {
-	if err := CheckURL(url); err != nil {
+// NewRemoteKeys checks the options; nothing is fetched yet.
+func NewRemoteKeys(o RemoteOptions) (*RemoteKeys, error) {
+	if err := outbound.CheckURL(o.URL, o.Insecure); err != nil {
 		return nil, fmt.Errorf("use the key set address: %w", err)
 	}
-	if now == nil {
-		now = time.Now
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	return &RemoteKeys{url: url, client: newClient(jwksTimeout), now: now}, nil
-}
-
-// Close gives idle connections back.
-func (r *RemoteKeys) Close() { r.client.CloseIdleConnections() }
-
-func (r *RemoteKeys) find(ctx context.Context, kid, method string) ([]key, error) {
-	if err := r.ensure(ctx, r.due); err != nil {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	client, err := outbound.NewClient(outbound.Options{Timeout: jwksTimeout, CAFile: o.CAFile, Proxied: true, Logger: o.Logger})
+	if err != nil {
 		return nil, err
 	}
-	if found := r.match(kid, method); len(found) > 0 {
-		return found, nil
-	}
-	if err := r.ensure(ctx, r.dueForUnknown); err != nil {
-		return nil, err
-	}
-	return r.match(kid, method), nil
+	return &RemoteKeys{options: o, client: client, fetches: flight.NewGroup[struct{}](jwksTimeout)}, nil
 }
 
-func (r *RemoteKeys) match(kid, method string) []key {
+// Close ends a fetch and gives idle connections back.
+func (r *RemoteKeys) Close() {
+	r.fetches.Close()
+	r.client.CloseIdleConnections()
+}
+
+// find waits for a fetch only while there is no set.
+func (r *RemoteKeys) find(ctx context.Context, kid, method string) ([]key, uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return match(r.keys, kid, method)
-}
-
-// due: the set is missing or old, and the last attempt is not too near.
-func (r *RemoteKeys) due() bool {
-	now := r.now()
-	old := r.fetched.IsZero() || now.Sub(r.fetched) >= jwksFresh
-	return old && (r.tried.IsZero() || now.Sub(r.tried) >= jwksRetry)
-}
-
-// dueForUnknown: a token names what the set does not have.
-func (r *RemoteKeys) dueForUnknown() bool { return r.now().Sub(r.tried) >= jwksUnknown }
-
-// ensure fetches if due says so, or waits for a running fetch if there is no
-// usable set. It returns an error when there is none afterwards either.
-func (r *RemoteKeys) ensure(ctx context.Context, due func() bool) error {
-	r.mu.Lock()
-	switch {
-	case r.running != nil && r.usableLocked():
-		r.mu.Unlock()
-		return nil
-	case r.running != nil:
-		running := r.running
-		r.mu.Unlock()
-		select {
-		case <-running:
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the key set: %w", ctx.Err())
+	if now := r.options.Now(); !r.usableLocked() || now.Sub(r.fetched) >= jwksFresh {
+		running := r.fetchLocked(now.Sub(r.tried) >= jwksRetry)
+		if !r.usableLocked() && running != nil {
+			if err := r.awaitLocked(ctx, running); err != nil {
+				return nil, 0, err
+			}
 		}
-		r.mu.Lock()
-	case due():
-		r.fetchLocked(ctx)
 	}
+	if !r.usableLocked() {
+		return nil, 0, errors.Join(errNoKeys, r.failure)
+	}
+	return match(r.set.keys, kid, method), r.version, nil
+}
+
+// renew waits for a fetch, where one runs or may begin.
+func (r *RemoteKeys) renew(ctx context.Context, version uint64) (changed bool, err error) {
+	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.usableLocked() {
-		return nil
+	if r.version != version {
+		return true, nil
 	}
-	return fmt.Errorf("have no key set: %w", errors.Join(errNoKeys, r.failure))
+	now := r.options.Now()
+	due := now.Sub(r.probed) >= jwksUnknown
+	if r.failure != nil {
+		due = now.Sub(r.tried) >= jwksRetry
+	}
+	running := r.fetchLocked(due)
+	if running != nil {
+		if r.waiting >= maxWaiting {
+			return false, errCrowd
+		}
+		r.probed = now
+		r.waiting++
+		err := r.awaitLocked(ctx, running)
+		r.waiting--
+		if err != nil {
+			return false, err
+		}
+	}
+	if r.failure != nil {
+		return false, errors.Join(errOldKeys, r.failure)
+	}
+	return r.version != version, nil
 }
 
 func (r *RemoteKeys) usableLocked() bool {
-	return !r.fetched.IsZero() && r.now().Sub(r.fetched) < jwksStale
-}
-
-// fetchLocked releases mu while it fetches. It is not cut short by the one
-// question that happened to cause it: others wait for it too.
-func (r *RemoteKeys) fetchLocked(ctx context.Context) {
-	running := make(chan struct{})
-	r.running, r.tried = running, r.now()
-	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jwksTimeout)
-	defer cancel()
-	keys, err := r.fetch(ctx)
-	r.mu.Lock()
-	defer close(running)
-	r.running, r.failure = nil, err
-	if err == nil {
-		r.keys, r.fetched = keys, r.now()
-	}
-}
-
-func (r *RemoteKeys) fetch(ctx context.Context) ([]key, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
-	if err != nil {
-		return nil, fmt.Errorf("build the key set request: %w", err)
-	}
-	req.Header.Set("Accept", "application/json")
-	body, err := fetch(ctx, r.client, req)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := parseJWKS(body, secretsIgnored)
-	if err != nil {
-		return nil, fmt.Errorf("read the key set of %s: %w", req.URL.Host, err)
-	}
-	return keys, nil
+	return !r.fetched.IsZero() && r.options.Now().Sub(r.fetched) < jwksStale
 }

@@ -10,6 +10,9 @@ import (
 	"io"
 	"os"
 
+	"go.uber.org/zap"
+
+	"belfry/pkg/exactjson"
 	"belfry/pkg/protocol"
 )
 
@@ -67,16 +70,11 @@ func (s *Static) add(dec *json.Decoder) error {
 	if err != nil || !ok || text == "" || len(text) > maxTokenBytes {
 		return fmt.Errorf("the token must be a string of 1 to %d bytes", maxTokenBytes)
 	}
-	var entry map[string]any
-	if err := dec.Decode(&entry); err != nil {
-		return errors.New(`the value must be an object {"user": 7, "groups": ["*"]}`)
+	var value json.RawMessage
+	if err := dec.Decode(&value); err != nil {
+		return errEntry
 	}
-	for name := range entry {
-		if name != "user" && name != "groups" && name != "session" {
-			return fmt.Errorf(`unknown key %q, want "user", "groups" and "session"`, name)
-		}
-	}
-	id, err := ClaimNames{User: "user", Groups: "groups", SID: "session"}.read(entry)
+	id, err := readEntry(value)
 	if err != nil {
 		return err
 	}
@@ -87,6 +85,39 @@ func (s *Static) add(dec *json.Decoder) error {
 	}
 	s.byHash[hash] = id
 	return nil
+}
+
+// errEntry says what the value of a token must be.
+var errEntry = errors.New(`the value must be an object {"user": 7, "groups": ["*"]}`)
+
+// readEntry is strict where a token's claims are not: the file is the operator's
+// own, and what is not understood in it is a mistake.
+func readEntry(text json.RawMessage) (Identity, error) {
+	entry, err := exactjson.Object(text)
+	var wrong *exactjson.Error
+	switch {
+	case errors.As(err, &wrong):
+		return Identity{}, errors.New(wrong.What)
+	case err != nil:
+		return Identity{}, errEntry
+	}
+	for name := range entry {
+		if name != "user" && name != "groups" && name != "session" {
+			return Identity{}, fmt.Errorf(`unknown key %q, want "user", "groups" and "session"`, name)
+		}
+	}
+	r, err := newClaimReader(ClaimNames{User: "user", Groups: "groups", SID: "session"}, zap.NewNop(), NewMetrics(nil))
+	if err != nil {
+		return Identity{}, err
+	}
+	id, err := r.read(entry)
+	if err != nil {
+		return Identity{}, err
+	}
+	for reason := range r.ignored.told {
+		return Identity{}, fmt.Errorf(`"groups": %s`, ignoredTexts[reason])
+	}
+	return id, nil
 }
 
 // Len is the number of tokens.

@@ -32,13 +32,26 @@ func userOf(value any) (json.RawMessage, error) {
 	return user, nil
 }
 
-// sidOf takes nothing, or a string.
+// sidOf takes nothing, a string, or an integer as its text. Anything else is an
+// error, because a session that is not known could not be ended by the
+// application.
 func sidOf(value any) (string, error) {
+	var text string
 	switch v := value.(type) {
 	case nil:
 		return "", nil
 	case string:
-		return v, protocol.CheckSID(v)
+		text = v
+	case json.Number:
+		if _, err := userOf(v); err != nil {
+			return "", errors.New("a session id must be a string or an integer")
+		}
+		text = v.String()
+	default:
+		return "", errors.New("a session id must be a string or an integer")
 	}
-	return "", errors.New("it must be a string")
+	if text == "" {
+		return "", nil
+	}
+	return text, protocol.CheckSID(text)
 }

@@ -40,7 +40,10 @@ func application(t *testing.T, o ApplicationOptions, h http.HandlerFunc) (*Appli
 	}))
 	t.Cleanup(server.Close)
 	o.URL = server.URL
-	a := NewApplication(o)
+	a, err := NewApplication(o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(a.Close)
 	return a, &asked
 }
@@ -247,17 +250,6 @@ func TestApplicationClose(t *testing.T) {
 	}
 	if _, err := a.Ask(context.Background(), user7, []protocol.Group{"job_events-1"}); err == nil {
 		t.Error("a question after Close")
-	}
-}
-
-func TestCacheIsBounded(t *testing.T) {
-	c := newCache(time.Hour, time.Now)
-	for i := range 3*maxCached + 10 {
-		g := protocol.Group(fmt.Sprintf("g-%d", i))
-		c.put(0, "u", []protocol.Group{g}, map[protocol.Group]bool{g: true})
-	}
-	if n := len(c.young) + len(c.old); n > 2*maxCached {
-		t.Errorf("%d answers kept", n)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"belfry/pkg/exactjson"
 	"belfry/pkg/protocol"
 )
 
@@ -66,14 +67,16 @@ func LoadPolicy(path string) (*Policy, error) {
 
 // ParsePolicy parses the text of a policy file, whole: one bad rule is an error.
 func ParsePolicy(text []byte) (*Policy, error) {
+	// Of a doubled key the last one would count, and a rule that somebody reads
+	// in the file would not.
+	if err := exactjson.CheckFolded(text); err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	var file policyFile
 	if err := dec.Decode(&file); err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is text after the JSON object")
 	}
 	p := &Policy{byName: map[string][]rule{}}
 	for i, r := range file.Rules {

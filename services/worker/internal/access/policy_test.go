@@ -84,6 +84,8 @@ func TestBadPolicies(t *testing.T) {
 	for _, text := range []string{
 		``, `{}`, `[]`, `{"rules": []}`, `{"rules": [{"groups": ["jobs-*"]}]}`, `{"rules": [{"allow": ["all"]}]}`,
 		`{"rules": [{"groups": ["jobs-*"], "allow": "all"}]}`, `{"rules": [{"groups": ["jobs-*"], "allow": ["everybody"]}]}`,
+		`{"rules": [{"groups": ["jobs-*"], "allow": ["claim"], "allow": ["all"]}]}`, `{"rules": [{"groups": ["jobs-*"], "allow": ["all"]}], "rules": [{"groups": ["a-*"], "allow": ["all"]}]}`,
+		`{"rules": [{"groups": ["jobs-*"], "Groups": ["a-*"], "allow": ["all"]}]}`, "{\"comment\": \"\xff\", \"rules\": [{\"groups\": [\"jobs-*\"], \"allow\": [\"all\"]}]}",
 		`{"rules": [{"groups": ["jobs-*"], "allow": ["all"], "deny": []}]}`, `{"rules": [{"groups": ["jobs-*"], "allow": ["all"]}]} {}`,
 	} {
 		if _, err := ParsePolicy([]byte(text)); err == nil {
@@ -126,6 +128,26 @@ func authorize(t *testing.T, p *Policy, id auth.Identity, group string) bool {
 	return len(r.Allowed) == 1
 }
 
+// TestShippedPolicies: those of configs, and the one of belfry dev.
+func TestShippedPolicies(t *testing.T) {
+	for _, path := range []string{"configs/policy.tower.json", "configs/policy.tower-application.json", "cmd/belfry/internal/dev/policy.json"} {
+		p, err := LoadPolicy("../../../../" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, group := range []protocol.Group{"jobs-status_changed", "jobs-summary", "schedules-changed", "inventories-status_changed", "control-limit_reached_7"} {
+			if p.judge(group, "7", parseClaims(nil)) != allowed {
+				t.Errorf("%s: %s is not allowed to everybody", path, group)
+			}
+		}
+		for _, group := range []protocol.Group{"inventories-7", "control-limit_reached_8"} {
+			if p.judge(group, "7", parseClaims([]string{"*"})) != denied {
+				t.Errorf("%s: %s is not denied", path, group)
+			}
+		}
+	}
+}
+
 func TestShippedPolicy(t *testing.T) {
 	p, err := LoadPolicy("../../../../configs/policy.tower.json")
 	if err != nil {
@@ -143,6 +165,8 @@ func TestShippedPolicy(t *testing.T) {
 		{"jobs-summary", true, true, true, true},
 		{"jobs-other", false, false, false, false},
 		{"schedules-changed", true, true, true, true},
+		{"inventories-status_changed", true, true, true, true},
+		{"inventories-7", false, false, false, false},
 		{"job_events-42", false, true, true, false},
 		{"job_events-43", false, false, true, false},
 		{"job_events-*", false, false, false, false},

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"time"
 
+	"belfry/pkg/exactjson"
 	"belfry/pkg/protocol"
+	"belfry/services/worker/internal/outbound"
 )
 
 // maxApplicationAnswer bounds the application's answer in bytes: twice what
@@ -26,22 +26,6 @@ type answer struct {
 	// Allowed is a pointer so that an answer without the key is an error and
 	// not a denial of everything.
 	Allowed *[]protocol.Group `json:"allowed"`
-}
-
-// newClient follows no redirect: a POST would become a GET, elsewhere.
-func newClient(timeout time.Duration, parallel int) *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			MaxIdleConnsPerHost:    parallel,
-			MaxConnsPerHost:        parallel,
-			IdleConnTimeout:        30 * time.Second,
-			TLSHandshakeTimeout:    timeout,
-			ResponseHeaderTimeout:  timeout,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
-		Timeout:       timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // post asks once. What the application allows without having been asked is
@@ -60,28 +44,20 @@ func (a *Application) post(ctx context.Context, user json.RawMessage, groups []p
 	if a.options.Secret != "" {
 		req.Header.Set("Authorization", "Bearer "+a.options.Secret)
 	}
-	resp, err := a.client.Do(req)
+	answer, err := outbound.Fetch(ctx, a.client, req, maxApplicationAnswer)
 	if err != nil {
-		return nil, fmt.Errorf("post the question: %w", err)
+		return nil, err
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the application answered with status %d", resp.StatusCode)
-	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxApplicationAnswer+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the application's answer: %w", err)
-	}
-	if len(text) > maxApplicationAnswer {
-		return nil, fmt.Errorf("the application's answer is larger than %d bytes", maxApplicationAnswer)
-	}
-	return a.read(text, groups)
+	return a.read(answer.Body, groups)
 }
 
 func (a *Application) read(text []byte, groups []protocol.Group) (map[protocol.Group]bool, error) {
 	var said answer
+	if err := exactjson.CheckFolded(text); err != nil {
+		return nil, fmt.Errorf("the application's answer cannot be understood: %w", err)
+	}
 	if err := json.Unmarshal(text, &said); err != nil {
-		return nil, errors.New("the application's answer is not the expected JSON")
+		return nil, errors.New(`the application's answer is not {"allowed": ["group", ...]}`)
 	}
 	if said.Allowed == nil {
 		return nil, errors.New(`the application's answer has no list "allowed"`)

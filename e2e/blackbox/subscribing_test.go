@@ -60,7 +60,7 @@ var subscribing = []row{
 		g := group()
 		c.ask(`{"xrftoken": "abc", "later": {"x": [1, null]}, `+message(g)[1:], reply([]string{g}, nil, []string{g}))
 	}},
-	{name: "Tower's sample dictionary, nine families", run: tower},
+	{name: "Tower's sample dictionary, ten families", run: tower},
 	{name: "a denied item is answered first, the rest goes on", run: denied},
 	{name: "another user's control-limit_reached", run: func(t *testing.T, in *harness.Installation) {
 		c := open(t, in, 0, harness.TokenUser)
@@ -154,6 +154,7 @@ var families = []struct{ group, payload string }{
 	{"jobs-status_changed", `{"group_name": "jobs", "unified_job_id": 42, "status": "running", "instance_group_name": "tower"}`},
 	{"jobs-summary", `{"group_name": "jobs", "unified_job_id": 42}`},
 	{"schedules-changed", `{"group_name": "schedules", "id": 3}`},
+	{"inventories-status_changed", `{"group_name": "inventories", "inventory_id": 4, "status": "deleted"}`},
 	{"job_events-42", `{"group_name": "job_events", "job": 42, "counter": 1, "event": "runner_on_ok", "stdout": "\u001b[0;32mok: [host]\u001b[0m", "created": "2018-01-01T00:00:00Z"}`},
 	{"ad_hoc_command_events-43", `{"group_name": "ad_hoc_command_events", "ad_hoc_command": 43, "counter": 1, "event": "runner_on_ok", "stdout": ""}`},
 	{"project_update_events-44", `{"group_name": "project_update_events", "project_update": 44, "counter": 1, "event": "playbook_on_start", "stdout": ""}`},
@@ -172,7 +173,7 @@ func tower(t *testing.T, in *harness.Installation) {
 		all = append(all, f.group)
 	}
 	c.ask(`{"xrftoken": "d8f1", "groups": {
-		"jobs": ["status_changed", "summary"], "schedules": ["changed"], "job_events": [42], "ad_hoc_command_events": [43],
+		"jobs": ["status_changed", "summary"], "schedules": ["changed"], "inventories": ["status_changed"], "job_events": [42], "ad_hoc_command_events": [43],
 		"project_update_events": [44], "inventory_update_events": [45], "system_job_events": [46], "workflow_events": [47],
 		"control": ["limit_reached_7"]}}`, reply(all, nil, all))
 	for _, f := range families {

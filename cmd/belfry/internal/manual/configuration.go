@@ -14,9 +14,8 @@ const intro = `# Configuration
 
 <!-- Written by ` + "`make docs`" + ` from the structs of the programs; a test compares. -->
 
-Every program reads environment variables that begin with ` + "`BELFRY_`" + `, and nothing else (but with ` + "`BELFRY_TRACE_URL`" + `
-its library heeds its own, such as ` + "`OTEL_EXPORTER_OTLP_HEADERS`" + `). Each has a default that works, where
-one can. A program that starts with a value it cannot use says which variable it is and what to set.
+Every program reads environment variables that begin with ` + "`BELFRY_`" + `, and a few that libraries heed, listed at the end.
+Each has a default that works, where one can. A program that starts with a value it cannot use says which variable it is and what to set.
 
 - One environment may serve all programs: each reads its own variables and passes over the others'.
 - A ` + "`BELFRY_`" + ` variable that no program knows is refused, with the nearest name: it is a setting that somebody believes in.
@@ -27,6 +26,17 @@ one can. A program that starts with a value it cannot use says which variable it
 - ` + "`belfry dev`" + ` reads what gateway and worker read, but nothing about a broker. Its own defaults: ` + "`BELFRY_LISTEN` 127.0.0.1:8051,\n  `BELFRY_ADMIN_LISTEN` 127.0.0.1:9051, `BELFRY_LOG_LEVEL` warn, `BELFRY_LOG_FORMAT` console, `BELFRY_DRAIN_NOTICE` 0s" + `, and a tokens
   file and a policy of its own.
 
+`
+
+// foreign are the variables that are not Belfry's.
+const foreign = `
+## Variables of others
+
+| variable | heeded by | meaning |
+|---|---|---|
+| ` + "`SSL_CERT_FILE`, `SSL_CERT_DIR`" + ` | every program | the system's certificate authorities, in another place: a PEM file, a directory of them. They count for every TLS link that has no ` + "`..._CA_FILE`" + ` of its own: the broker's, the key set's, the introspection's, the application's |
+| ` + "`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`" + ` | worker | the way to the key set and to the introspection, never to loopback. The application is asked directly |
+| ` + "`OTEL_EXPORTER_OTLP_HEADERS`" + ` and others of its kind | gateway, worker | with ` + "`BELFRY_TRACE_URL`" + `: what the tracing library sends along |
 `
 
 // Configuration is the text of docs/configuration.md.
@@ -58,7 +68,8 @@ func Configuration() (string, error) {
 		}
 		out.WriteString(text)
 	}
-	out.WriteString("\n`belfry token` reads the worker's `BELFRY_JWT_SECRET_FILE`, `BELFRY_JWT_ISSUER`, `BELFRY_JWT_AUDIENCE`, `BELFRY_USER_CLAIM` and\n`BELFRY_GROUPS_CLAIM`.\n")
+	out.WriteString("\n`belfry token` reads the worker's `BELFRY_JWT_SECRET_FILE`, `BELFRY_JWT_ISSUER`, `BELFRY_JWT_AUDIENCE`, `BELFRY_USER_CLAIM`,\n`BELFRY_GROUPS_CLAIM` and `BELFRY_SESSION_CLAIM`.\n")
+	out.WriteString(foreign)
 	return out.String(), nil
 }
 

@@ -145,6 +145,14 @@ func (b *Broker) Queue(name string) string {
 	return fmt.Sprintf("{resource,<<%q>>,queue,<<%q>>}", b.vhost, name)
 }
 
+// Exchange is an exchange as rabbitmqctl eval writes the name of one.
+func (b *Broker) Exchange(name string) string {
+	return fmt.Sprintf("{resource,<<%q>>,exchange,<<%q>>}", b.vhost, name)
+}
+
+// VHost is the name of the virtual host.
+func (b *Broker) VHost() string { return b.vhost }
+
 // Limit lets queues of a name hold no message from now on: every publish is
 // refused. Unlimit lets them hold again what they may.
 func (b *Broker) Limit(t testing.TB, queues string) {

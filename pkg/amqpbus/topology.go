@@ -39,9 +39,12 @@ func EmitShards(n int) string { return "belfry.emit.v1.n" + strconv.Itoa(n) }
 // their marks, speak to the shards.
 func InterestExchange(n int) string { return "belfry.interest.v1.n" + strconv.Itoa(n) }
 
+// ShardQueues is what the names of all shard queues begin with.
+const ShardQueues = "belfry.shard.v1.n"
+
 // ShardQueue is the queue of one of n shards.
 func ShardQueue(n, shard int) string {
-	return "belfry.shard.v1.n" + strconv.Itoa(n) + "." + strconv.Itoa(shard)
+	return ShardQueues + strconv.Itoa(n) + "." + strconv.Itoa(shard)
 }
 
 // ShardKey is a shard's routing key on EmitShards and InterestExchange.
@@ -146,6 +149,29 @@ func SharedTopology(l Layout) Topology {
 		t.Bindings = append(t.Bindings, Binding{ExchangeEmit, QueueEmitIn, "#"})
 	}
 	return t
+}
+
+// Of is the part of t that one queue needs: it, its bindings, and their exchanges.
+func (t Topology) Of(queue string) Topology {
+	var part Topology
+	needed := map[string]bool{}
+	for _, q := range t.Queues {
+		if q.Name == queue {
+			part.Queues = append(part.Queues, q)
+		}
+	}
+	for _, b := range t.Bindings {
+		if b.Queue == queue {
+			part.Bindings = append(part.Bindings, b)
+			needed[b.Exchange] = true
+		}
+	}
+	for _, e := range t.Exchanges {
+		if needed[e.Name] {
+			part.Exchanges = append(part.Exchanges, e)
+		}
+	}
+	return part
 }
 
 func shardQueue(l Layout, name string) Queue {

@@ -88,6 +88,7 @@ func (a *asker) decided(ctx context.Context, q *question, m amqpbus.Message) (pr
 	for {
 		m.Expiration = max(time.Until(deadline).Round(time.Millisecond), time.Millisecond)
 		a.packs.Send(ctx, m, func(err error) {
+			a.r.astray.published(err)
 			if err != nil {
 				q.settle(outcome{err: fmt.Errorf("publish the question: %w", err)})
 			}
@@ -162,6 +163,13 @@ func (a *asker) set(pub amqpbus.Publisher) {
 	a.pub = pub
 	close(a.changed)
 	a.changed = make(chan struct{})
+}
+
+// up reports that there is a publisher.
+func (a *asker) up() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.pub != nil
 }
 
 // publish waits for a publisher and publishes on it, within ctx.

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/upkeep"
 	"belfry/pkg/protocol"
 )
 
@@ -59,6 +60,8 @@ type Relay struct {
 	receive  *receiver
 	ask      *asker
 	report   *reporter
+	keep     *upkeep.Upkeep
+	astray   astray
 
 	quit    context.CancelFunc
 	running sync.WaitGroup
@@ -89,6 +92,10 @@ func New(o Options) (*Relay, error) {
 	r.receive = newReceiver(r)
 	r.ask = newAsker(r)
 	r.report = newReporter(r)
+	r.astray.r = r
+	r.keep = upkeep.New(upkeep.Options{
+		Bus: o.Bus, Topology: upkeep.Of(r.layout(), o.Gateway), Looked: r.astray.looked, Logger: r.log,
+	})
 	return r, nil
 }
 
@@ -105,6 +112,7 @@ func (r *Relay) Start() {
 		{"replies", r.receive.once},
 		{"reports", r.report.once},
 		{"questions", r.ask.once},
+		{"upkeep", r.keep.Run},
 	} {
 		r.running.Go(func() { r.serve(ctx, loop.name, loop.once) })
 	}
@@ -139,6 +147,12 @@ func (r *Relay) Ready() []string {
 	if !r.announce.up.Load() {
 		why = append(why, "interest cannot be published")
 	}
+	if !r.ask.up() {
+		why = append(why, "questions to workers cannot be published")
+	}
+	if reason := r.astray.reason(time.Now()); reason != "" {
+		why = append(why, reason)
+	}
 	if !r.receive.workers.any(time.Now()) {
 		why = append(why, "no worker was heard of for 7 s")
 	}
@@ -158,6 +172,7 @@ func (r *Relay) serve(ctx context.Context, name string, once func(context.Contex
 			return
 		}
 		r.log.Warn("interrupted, opening anew", zap.String("loop", name), zap.Error(err))
+		r.keep.Soon() // what it needs may have been deleted
 		again.Wait(ctx)
 	}
 }

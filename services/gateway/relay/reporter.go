@@ -140,7 +140,10 @@ func (p *reporter) send(ctx context.Context, body []byte) error {
 	err := p.r.ask.publish(ctx, amqpbus.Message{
 		Exchange: amqpbus.ExchangeSession, Key: amqpbus.QueueSession, Type: protocol.TypeLife,
 		ReplyTo: string(p.r.o.Gateway), Mandatory: true, Body: body,
-	}, func(err error) { settled <- err })
+	}, func(err error) {
+		p.r.astray.published(err)
+		settled <- err
+	})
 	if err != nil {
 		return fmt.Errorf("publish reports: %w", err)
 	}

@@ -16,6 +16,7 @@ const replyPrefetch = 300
 // shard to it. Everything is acked: the rules ask again for what is missing.
 func (r *Router) readReplies(ctx context.Context) error {
 	topology := amqpbus.ReplyTopology(r.layout(), r.o.Worker)
+	topology.Exchanges = r.topology().Exchanges
 	con, err := r.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
 		Queue: amqpbus.ReplyQueue(string(r.o.Worker)), Declare: &topology,
 		Exclusive: r.layout().ExclusiveReplies(), Prefetch: replyPrefetch,

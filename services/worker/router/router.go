@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/upkeep"
 	"belfry/pkg/protocol"
 )
 
@@ -93,6 +94,9 @@ func (r *Router) Start(ctx context.Context) error {
 	r.serve(around, "replies", r.readReplies)
 	r.serve(around, "presence", r.tellPresence)
 	r.serve(around, "expired", r.readExpired)
+	r.serve(around, "upkeep", upkeep.New(upkeep.Options{
+		Bus: r.o.Bus, Topology: upkeep.Of(r.layout(), r.o.Worker), Logger: r.log,
+	}).Run)
 	if r.o.Shards > 1 {
 		r.serve(around, "forwarding", r.forward)
 	}

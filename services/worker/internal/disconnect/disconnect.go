@@ -25,6 +25,7 @@ const maxPause = 15 * time.Second
 // Options of New. All are required.
 type Options struct {
 	Bus       amqpbus.Bus
+	Layout    amqpbus.Layout
 	Publisher *confirm.Publisher
 	Worker    protocol.WorkerID
 	Logger    *zap.Logger
@@ -41,8 +42,7 @@ type Orders struct {
 // New starts nothing.
 func New(o Options) *Orders { return &Orders{o: o} }
 
-// Start begins to consume, in the background and for ever. The queue must have
-// been declared.
+// Start begins to consume, in the background and for ever.
 func (s *Orders) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
@@ -68,7 +68,10 @@ func (s *Orders) Stop(context.Context) error {
 
 // consume works through one consumer's life.
 func (s *Orders) consume(ctx context.Context) error {
-	con, err := s.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{Queue: amqpbus.QueueDisconnect, Prefetch: prefetch})
+	topology := amqpbus.SharedTopology(s.o.Layout).Of(amqpbus.QueueDisconnect)
+	con, err := s.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
+		Queue: amqpbus.QueueDisconnect, Declare: &topology, Prefetch: prefetch,
+	})
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", amqpbus.QueueDisconnect, err)
 	}

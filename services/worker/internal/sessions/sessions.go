@@ -37,6 +37,7 @@ type Authorizer interface {
 // Options of New. All fields but Handlers, Users and Now are required.
 type Options struct {
 	Bus           amqpbus.Bus
+	Layout        amqpbus.Layout
 	Publisher     *confirm.Publisher
 	Worker        protocol.WorkerID
 	GatewayUsers  []string // broker users that may ask; empty: the worker's own
@@ -160,8 +161,9 @@ func wait(ctx context.Context, d time.Duration) {
 
 // consume works through one consumer's life. began says that there was one.
 func (s *Sessions) consume(ctx context.Context) (began bool, err error) {
+	topology := amqpbus.SharedTopology(s.options.Layout).Of(amqpbus.QueueSession)
 	consumer, err := s.options.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
-		Queue: amqpbus.QueueSession, Prefetch: s.options.Handlers,
+		Queue: amqpbus.QueueSession, Declare: &topology, Prefetch: s.options.Handlers,
 	})
 	if err != nil {
 		return false, fmt.Errorf("consume %s: %w", amqpbus.QueueSession, err)

@@ -98,6 +98,9 @@ type Health struct {
 	Connected bool   // both links are up
 	Blocked   string // the broker's reason, while it blocks the publishing link
 	Err       error  // why not Connected; says what to do
+	// Refused is what the broker refuses while it is connected, such as a queue
+	// beyond a limit, and what to do; empty when it refused nothing of late.
+	Refused string
 }
 
 // Bus is a process's access to the broker. All methods may be called

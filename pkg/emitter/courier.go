@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"belfry/pkg/amqpbus"
@@ -37,6 +38,9 @@ type courier struct {
 	sending func() // told of each publish; for metrics
 
 	confirmed chan struct{} // marks that the present publisher confirmed something
+
+	mu  sync.Mutex
+	why error // guarded by mu; the broker's reason for the end of the last publisher, if it gave one
 }
 
 // run sends until ctx ends. Nothing of it is running when it returns.
@@ -48,6 +52,8 @@ func (c *courier) run(ctx context.Context) {
 		if err == nil {
 			c.serve(ctx, p)
 		}
+		why := c.takeWhy()
+		c.line.deny(why)
 		unconfirmed := c.line.again()
 		if taken(c.confirmed) {
 			strikes, pause = 0, firstPause
@@ -61,7 +67,10 @@ func (c *courier) run(ctx context.Context) {
 			continue
 		}
 		if strikes++; strikes == maxStrikes {
-			c.line.failAll(fmt.Errorf("%w (the broker closes the channel: the exchange does not exist, or this user may not write to it)", ErrUnroutable))
+			if why == nil {
+				why = errors.New("the broker closes the channel and does not say why: see its log")
+			}
+			c.line.failAll(fmt.Errorf("%w: %w", ErrUnroutable, why))
 			strikes = 0
 		}
 	}
@@ -101,6 +110,9 @@ func (c *courier) serve(ctx context.Context, p amqpbus.Publisher) {
 func (c *courier) outcome(p *pending, err error) {
 	switch {
 	case errors.Is(err, amqpbus.ErrLinkLost):
+		c.mu.Lock()
+		c.why = err
+		c.mu.Unlock()
 		return
 	case errors.Is(err, amqpbus.ErrRefused):
 		err = ErrRefused
@@ -109,6 +121,15 @@ func (c *courier) outcome(p *pending, err error) {
 	}
 	mark(c.confirmed)
 	c.line.settle(p, err)
+}
+
+// takeWhy returns what ended the last publisher, and forgets it.
+func (c *courier) takeWhy() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	why := c.why
+	c.why = nil
+	return why
 }
 
 // taken reports that a channel is closed or holds a mark, which it takes.

@@ -109,6 +109,7 @@ func TestRefusalsAreToldAndNotRetried(t *testing.T) {
 # TYPE belfry_emitter_events_total counter
 belfry_emitter_events_total{outcome="closed"} 0
 belfry_emitter_events_total{outcome="confirmed"} 1
+belfry_emitter_events_total{outcome="denied"} 0
 belfry_emitter_events_total{outcome="invalid"} 0
 belfry_emitter_events_total{outcome="refused"} 1
 belfry_emitter_events_total{outcome="unknown"} 0

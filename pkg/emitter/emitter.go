@@ -59,7 +59,7 @@ func start(c carrier, release func(context.Context) error, o Options) (*Emitter,
 
 // Emit publishes a payload to a group and waits for the broker's confirm, no
 // longer than ctx and Options.Timeout. Its errors are ErrInvalid, ErrRefused,
-// ErrUnroutable, ErrUnknown (with ctx's) and ErrClosed. With Options.Quiet it
+// ErrUnroutable, ErrDenied, ErrUnknown (with ctx's) and ErrClosed. With Options.Quiet it
 // always returns nil.
 func (e *Emitter) Emit(ctx context.Context, group string, payload []byte) error {
 	return e.EmitEvent(ctx, Event{Group: group, Payload: payload})

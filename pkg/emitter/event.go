@@ -27,6 +27,9 @@ var (
 	// ErrUnroutable: no queue takes the event. It is not stored and is not sent
 	// again by itself.
 	ErrUnroutable = errors.New("no queue takes the event: start a worker once, and compare BELFRY_SHARDS with the workers'")
+	// ErrDenied: the broker does not let this user publish it, or knows the user by
+	// another name; the error has its reason. It is not sent again by itself.
+	ErrDenied = errors.New("the broker does not allow this user's event")
 	// ErrInvalid: the group or the payload breaks a rule. Nothing was sent.
 	ErrInvalid = errors.New("the event is not valid")
 	// ErrUnknown: the time was over before the broker confirmed. The event may

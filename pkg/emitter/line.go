@@ -1,7 +1,10 @@
 package emitter
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,6 +96,28 @@ func (l *line) again() int {
 	return unconfirmed
 }
 
+// deny settles what was sent and is not allowed, when the broker's reason for
+// closing the channel says so: it would close the next one for it, and the others
+// would wait behind it. The reason names the exchange in apostrophes, or concerns
+// every message.
+func (l *line) deny(why error) {
+	user := errors.Is(why, amqpbus.ErrUserID)
+	if !user && !errors.Is(why, amqpbus.ErrPermission) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent = slices.DeleteFunc(l.sent, func(p *pending) bool {
+		if !user && !strings.Contains(why.Error(), "'"+p.msg.Exchange+"'") {
+			return false
+		}
+		l.tellLocked(p, fmt.Errorf("%w: %w", ErrDenied, why))
+		l.freeLocked()
+		return true
+	})
+	l.emptyLocked()
+}
+
 // giveUp tells an event its outcome now, unless it was told before. One that
 // waits leaves the line; one that is under way keeps its place until its link
 // ends or confirms it, and is not sent again.
@@ -149,7 +174,14 @@ func (l *line) tellLocked(p *pending, err error) {
 
 // leaveLocked frees the slot of an event that left.
 func (l *line) leaveLocked() {
-	<-l.slots
+	l.freeLocked()
+	l.emptyLocked()
+}
+
+func (l *line) freeLocked() { <-l.slots }
+
+// emptyLocked tells Close that nothing is left.
+func (l *line) emptyLocked() {
 	if l.closed && len(l.sent)+len(l.waiting) == 0 {
 		mark(l.empty)
 	}

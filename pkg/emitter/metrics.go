@@ -18,7 +18,7 @@ type metrics struct {
 }
 
 // outcomes are the values of the label `outcome`.
-var outcomes = []string{"confirmed", "refused", "unroutable", "invalid", "unknown", "closed"}
+var outcomes = []string{"confirmed", "refused", "unroutable", "denied", "invalid", "unknown", "closed"}
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
@@ -66,6 +66,8 @@ func outcomeOf(err error) string {
 		return "refused"
 	case errors.Is(err, ErrUnroutable):
 		return "unroutable"
+	case errors.Is(err, ErrDenied):
+		return "denied"
 	case errors.Is(err, ErrInvalid):
 		return "invalid"
 	case errors.Is(err, ErrClosed):

@@ -51,14 +51,14 @@ func (b *bus) exists(ctx context.Context, queue string) (bool, error) {
 	_, err = await(ctx, func() (amqp.Queue, error) {
 		return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 	}, nil)
-	switch code(err) {
-	case 0:
+	if err == nil {
 		return true, nil
-	case amqp.NotFound:
-		return false, nil
-	default:
-		return false, fmt.Errorf("look for queue %s: %w", queue, explainChannel(err))
 	}
+	why := reason(err)
+	if errors.Is(why, amqpbus.ErrNoQueue) {
+		return false, nil
+	}
+	return false, b.noted(fmt.Errorf("look for queue %s: %w", queue, why))
 }
 
 func (b *bus) startConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (*consumer, error) {
@@ -77,19 +77,7 @@ func (b *bus) startConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (*co
 	}, nil)
 	if err != nil {
 		closeChannel(ch) // it may be open, and even consume, where nobody waited
-	}
-	switch code(err) {
-	case 0:
-	case amqp.NotFound:
-		return nil, fmt.Errorf("consume %s: %w", o.Queue, amqpbus.ErrNoQueue)
-	case amqp.AccessRefused:
-		var refused *amqp.Error
-		if errors.As(err, &refused) && isPermission(refused.Reason) {
-			return nil, fmt.Errorf("consume %s: %w", o.Queue, explainChannel(err))
-		}
-		return nil, fmt.Errorf("consume %s: %w", o.Queue, amqpbus.ErrInUse)
-	default:
-		return nil, fmt.Errorf("consume %s: %w", o.Queue, explainChannel(err))
+		return nil, b.noted(fmt.Errorf("consume %s: %w", o.Queue, reason(err)))
 	}
 	go c.pump(in, lost, cancelled)
 	return c, nil
@@ -104,14 +92,15 @@ func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancel
 		c.mu.Unlock()
 		c.signal()
 	}
-	verdict := amqpbus.ErrLinkLost
+	verdict := error(amqpbus.ErrLinkLost)
 	select {
 	case _, ok := <-cancelled:
 		if ok {
 			verdict = amqpbus.ErrCancelled
 			go func() { _ = c.ch.Close() }() // what was not acked goes back
 		}
-	case _ = <-lost: // why it ended is said where the link is
+	case e := <-lost:
+		verdict = c.bus.ended("consumes", e)
 	}
 	if c.bus.ctx.Err() != nil {
 		verdict = amqpbus.ErrClosed

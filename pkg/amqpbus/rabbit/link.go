@@ -96,7 +96,7 @@ func (l *link) watch(lost <-chan *amqp.Error, blocked <-chan amqp.Blocking) erro
 			if err == nil {
 				return amqpbus.ErrLinkLost
 			}
-			return fmt.Errorf("%w: %d %s", amqpbus.ErrLinkLost, err.Code, err.Reason)
+			return becauseOf(err)
 		case <-l.bus.ctx.Done():
 			return amqpbus.ErrClosed
 		}
@@ -116,19 +116,6 @@ func (l *link) dial() (*connection, error) {
 	c := l.config()
 	c.Properties["connection_name"] = l.bus.o.Name + " " + l.name
 	return connect(l.bus.ctx, connectOptions{target: l.target, tls: l.tls, config: c, blocked: l.bus.isBlocked})
-}
-
-// explain adds what to do to the errors that an operator can mend.
-func explain(err error) error {
-	var refused *amqp.Error
-	switch {
-	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
-		return errors.New("the broker refused user or password: check BELFRY_AMQP_URL and the broker's users")
-	case errors.As(err, &refused) && refused.Code == amqp.NotAllowed:
-		return fmt.Errorf("the broker does not let this user into the virtual host: %s; check the path of BELFRY_AMQP_URL, or give permissions (rabbitmqctl set_permissions -p VHOST USER ..., docs/operations.md)", refused.Reason)
-	default:
-		return err
-	}
 }
 
 // set notes the connection, or why there is none.
@@ -178,7 +165,7 @@ func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
 	}
 	ch, err := await(ctx, conn.Channel, closeChannel)
 	if err != nil {
-		return nil, fmt.Errorf("open a channel: %w: %w", amqpbus.ErrLinkLost, err)
+		return nil, l.bus.noted(fmt.Errorf("open a channel: %w", becauseOf(err)))
 	}
 	return ch, nil
 }

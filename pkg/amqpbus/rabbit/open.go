@@ -52,6 +52,8 @@ type bus struct {
 	blocked   string        // guarded by mu
 	unblocked chan struct{} // guarded by mu; closed while not blocked
 	changed   chan struct{} // guarded by mu; closed at the next change
+	refusal   string        // guarded by mu: what the broker refused last
+	refusedAt time.Time     // guarded by mu
 }
 
 // Open starts connecting and returns at once. The error is about the options
@@ -96,11 +98,24 @@ func Open(o Options) (amqpbus.Bus, error) {
 func (b *bus) User() string { return b.user }
 
 func (b *bus) Health() amqpbus.Health {
+	h := amqpbus.Health{Err: b.failure()}
+	h.Connected = h.Err == nil
 	b.mu.Lock()
-	blocked := b.blocked
-	b.mu.Unlock()
-	err := errors.Join(b.publish.failure(), b.consume.failure())
-	return amqpbus.Health{Connected: err == nil, Blocked: blocked, Err: err}
+	defer b.mu.Unlock()
+	h.Blocked = b.blocked
+	if time.Since(b.refusedAt) < refusalStands {
+		h.Refused = b.refusal
+	}
+	return h
+}
+
+// failure says why a link is not there, once where both have the same reason.
+func (b *bus) failure() error {
+	publish, consume := b.publish.failure(), b.consume.failure()
+	if publish != nil && consume != nil && publish.Error() == consume.Error() {
+		return publish
+	}
+	return errors.Join(publish, consume)
 }
 
 func (b *bus) Changed() <-chan struct{} {

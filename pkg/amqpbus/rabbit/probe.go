@@ -73,7 +73,7 @@ func (p *Probe) Queue(ctx context.Context, name string) (QueueState, error) {
 		return ch.QueueDeclarePassive(name, true, false, false, false, nil)
 	}, nil)
 	if err != nil {
-		return QueueState{}, fmt.Errorf("look at queue %s: %w", name, explainChannel(err))
+		return QueueState{}, fmt.Errorf("look at queue %s: %w", name, reason(err))
 	}
 	return QueueState{Messages: q.Messages, Consumers: q.Consumers}, nil
 }
@@ -84,7 +84,7 @@ func (p *Probe) channel(ctx context.Context) (*amqp.Channel, error) {
 	}
 	ch, err := await(ctx, p.conn.Channel, closeChannel)
 	if err != nil {
-		return nil, fmt.Errorf("open a channel: %w: %w", amqpbus.ErrLinkLost, err)
+		return nil, fmt.Errorf("open a channel: %w", becauseOf(err))
 	}
 	return ch, nil
 }
@@ -121,7 +121,7 @@ func (p *Probe) Publish(ctx context.Context, m amqpbus.Message) error {
 
 func (p *Probe) publish(ctx context.Context, ch *amqp.Channel, m amqpbus.Message) error {
 	if _, err := await(ctx, func() (struct{}, error) { return struct{}{}, ch.Confirm(false) }, nil); err != nil {
-		return fmt.Errorf("ask for confirms: %w", explainChannel(err))
+		return fmt.Errorf("ask for confirms: %w", reason(err))
 	}
 	returned, closed := ch.NotifyReturn(make(chan amqp.Return, 1)), ch.NotifyClose(make(chan *amqp.Error, 1))
 	properties := amqp.Publishing{Type: m.Type, MessageId: m.ID, UserId: p.user, Body: m.Body, DeliveryMode: amqp.Transient}
@@ -141,7 +141,7 @@ func (p *Probe) publish(ctx context.Context, ch *amqp.Channel, m amqpbus.Message
 			if err == nil {
 				return amqpbus.ErrLinkLost
 			}
-			return explainChannel(err)
+			return reason(err)
 		default:
 			return amqpbus.ErrRefused
 		}

@@ -43,8 +43,9 @@ type publisher struct {
 	number  uint64     // guarded by sending: of the last publish, its correlation id
 
 	mu      sync.Mutex
-	closed  bool // guarded by mu
-	byOwner bool // guarded by mu; Close was called
+	closed  bool  // guarded by mu
+	byOwner bool  // guarded by mu; Close was called
+	why     error // guarded by mu until ended is closed: ErrLinkLost, and the broker's reason
 }
 
 // pending is a publish without a verdict.
@@ -72,12 +73,16 @@ func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 		// The library drops a return that finds no room: more than the window
 		// can never be outstanding.
 		returns: ch.NotifyReturn(make(chan amqp.Return, window+1)),
-		ended:   make(chan struct{}), done: make(chan struct{}), left: make(chan struct{}),
+		ended:   make(chan struct{}), done: make(chan struct{}), left: make(chan struct{}), why: amqpbus.ErrLinkLost,
 	}
 	lost := ch.NotifyClose(make(chan *amqp.Error, 1))
 	go func() {
 		select {
-		case _ = <-lost: // why it ended is said where the link is
+		case e := <-lost:
+			why := b.ended("publishes", e)
+			p.mu.Lock()
+			p.why = why
+			p.mu.Unlock()
 		case <-p.left:
 		}
 		close(p.ended)
@@ -149,7 +154,7 @@ func (p *publisher) closedLocked() error {
 	if p.byOwner || p.bus.ctx.Err() != nil {
 		return amqpbus.ErrClosed
 	}
-	return amqpbus.ErrLinkLost
+	return p.why
 }
 
 func (p *publisher) publishing(m amqpbus.Message) amqp.Publishing {
@@ -287,7 +292,8 @@ func (p *publisher) verdict(acked, returned bool) error {
 	}
 	// Not acked means refused, unless the channel ended: then it means unknown.
 	if p.hasLeft() || p.ch.IsClosed() {
-		return amqpbus.ErrLinkLost
+		<-p.ended
+		return p.why
 	}
 	return amqpbus.ErrRefused
 }

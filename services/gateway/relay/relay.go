@@ -140,6 +140,8 @@ func (r *Relay) Ready() []string {
 		why = append(why, "the broker is not connected")
 	case health.Blocked != "":
 		why = append(why, "the broker blocks publishers: "+health.Blocked)
+	case health.Refused != "":
+		why = append(why, "the broker refuses what is needed: "+health.Refused)
 	}
 	if !r.receive.up.Load() {
 		why = append(why, "the reply queue is not consumed")

@@ -223,6 +223,8 @@ func (a *App) readyOn(bus amqpbus.Bus) func() []string {
 			why = append(why, "the broker is not connected")
 		case health.Blocked != "":
 			why = append(why, "the broker blocks publishers: "+health.Blocked)
+		case health.Refused != "":
+			why = append(why, "the broker refuses what is needed: "+health.Refused)
 		}
 		return why
 	}

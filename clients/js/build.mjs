@@ -6,10 +6,10 @@ import { copyFileSync, readFileSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-const bound = 5 * 1024; // bytes, minified and compressed
+const bound = 6 * 1024; // bytes, minified and compressed
 
 rmSync("dist", { recursive: true, force: true });
-const shared = { entryPoints: ["src/index.ts"], bundle: true, target: "es2022", logLevel: "warning" };
+const shared = { entryPoints: ["src/index.ts"], bundle: true, target: "es2020", logLevel: "warning" };
 await build({ ...shared, format: "esm", outfile: "dist/belfry.js" });
 await build({ ...shared, format: "iife", globalName: "belfry", minify: true, outfile: "dist/belfry.min.js" });
 execFileSync("npx", ["tsc"], { stdio: "inherit" });

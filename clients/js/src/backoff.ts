@@ -1,9 +1,14 @@
 /** Full-jitter exponential back-off: each delay is drawn evenly between the
  *  minimum and a ceiling that doubles until the maximum. Milliseconds. */
 export class Backoff {
+  private readonly min: number;
+  private readonly max: number;
   private tries = 0;
 
-  constructor(private readonly min: number, private readonly max: number) {}
+  constructor({ minDelay = 500, maxDelay = 20_000 }: { minDelay?: number; maxDelay?: number }) {
+    this.min = minDelay;
+    this.max = maxDelay;
+  }
 
   next(): number {
     const ceiling = Math.min(this.max, this.min * 2 ** ++this.tries);

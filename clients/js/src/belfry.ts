@@ -1,12 +1,15 @@
 import { closeRule } from "./close.js";
-import { Emitter } from "./emitter.js";
+import { Emitter, call } from "./emitter.js";
 import { Exchange } from "./exchange.js";
 import { groupName, readWord } from "./frames.js";
+import type { Item } from "./item.js";
 import { Link } from "./link.js";
+import { check } from "./options.js";
+import { Routes } from "./routes.js";
 import { Stream } from "./stream.js";
 import { type TowerPayloads, towersItem } from "./towers.js";
 import type {
-  BelfryEvents, BelfryOptions, EventIterator, EventNotice, Groups, GroupsResult, Item, Name, State, StateNotice, Subscription,
+  BelfryEvents, BelfryOptions, EventIterator, EventNotice, Groups, GroupsResult, Name, State, StateNotice, Subscription,
 } from "./types.js";
 import { Wanted, Wish } from "./wanted.js";
 
@@ -25,26 +28,32 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
   private static readonly pages = new Map<string, Belfry<any>>();
 
   private readonly wanted = new Wanted();
+  private readonly routes = new Routes<EventNotice<P>>();
   private readonly link: Link;
   private readonly exchange: Exchange;
   private readonly streams = new Set<Pick<Stream<unknown>, "end">>();
   private current: State = "disconnected";
 
+  /** Throws where url or options cannot work. Nothing is opened before the
+   *  present turn is over, so that listeners can be attached. */
   constructor(url: string, private readonly options: BelfryOptions<P>) {
     super();
+    check(options);
     this.link = new Link(url, options, {
       connecting: () => this.change({ state: "connecting" }),
       accepted: () => this.exchange.start(),
       text: (text) => this.receive(text),
+      silent: () => this.exchange.ask(),
       lost: (notice) => this.lost(notice),
       stopped: (notice) => this.stopped(notice),
       error: (notice) => this.emit("error", notice),
     });
-    this.exchange = new Exchange(this.wanted, this.link.backoff, {
+    this.exchange = new Exchange(this.wanted, options, {
       send: (text) => this.link.send(text),
+      answered: () => this.link.answered(),
       active: (returned) => this.active(returned),
       denied: (notice) => this.emit("denied", notice),
-      invalid: (message) => this.emit("error", { message }),
+      invalid: (message) => this.emit("error", { kind: "groups_invalid", message }),
     });
     this.link.start();
   }
@@ -77,31 +86,39 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
     return wish.answered;
   }
 
-  /** Watches one group beside those of setGroups, until unsubscribe. */
-  subscribe(name: Name<P>, item: Item): Subscription {
+  /** Watches one group beside those of setGroups, until unsubscribe. The handler
+   *  gets its events, as an iterator would: see events. */
+  subscribe<N extends Name<P>>(name: N, item: Item, handler?: (event: EventNotice<P, N>) => void): Subscription {
     const wish = this.hold(name, item);
-    return { unsubscribe: () => this.release(wish) };
+    const off = handler && this.route(name, item, (e) => handler(e)); // each has its own, also of the same handler
+    const active = wish.answered.then(({ denied }) => {
+      if (denied.includes(`${name}-${item}`)) throw new Error(`access denied to ${name}-${item}`);
+    });
+    active.catch(() => {}); // a caller who does not wait need not catch
+    return {
+      active,
+      unsubscribe: () => {
+        off?.();
+        this.release(wish);
+      },
+    };
   }
 
   /**
    * Watches one group as an async iterator; ending the loop unsubscribes. The
    * loop ends by itself after close(). It throws where the group is denied or
-   * not valid, and where the server ends the connection for good.
+   * not valid, where the server ends the connection for good, and where nobody
+   * reads: not once within 30 s, or 250,000 events too slowly.
    */
   events<N extends Name<P>>(name: N, item: Item): EventIterator<EventNotice<P, N>> {
     const wish = this.hold(name, item);
-    const itemOf = this.options.itemOf ?? towersItem;
     const stream = new Stream<EventNotice<P, N>>(() => {
       for (const off of listening) off();
       this.streams.delete(stream);
       this.release(wish);
     });
     const listening = [
-      this.on("event", (e) => {
-        if (e.name !== name) return;
-        const of = itemOf(e as EventNotice<P>);
-        if (of === undefined || String(of) === String(item)) stream.push(e as EventNotice<P, N>);
-      }),
+      this.route(name, item, (e) => stream.push(e)),
       this.on("denied", (d) => {
         if (d.name === name && d.item === String(item)) stream.end(new Error(d.message));
       }),
@@ -121,12 +138,24 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
   private hold(name: string, item: Item): Wish {
     const wish = new Wish({ [name]: [item] });
     this.wanted.hold(wish);
+    if (this.link.stopped) wish.reject(closedFor({}));
     this.exchange.send();
     return wish;
   }
 
   private release(wish: Wish): void {
+    wish.reject(new Error("unsubscribed"));
     if (this.wanted.drop(wish)) this.exchange.send();
+  }
+
+  private route<N extends Name<P>>(name: N, item: Item, take: (event: EventNotice<P, N>) => void): () => void {
+    return this.routes.add(name, String(item), take as (event: EventNotice<P>) => void);
+  }
+
+  private deliver(event: EventNotice<P>): void {
+    if (!this.routes.has(event.name)) return;
+    const item = (this.options.itemOf ?? towersItem)(event);
+    for (const take of this.routes.find(event.name, item === undefined ? item : String(item))) call(take, event);
   }
 
   private receive(text: string): void {
@@ -134,12 +163,15 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
     try {
       payload = JSON.parse(text);
     } catch (cause) {
-      this.emit("error", { message: "an event is not JSON", cause });
+      this.emit("error", { kind: "event_form", message: "an event is not JSON", cause });
       return;
     }
     const word = readWord(payload, this.exchange.awaited);
-    if (!word) this.emit("event", { name: groupName(payload), payload, text } as BelfryEvents<P>["event"]);
-    else if (word.kind === "gap") this.emit("gap", { groups: word.groups, cause: "server" });
+    if (!word) {
+      const event = { name: groupName(payload), payload, text } as EventNotice<P>;
+      this.emit("event", event);
+      call((e) => this.deliver(e), event); // itemOf is the page's, and may throw
+    } else if (word.kind === "gap") this.emit("gap", { groups: word.groups, cause: "server" });
     else this.exchange.receive(word);
   }
 
@@ -154,12 +186,12 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
   }
 
   private stopped(notice: StateNotice): void {
-    const { code } = notice;
+    const { code, reason } = notice;
     const err = closedFor(notice);
     if (code !== undefined && closeRule(code).mistake) this.exchange.forget(err);
     this.exchange.end();
     this.change(notice);
-    for (const stream of [...this.streams]) stream.end(code === undefined ? undefined : err);
+    for (const stream of [...this.streams]) stream.end(code || reason ? err : undefined);
     this.wanted.rejectAll(err);
   }
 

@@ -1,4 +1,13 @@
-/** A typed list of listeners. A listener that throws does not stop the others. */
+/** Calls a listener. One that throws does not stop the others. */
+export function call<N>(listener: (notice: N) => void, notice: N): void {
+  try {
+    listener(notice);
+  } catch (err) {
+    setTimeout(() => { throw err; }); // the page's own error handler sees it
+  }
+}
+
+/** A typed list of listeners. */
 export class Emitter<Events extends object> {
   private readonly listeners = new Map<keyof Events, Set<(notice: never) => void>>();
 
@@ -11,12 +20,6 @@ export class Emitter<Events extends object> {
   }
 
   protected emit<K extends keyof Events>(kind: K, notice: Events[K]): void {
-    for (const listener of [...(this.listeners.get(kind) ?? [])]) {
-      try {
-        (listener as (notice: Events[K]) => void)(notice);
-      } catch (err) {
-        setTimeout(() => { throw err; }); // the page's own error handler sees it
-      }
-    }
+    for (const listener of [...(this.listeners.get(kind) ?? [])]) call(listener as (notice: Events[K]) => void, notice);
   }
 }

@@ -1,7 +1,19 @@
+import { socketAddress } from "./address.js";
 import { Backoff } from "./backoff.js";
 import { closeRule, retryAfter } from "./close.js";
+import { Deadline } from "./deadline.js";
 import { accepts } from "./frames.js";
+import { listen } from "./page.js";
+import { tokenFault } from "./token.js";
 import type { BelfryOptions, ErrorNotice, SocketLike, StateNotice } from "./types.js";
+
+/** How long a connection must have lived until the back-off starts anew. A
+ *  server that accepts, answers and closes is not well. Milliseconds. */
+const stableAfter = 10_000;
+
+/** After so many handshakes in a row that failed with a token, another is asked
+ *  for: a browser does not say whether the token was the reason. */
+const triesWithToken = 3;
 
 /** Whom the link tells. */
 export interface LinkUser {
@@ -9,6 +21,8 @@ export interface LinkUser {
   /** The server has let the connection in. */
   accepted(): void;
   text(text: string): void;
+  /** Nothing has come for a while: send something that is answered. */
+  silent(): void;
   /** The connection is lost; the notice says when the next try is. */
   lost(notice: StateNotice): void;
   /** There will be no other try by itself. */
@@ -16,112 +30,200 @@ export interface LinkUser {
   error(notice: ErrorNotice): void;
 }
 
-/** One websocket that is kept open: token, back-off, and the browser's word on
- *  whether there is a network. It knows nothing about groups. */
+/** One websocket that is kept open: token, back-off, a bound on every wait, and
+ *  the browser's word on page and network. It knows nothing about groups. */
 export class Link {
-  readonly backoff: Backoff;
+  private readonly address: string;
+  private readonly backoff: Backoff;
+  private readonly wait = new Deadline(); // for a token, acceptance, an answer, or any frame
+  private readonly timeout: number;
+  private readonly quiet: number; // silence that is worth a question
   private socket: SocketLike | undefined;
   private token: string | undefined;
-  private running = false;
-  private accepted = false;
+  private failed = 0; // handshakes in a row, with this token
+  private deaf: (() => void) | undefined; // stops listening to the page; there while running
+  private opened = false;
+  private acceptedAt: number | undefined;
+  private awaiting = false; // an answer
   private attempt = 0; // tells an outdated socket or token apart
   private timer: ReturnType<typeof setTimeout> | undefined; // runs until the next try
   private due = 0; // when that is; as performance.now(), which no clock change moves
   private notBefore = 0; // the server asked for no try before that
 
   constructor(
-    private readonly url: string, private readonly options: Omit<BelfryOptions, "itemOf">, private readonly user: LinkUser,
+    url: string, private readonly options: Omit<BelfryOptions, "itemOf">, private readonly user: LinkUser,
   ) {
-    this.backoff = new Backoff(options.minDelay ?? 500, options.maxDelay ?? 20_000);
+    this.address = socketAddress(url);
+    this.backoff = new Backoff(options);
+    this.timeout = options.timeout ?? 12_000;
+    // Drawn, so that clients that heard the same event do not ask all at once.
+    this.quiet = (options.activityTimeout ?? 30_000) * (1 + Math.random() / 4);
   }
 
-  get stopped(): boolean { return !this.running; }
+  get stopped(): boolean { return !this.deaf; }
 
   /** Opens the connection in a microtask, so that listeners can be attached. */
   start(): void {
-    if (this.running) return;
-    this.running = true;
-    globalThis.addEventListener?.("online", this.online);
-    globalThis.addEventListener?.("offline", this.offline);
+    if (this.deaf) return;
+    this.deaf = listen({
+      online: () => this.hurry("online"), offline: () => this.offline(), visible: () => this.look(),
+      resumed: () => {
+        this.wait.putOff(this.timeout); // what came meanwhile is not read yet
+        this.look();
+      },
+    });
     const attempt = ++this.attempt;
     queueMicrotask(() => { if (attempt === this.attempt) void this.open(); });
   }
 
   stop(notice: StateNotice): void {
-    if (!this.running) return;
-    this.running = false;
-    globalThis.removeEventListener?.("online", this.online);
-    globalThis.removeEventListener?.("offline", this.offline);
+    if (!this.deaf) return;
+    this.deaf();
+    this.deaf = this.token = undefined; // who connects next may be somebody else
     this.abandon();
     this.user.stopped(notice);
   }
 
-  send(text: string): void { this.socket?.send(text); }
+  /** Sends a message that is answered. */
+  send(text: string): void {
+    this.awaiting = true;
+    this.expect("an answer");
+    this.socket?.send(text);
+  }
 
-  /** A network is there: the next try may come sooner. */
-  private readonly online = (): void => {
+  /** The answer has come. */
+  answered(): void {
+    this.awaiting = false;
+    this.wait.set(this.quiet, () => this.user.silent());
+  }
+
+  /** Ends the try or the connection when nothing comes of it. */
+  private expect(what: string): void {
+    const message = `${what} did not come within ${this.timeout} ms`;
+    this.wait.set(this.timeout, () => this.fail({ kind: "timeout", message }));
+  }
+
+  /** The next try may come sooner: a network is there, or somebody looks. */
+  private hurry(reason: string): void {
     if (this.timer === undefined) return;
     const now = performance.now();
     const due = Math.max(now, this.notBefore) + Math.random() * 1000;
-    if (due < this.due) this.wait({ state: "disconnected", reason: "online" }, Math.round(due - now));
-  };
+    if (due < this.due) this.retry({ state: "disconnected", reason }, Math.round(due - now));
+  }
 
   /** No network is there. Browsers err, so tries go on. */
-  private readonly offline = (): void => {
+  private offline(): void {
     if (this.socket) this.lose({ state: "disconnected", reason: "offline" }, 0);
-  };
+  }
+
+  /** A page that was away may have a dead socket: finds out. */
+  private look(): void {
+    this.hurry("visible");
+    if (this.acceptedAt !== undefined && !this.awaiting) this.user.silent();
+  }
 
   private async open(): Promise<void> {
     const attempt = ++this.attempt;
     this.user.connecting();
-    try {
-      const token = (this.token ??= await this.options.getToken());
-      if (attempt === this.attempt) this.connect(attempt, token);
-    } catch (cause) {
-      if (attempt !== this.attempt) return;
-      this.user.error({ message: "no token, or no socket", cause });
-      this.lose({ state: "disconnected" }, 0);
+    if (attempt !== this.attempt) return;
+    const Socket = this.options.WebSocket ?? globalThis.WebSocket as (new (url: string) => SocketLike) | undefined;
+    if (!Socket) {
+      this.giveUp("no WebSocket here: pass the option WebSocket, or connect in the browser only");
+      return;
     }
+    if (this.token === undefined) {
+      this.expect("the token of getToken");
+      let token: unknown;
+      let fault: ErrorNotice | undefined;
+      try {
+        token = await this.options.getToken();
+        fault = tokenFault(token);
+      } catch (cause) {
+        fault = { kind: "token_failed", message: "getToken failed", cause };
+      }
+      if (attempt !== this.attempt) return;
+      if (fault) {
+        this.fail(fault);
+        return;
+      }
+      this.token = token as string;
+    }
+    this.connect(Socket, attempt);
   }
 
-  private connect(attempt: number, token: string): void {
-    const make = this.options.WebSocket ?? (globalThis.WebSocket as new (url: string) => SocketLike);
-    const separator = this.url.includes("?") ? "&" : "?";
-    const socket = new make(`${this.url}${separator}token=${encodeURIComponent(token)}`);
+  private connect(Socket: new (url: string) => SocketLike, attempt: number): void {
+    const separator = this.address.includes("?") ? "&" : "?";
+    let socket: SocketLike;
+    try {
+      socket = new Socket(`${this.address}${separator}token=${encodeURIComponent(this.token!)}`);
+    } catch (err) { // its message may have the address in it, and so the token
+      this.giveUp(`the socket was refused (${(err as Error).name}): pages of https:// need wss://`);
+      return;
+    }
     this.socket = socket;
-    socket.onmessage = (e: { data: unknown }) => {
-      if (attempt === this.attempt) this.receive(String(e.data));
-    };
-    socket.onclose = (e: { code: number; reason: string }) => {
-      if (attempt === this.attempt) this.closed(e.code, e.reason ?? "");
-    };
-    socket.onerror = () => {}; // a close follows
+    this.expect("the server's acceptance");
+    const current = <E>(handle: (e: E) => void) => (e: E) => { if (attempt === this.attempt) handle(e); };
+    const closed = current((e: { code: number; reason?: string }) => this.closed(e.code, e.reason ?? ""));
+    socket.onopen = current(() => { this.opened = true; });
+    socket.onmessage = current((e: { data: unknown }) => this.receive(String(e.data)));
+    socket.onclose = closed;
+    // A close follows at once; not where the page's policy forbids the socket.
+    socket.onerror = () => { setTimeout(closed, 1000, { code: 1006 }); };
   }
 
   private receive(text: string): void {
-    if (this.accepted) {
+    if (this.acceptedAt !== undefined) {
+      if (!this.awaiting) this.wait.putOff(this.quiet);
       this.user.text(text);
     } else if (accepts(text)) { // otherwise a close with 4401 follows
-      this.accepted = true;
+      this.acceptedAt = performance.now();
+      this.failed = 0;
       this.user.accepted();
     }
   }
 
   private closed(code: number, reason: string): void {
     const rule = closeRule(code);
-    if (rule.newToken) this.token = undefined;
     const notice: StateNotice = { state: "disconnected", code, reason };
+    if (rule.newToken) this.token = undefined;
+    if (this.acceptedAt === undefined) {
+      const { attempt } = this;
+      if (rule.newToken) {
+        this.user.error({ kind: "token_refused", message: "the server refused the token" });
+      } else if (!this.opened) {
+        if (++this.failed % triesWithToken === 0) this.token = undefined;
+        const message = "no connection: the server is away or refuses this origin, or Content-Security-Policy forbids it";
+        this.user.error({ kind: "handshake_failed", message });
+      }
+      if (attempt !== this.attempt) return;
+    }
     if (rule.reconnect) this.lose(notice, retryAfter(reason));
     else this.stop(notice);
   }
 
-  private lose(notice: StateNotice, atLeast: number): void {
-    this.abandon();
-    this.notBefore = performance.now() + atLeast;
-    this.wait(notice, atLeast + this.backoff.next());
+  /** Tells why the try or the connection came to nothing, and tries again. */
+  private fail(fault: ErrorNotice): void {
+    const { attempt } = this;
+    this.user.error(fault);
+    if (attempt === this.attempt) this.lose({ state: "disconnected", reason: fault.kind }, 0);
   }
 
-  private wait(notice: StateNotice, retryIn: number): void {
+  /** Tells what no other try can mend. */
+  private giveUp(message: string): void {
+    const { attempt } = this;
+    this.user.error({ kind: "no_socket", message });
+    if (attempt === this.attempt) this.stop({ state: "disconnected", reason: message });
+  }
+
+  private lose(notice: StateNotice, atLeast: number): void {
+    const now = performance.now();
+    if (now - (this.acceptedAt ?? now) >= stableAfter) this.backoff.reset();
+    this.abandon();
+    this.notBefore = now + atLeast;
+    this.retry(notice, atLeast + this.backoff.next());
+  }
+
+  private retry(notice: StateNotice, retryIn: number): void {
     clearTimeout(this.timer);
     this.due = performance.now() + retryIn;
     this.timer = setTimeout(() => {
@@ -131,12 +233,13 @@ export class Link {
     this.user.lost({ ...notice, retryIn });
   }
 
-  /** Forgets the socket, the try and the timer. */
+  /** Forgets the socket, the try and the timers. */
   private abandon(): void {
     clearTimeout(this.timer);
-    this.timer = undefined;
+    this.wait.clear();
+    this.timer = this.acceptedAt = undefined;
     this.attempt++;
-    this.accepted = false;
+    this.opened = this.awaiting = false;
     const socket = this.socket;
     this.socket = undefined;
     socket?.close();

@@ -1,4 +1,4 @@
-import type { Item } from "./types.js";
+import type { Item } from "./item.js";
 
 /** A change of a job's state, of `jobs` `status_changed`. */
 export interface JobStatusChanged {

@@ -1,7 +1,5 @@
+import type { Item } from "./item.js";
 import type { TowerPayloads } from "./towers.js";
-
-/** An item of a group: `42` and `"42"` name the same group. */
-export type Item = string | number;
 
 /** The names that a table of payload types knows. */
 export type Name<P extends object> = keyof P & string;
@@ -17,6 +15,8 @@ export interface StateNotice {
   state: State;
   /** The websocket close code that led here, if one did. */
   code?: number;
+  /** The server's words, the kind of an error notice, or what the browser said:
+   *  "offline", "online", "visible". */
   reason?: string;
   /** Milliseconds until the next try; absent when there will be none by itself. */
   retryIn?: number;
@@ -58,7 +58,23 @@ export interface GapNotice {
 
 export interface DeniedNotice { name: string; item: string; message: string }
 
-export interface ErrorNotice { message: string; cause?: unknown }
+/** What went wrong.
+ *
+ *  - `token_failed`: getToken threw, or its promise was rejected (`cause`).
+ *  - `token_empty`, `token_form`: it returned nothing, or what no token can be.
+ *  - `token_refused`: the server does not take the token.
+ *  - `handshake_failed`: no socket came about. A browser does not say whether
+ *    the server is away or refuses this origin, nor whether the page's policy
+ *    (Content-Security-Policy, connect-src) forbids it.
+ *  - `timeout`: a token, the server's acceptance or an answer did not come.
+ *  - `no_socket`: this runtime cannot open the socket; it is not tried again.
+ *  - `groups_invalid`: the server calls a set of groups invalid; it is forgotten.
+ *  - `event_form`: an event is not JSON. */
+export type ErrorKind =
+  | "token_failed" | "token_empty" | "token_form" | "token_refused" | "handshake_failed" | "timeout" | "no_socket"
+  | "groups_invalid" | "event_form";
+
+export interface ErrorNotice { kind: ErrorKind; message: string; cause?: unknown }
 
 export interface BelfryEvents<P extends object = TowerPayloads> {
   event: EventNotice<P> | UnnamedNotice;
@@ -70,7 +86,14 @@ export interface BelfryEvents<P extends object = TowerPayloads> {
 
 export interface GroupsResult { current: string[]; joined: string[]; left: string[]; denied: string[] }
 
-export interface Subscription { unsubscribe(): void }
+export interface Subscription {
+  /** Resolves when the group is active: every event that is emitted from then on
+   *  arrives. Rejects where the group is denied or not valid, when the client is
+   *  closed, and by unsubscribe. */
+  readonly active: Promise<void>;
+  /** Leaves the group, unless somebody else watches it. May be called twice. */
+  unsubscribe(): void;
+}
 
 /** The part of the WebSocket interface that the client uses. */
 export interface SocketLike {
@@ -83,14 +106,21 @@ export interface SocketLike {
 }
 
 export interface BelfryOptions<P extends object = TowerPayloads> {
-  /** Returns the auth token. Called before the first connection, and again after
-   *  the server refused or expired the last one. */
+  /** Returns the auth token. Called before the first connection, after close(),
+   *  after the server refused or expired the last one, and after three handshakes
+   *  in a row that failed. */
   getToken: () => string | Promise<string>;
   /** A WebSocket constructor, for runtimes that have none of their own. */
   WebSocket?: new (url: string) => SocketLike;
   /** Back-off bounds in milliseconds. Default 500 and 20,000. */
   minDelay?: number;
   maxDelay?: number;
+  /** How long to wait for a token, for the server's acceptance, and for each of
+   *  its answers, before it is tried anew. Milliseconds, default 12,000. */
+  timeout?: number;
+  /** After how much silence the server is asked for a sign of life, in
+   *  milliseconds; up to a quarter is added by chance. Default 30,000. */
+  activityTimeout?: number;
   /** Says which item of its name an event belongs to, for iterators; undefined
    *  where its payload does not tell: every iterator of the name gets it then.
    *  The default knows Tower's families (`job_events`: `job`, ...). */

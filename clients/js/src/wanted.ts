@@ -1,4 +1,5 @@
-import type { GroupsResult, Item } from "./types.js";
+import type { Item } from "./item.js";
+import type { GroupsResult } from "./types.js";
 
 /** What one call asked for: a dictionary of setGroups, or a group of subscribe. */
 export class Wish {
@@ -22,6 +23,8 @@ export interface Message {
   page: Wish | undefined;
   /** Those of its wishes that the server has not accepted yet. */
   trial: Wish[];
+  /** The page's is among them: an answer is due, also where nothing changes. */
+  asked: boolean;
 }
 
 /** All that the page wants to watch: the dictionary of setGroups, and beside it
@@ -67,7 +70,8 @@ export class Wanted {
       }
     }
     const groups = Object.fromEntries([...all].sort().map(([name, items]) => [name, [...items].sort()]));
-    return { text: JSON.stringify({ groups }), page: this.next ?? this.page, trial };
+    const page = this.next ?? this.page;
+    return { text: JSON.stringify({ groups }), page, trial, asked: trial.some((wish) => wish === page) };
   }
 
   /** The server has made the message's set active. */

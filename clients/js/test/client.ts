@@ -61,5 +61,11 @@ export async function connected(options: Partial<BelfryOptions<Anything>> = {}):
 /** Lets promises and timers of no delay happen. */
 export const settle = () => vi.advanceTimersByTimeAsync(0);
 
-/** Longer than any back-off. */
-export const nextTry = () => vi.advanceTimersByTimeAsync(20_001);
+/** Lets a message go, however soon it comes after the one before. */
+export const paced = () => vi.advanceTimersByTimeAsync(125);
+
+/** Lets the next timer end, where only that of the next try runs. */
+export const nextTry = () => vi.advanceTimersToNextTimerAsync();
+
+/** Lets as much time pass as a connection must live to be called well. */
+export const lived = () => vi.advanceTimersByTimeAsync(10_000);

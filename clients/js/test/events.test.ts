@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { accepted, playClients, settle, start } from "./client.js";
+import { accepted, paced, playClients, settle, start } from "./client.js";
 import { FakeSocket } from "./fake.js";
 
 playClients();
@@ -44,6 +44,7 @@ describe("events", () => {
     const seen = vi.fn();
     b.on("event", seen);
     const set = b.setGroups({ jobs: ["summary"] });
+    await paced();
     const events = ["null", '["a"]', '{"error":7}', '{"error":"x","job":1}', '{"groups_current":[],"groups_left":[]}'];
     for (const text of events) FakeSocket.last.frame(text);
     expect(seen.mock.calls.map(([e]) => e.text)).toEqual(events);
@@ -89,6 +90,7 @@ it("a denied group is named, whatever it is called", async () => {
   const denied = vi.fn();
   b.on("denied", ({ name, item }) => denied(name, item));
   const set = b.setGroups({ "two words": ["a-b for resource id 7"] });
+  await paced();
   FakeSocket.last.deny("two words", "a-b for resource id 7");
   FakeSocket.last.answer();
   expect(denied.mock.calls).toEqual([["two words", "a-b for resource id 7"]]);

@@ -1,12 +1,13 @@
 import type { SocketLike } from "../src/index.js";
+import { paced } from "./client.js";
 
 /** A socket whose server side is the test. */
 export class FakeSocket implements SocketLike {
   static all: FakeSocket[] = [];
-  onopen = null;
+  onopen: (() => void) | null = null;
   onmessage: ((e: { data: string }) => void) | null = null;
   onclose: ((e: { code: number; reason: string }) => void) | null = null;
-  onerror = null;
+  onerror: ((e: unknown) => void) | null = null;
   sent: string[] = [];
   closed = false;
 
@@ -31,14 +32,13 @@ export class FakeSocket implements SocketLike {
   end(code: number, reason = ""): void { this.onclose?.({ code, reason }); }
 
   /** Answers as a gateway does, message by message, until none is left; `bad`
-   *  are the names that it calls invalid. Returns how many it answered. */
-  serve(bad: string[], from = 0): number {
-    let n = from;
-    for (; n < this.sent.length; n++) {
+   *  are the names that it calls invalid. */
+  async serve(bad: string[]): Promise<void> {
+    for (let n = 0; n < this.sent.length; n++) {
       const groups = this.asked[n]!;
       if (Object.keys(groups).some((name) => bad.includes(name))) this.refuse("that is not valid");
       else this.answer(Object.entries(groups).flatMap(([name, items]) => items.map((item) => `${name}-${item}`)));
+      await paced();
     }
-    return n;
   }
 }

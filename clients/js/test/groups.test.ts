@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { nextTry, connected, playClients, settle, start } from "./client.js";
+import { connected, nextTry, paced, playClients, settle, start } from "./client.js";
 import { FakeSocket } from "./fake.js";
 
 playClients();
@@ -33,6 +33,7 @@ describe("groups", () => {
     const last = b.setGroups({ jobs: ["b"] });
     expect(FakeSocket.last.sent).toHaveLength(1);
     FakeSocket.last.answer(["jobs-summary"]);
+    await paced();
     expect(FakeSocket.last.asked[1]).toEqual({ jobs: ["b"] });
     expect((await first).current).toEqual(["jobs-summary"]);
     FakeSocket.last.answer(["jobs-b"]);
@@ -52,14 +53,17 @@ describe("groups", () => {
     FakeSocket.last.answer();
     one.unsubscribe();
     one.unsubscribe();
+    await paced();
     expect(FakeSocket.last.sent).toHaveLength(1);
     two.unsubscribe();
+    await settle();
     expect(FakeSocket.last.asked[1]).toEqual({ jobs: ["summary"] });
   });
 
   it("that are active already are asked for again by setGroups, which waits for an answer", async () => {
     const b = await connected();
     const again = b.setGroups({ jobs: ["summary"] });
+    await paced();
     expect(FakeSocket.last.sent).toHaveLength(2);
     FakeSocket.last.answer(["jobs-summary"], []);
     expect(await again).toEqual({ current: ["jobs-summary"], joined: [], left: [], denied: [] });
@@ -87,11 +91,14 @@ describe("an invalid set", () => {
     const errors = vi.fn();
     b.on("error", errors);
     const bad = b.setGroups({ "a-b": ["x"] });
+    await paced();
     FakeSocket.last.refuse(invalid);
     await expect(bad).rejects.toThrow(invalid);
-    expect(errors.mock.calls).toEqual([[{ message: invalid }]]);
+    expect(errors.mock.calls).toEqual([[{ kind: "groups_invalid", message: invalid }]]);
+    await paced();
     expect(FakeSocket.last.sent).toHaveLength(2); // the old set is active still
     b.subscribe("job_events", 1);
+    await paced();
     expect(FakeSocket.last.asked[2]).toEqual({ jobs: ["summary"], job_events: ["1"] });
     FakeSocket.last.answer(["job_events-1", "jobs-summary"]);
     FakeSocket.last.end(1006);
@@ -107,6 +114,7 @@ describe("an invalid set", () => {
     FakeSocket.last.accept();
     FakeSocket.last.refuse(invalid);
     await expect(bad).rejects.toThrow(invalid);
+    await paced();
     expect(FakeSocket.last.asked[1]).toEqual({});
     FakeSocket.last.answer();
     expect(b.state).toBe("connected");
@@ -115,9 +123,11 @@ describe("an invalid set", () => {
   it("rejects only its own promise: what was asked meanwhile is sent", async () => {
     const b = await connected();
     const bad = b.setGroups({ "a-b": ["x"] });
+    await paced();
     const good = b.setGroups({ jobs: ["status_changed"] });
     FakeSocket.last.refuse(invalid);
     await expect(bad).rejects.toThrow(invalid);
+    await paced();
     expect(FakeSocket.last.asked[2]).toEqual({ jobs: ["status_changed"] });
     FakeSocket.last.answer(["jobs-status_changed"]);
     expect((await good).current).toEqual(["jobs-status_changed"]);
@@ -133,6 +143,7 @@ describe("an invalid set", () => {
     FakeSocket.last.accept();
     FakeSocket.last.refuse(invalid);
     await expect(bad).rejects.toThrow(invalid);
+    await paced();
     expect(FakeSocket.last.asked).toEqual([{ "a-b": ["x"] }, { jobs: ["summary"] }]);
     FakeSocket.last.answer(["jobs-summary"]);
     expect(b.state).toBe("connected");
@@ -142,6 +153,7 @@ describe("an invalid set", () => {
   it("whose answer was lost with the connection is answered on the next", async () => {
     const b = await connected();
     const bad = b.setGroups({ "a-b": ["x"] });
+    await paced();
     const good = b.setGroups({ jobs: ["status_changed"] });
     FakeSocket.last.end(1006);
     await nextTry();
@@ -163,7 +175,7 @@ describe("an invalid set", () => {
       }
       await settle();
       FakeSocket.last.accept();
-      FakeSocket.last.serve(bad);
+      await FakeSocket.last.serve(bad);
       expect((await page).current).toContain("jobs-summary");
       const all = Array.from({ length: others }, (_, n) => String(n)).sort();
       expect(FakeSocket.last.asked.at(-1)).toEqual({ jobs: ["summary"], job_events: all });
@@ -182,13 +194,13 @@ describe("an invalid set", () => {
     b.subscribe("job_events", 1);
     await settle();
     FakeSocket.last.accept();
-    FakeSocket.last.serve([]);
+    await FakeSocket.last.serve([]);
     FakeSocket.last.end(1006);
     const gaps: string[] = [];
     b.on("gap", (gap) => gaps.push(...gap.groups));
     await nextTry();
     FakeSocket.last.accept();
-    FakeSocket.last.serve(["big"]);
+    await FakeSocket.last.serve(["big"]);
     expect(FakeSocket.last.asked.at(-1)).toEqual({ jobs: ["summary"], job_events: ["1"] });
     expect(gaps.sort()).toEqual(["job_events-1", "jobs-summary"]); // each once, whichever answer brought it back
   });
@@ -198,15 +210,20 @@ describe("an invalid set", () => {
     await settle();
     FakeSocket.last.accept();
     FakeSocket.last.refuse("no");
+    await paced();
     b.subscribe("job_events", 1);
+    await settle();
     FakeSocket.last.refuse("no");
+    await paced();
     FakeSocket.last.refuse("no");
+    await paced();
     expect(FakeSocket.last.asked).toEqual([{}, { job_events: ["1"] }, {}]);
   });
 
   it("that ended the connection is not sent again", async () => {
     const b = await connected();
     const bad = b.setGroups({ jobs: ["x".repeat(70_000)] });
+    await paced();
     FakeSocket.last.end(1009, "message too big");
     await expect(bad).rejects.toThrow("1009 message too big");
     b.connect();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EventIterator } from "../src/index.js";
-import { accepted, connected, nextTry, playClients, settle } from "./client.js";
+import { accepted, connected, nextTry, paced, playClients, settle } from "./client.js";
 import { FakeSocket } from "./fake.js";
 
 playClients();
@@ -22,11 +22,13 @@ describe("an iterator", () => {
   it("yields the events of its item, and ending it unsubscribes", async () => {
     const b = await accepted();
     const it = b.events("ad_hoc_command_events", 5);
+    await paced();
     FakeSocket.last.answer(["ad_hoc_command_events-5"]);
     FakeSocket.last.frame('{"group_name":"ad_hoc_command_events","ad_hoc_command":4,"counter":1}');
     FakeSocket.last.frame('{"group_name":"ad_hoc_command_events","ad_hoc_command":5,"counter":2}');
     expect((await it.next()).value!.payload).toHaveProperty("counter", 2);
     await it.return();
+    await paced();
     expect(FakeSocket.last.asked[2]).toEqual({});
     expect(await it.next()).toEqual({ value: undefined, done: true });
   });
@@ -131,10 +133,11 @@ describe("an iterator ends", () => {
   it("with an error when its group is denied, and others go on", async () => {
     const b = await connected();
     const [denied, other] = [read(b.events("job_events", 1)), read(b.events("job_events", 2))];
-    FakeSocket.last.answer(["jobs-summary", "job_events-1"]);
+    await paced();
     FakeSocket.last.deny("job_events", 1);
     FakeSocket.last.answer(["jobs-summary", "job_events-2"]);
     expect(await denied).toEqual(["Error: access denied to channel job_events for resource id 1"]);
+    await paced();
     expect(FakeSocket.last.asked.at(-1)).toEqual({ jobs: ["summary"], job_events: ["2"] });
     FakeSocket.last.frame(event(2, 1));
     b.close();
@@ -144,8 +147,10 @@ describe("an iterator ends", () => {
   it("with an error when its group is not valid", async () => {
     const b = await connected();
     const lines = read(b.events("a-b", 1));
+    await paced();
     FakeSocket.last.refuse("not a name");
     expect(await lines).toEqual(["Error: not a name"]);
+    await paced();
     expect(FakeSocket.last.sent).toHaveLength(2);
   });
 
@@ -153,6 +158,7 @@ describe("an iterator ends", () => {
     const b = await connected();
     const it = b.events("a-b", 1);
     const reads = Promise.allSettled([it.next(), it.next()]);
+    await paced();
     FakeSocket.last.refuse("not a name");
     expect((await reads).map((r) => r.status)).toEqual(["rejected", "fulfilled"]);
     expect(await it.next()).toEqual({ value: undefined, done: true });

@@ -1,22 +1,12 @@
 // What the browser says about the network, as events of the page.
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { StateNotice } from "../src/index.js";
 import { connected, nextTry, playClients, settle, start, tokens } from "./client.js";
 import { FakeSocket } from "./fake.js";
+import { playPage, say } from "./page.js";
 
 playClients();
-
-let page: EventTarget;
-const say = (kind: "online" | "offline") => page.dispatchEvent(new Event(kind));
-
-beforeEach(() => {
-  page = new EventTarget();
-  for (const method of ["addEventListener", "removeEventListener"] as const) vi.stubGlobal(method, page[method].bind(page));
-});
-afterEach(() => {
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-});
+playPage();
 
 /** The longest that online lets a try wait. */
 const soon = 1000;
@@ -26,7 +16,7 @@ describe("offline", () => {
     const b = await connected();
     const states: StateNotice[] = [];
     b.on("state", (s) => states.push(s));
-    say("offline");
+    say.offline();
     expect(FakeSocket.last.closed).toBe(true);
     expect(states).toEqual([{ state: "disconnected", reason: "offline", retryIn: expect.any(Number) }]);
     await nextTry();
@@ -40,7 +30,7 @@ describe("offline", () => {
     FakeSocket.last.end(1001, "retry_after_ms=30000");
     const states = vi.fn();
     b.on("state", states);
-    say("offline");
+    say.offline();
     expect(states).not.toHaveBeenCalled();
   });
 });
@@ -57,7 +47,7 @@ describe("online", () => {
     const random = vi.spyOn(Math, "random").mockReturnValue(1);
     FakeSocket.last.end(1006);
     random.mockReturnValue(0.5);
-    say("online");
+    say.online();
     expect(states.map((s) => [s.reason, s.retryIn])).toEqual([["", 20_000], ["online", 500]]);
     await vi.advanceTimersByTimeAsync(499);
     expect(FakeSocket.all).toHaveLength(7);
@@ -69,7 +59,7 @@ describe("online", () => {
     const b = await connected();
     FakeSocket.last.end(1001, "retry_after_ms=30000");
     await vi.advanceTimersByTimeAsync(10_000);
-    say("online");
+    say.online();
     await vi.advanceTimersByTimeAsync(19_999);
     expect(FakeSocket.all).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1 + soon);
@@ -84,7 +74,7 @@ describe("online", () => {
     random.mockReturnValue(1);
     const states = vi.fn();
     b.on("state", states);
-    say("online");
+    say.online();
     expect(states).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(500);
     expect(FakeSocket.all).toHaveLength(2);
@@ -92,7 +82,7 @@ describe("online", () => {
 
   it("leaves a socket and a token on their way alone", async () => {
     await connected();
-    say("online");
+    say.online();
     await vi.advanceTimersByTimeAsync(soon);
     expect(FakeSocket.all).toHaveLength(1);
 
@@ -100,7 +90,7 @@ describe("online", () => {
     const getToken = vi.fn(() => new Promise<string>((resolve) => { arrive = resolve; }));
     start({ getToken });
     await settle();
-    say("online");
+    say.online();
     await vi.advanceTimersByTimeAsync(soon);
     arrive("late");
     await settle();
@@ -114,8 +104,8 @@ it("a closed client hears neither", async () => {
   b.close();
   const states = vi.fn();
   b.on("state", states);
-  say("offline");
-  say("online");
+  say.offline();
+  say.online();
   await nextTry();
   expect(states).not.toHaveBeenCalled();
   expect(FakeSocket.all).toHaveLength(1);

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { GapNotice, StateNotice } from "../src/index.js";
 import { closeRule } from "../src/index.js";
-import { connected, nextTry, playClients, settle, start, tokens } from "./client.js";
+import { connected, lived, nextTry, playClients, settle, start, tokens } from "./client.js";
 import { FakeSocket } from "./fake.js";
 
 playClients();
@@ -111,8 +111,32 @@ describe("reconnecting", () => {
     expect(delays[0]).toBeLessThanOrEqual(1000);
     FakeSocket.last.accept();
     FakeSocket.last.answer();
+    await lived();
     FakeSocket.last.end(1006);
     expect(delays.at(-1)).toBeLessThanOrEqual(1000);
+  });
+
+  it.each([1001, 1006, 1011, 1013, 4401, 4408, 4429])("backs off from a server that lets it in, answers, and closes with %i", async (code) => {
+    start();
+    for (let ms = 0; ms < 30_000; ms += 50) {
+      await vi.advanceTimersByTimeAsync(50);
+      if (FakeSocket.last.closed) continue;
+      FakeSocket.last.accept();
+      FakeSocket.last.answer();
+      FakeSocket.last.end(code);
+    }
+    expect(FakeSocket.all.length).toBeGreaterThan(2);
+    expect(FakeSocket.all.length).toBeLessThanOrEqual(12);
+  });
+
+  it.each(["retry_after_ms=99999999999", `retry_after_ms=${"9".repeat(400)}`])("waits a day where the server asks for longer: %s", async (reason) => {
+    const b = await connected();
+    const states: StateNotice[] = [];
+    b.on("state", (s) => states.push(s));
+    FakeSocket.last.end(1001, reason);
+    expect(states[0]!.retryIn).toBeLessThan(864e5 + 20_001);
+    await vi.advanceTimersByTimeAsync(864e5 - 1);
+    expect(FakeSocket.all).toHaveLength(1);
   });
 
   it("goes on when getToken fails", async () => {

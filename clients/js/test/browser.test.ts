@@ -1,7 +1,7 @@
 // The builds in headless Chromium, against a real gateway.
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Build, Site, builds, launch, websockets } from "./browser.js";
+import { type Build, Site, asks, builds, launch, open as openPage, read, setGroups } from "./browser.js";
 import { Gateway } from "./gateway.js";
 import { patience } from "./watch.js";
 
@@ -22,24 +22,7 @@ afterAll(async () => {
   await site?.stop();
 });
 
-/** Opens a page with a client, the page's shared one, that fetches these tokens. */
-async function open(build: Build, tokens = ["alice"], delay = { minDelay: 50, maxDelay: 500 }) {
-  const page = await browser.newPage();
-  const sockets = websockets(page);
-  await page.goto(site.address(build));
-  await page.evaluate(({ url, tokens, delay }) => {
-    client = Belfry.shared(url, { getToken: () => tokens.shift()!, ...delay });
-    seen = { texts: [], gaps: [], states: [] };
-    client.on("event", (e) => seen.texts.push(e.text));
-    client.on("gap", (e) => seen.gaps.push(e));
-    client.on("state", (e) => seen.states.push(e));
-  }, { url: gateway.url, tokens, delay });
-  return { page, sockets };
-}
-
-const setGroups = (page: Page, groups: object) => page.evaluate((g) => client.setGroups(g), groups);
-const read = <K extends "texts" | "gaps" | "states">(page: Page, what: K) => page.evaluate((k) => seen[k], what);
-const asks = (groups: object) => JSON.stringify({ groups });
+const open = (build: Build, options = {}) => openPage(browser, site.address(build), gateway.url, options);
 
 describe.each(Object.keys(builds) as Build[])("%s", (build) => {
   test("carries an event to the page, byte for byte", async () => {
@@ -102,16 +85,17 @@ describe.each(Object.keys(builds) as Build[])("%s", (build) => {
 });
 
 test("a browser reads why a token was refused, and fetches another", async () => {
-  const { page } = await open("the ES module", ["expired", "alice"]);
+  const { page } = await open("the ES module", { tokens: ["expired", "alice"] });
   expect((await setGroups(page, { jobs: ["summary"] })).current).toEqual(["jobs-summary"]);
   expect((await read(page, "states")).map((s) => s.code ?? s.state)).toEqual(["connecting", 4401, "connecting", "connected"]);
+  expect((await read(page, "errors")).map((e) => e.kind)).toEqual(["token_refused"]);
   await page.close();
 });
 
 // Chromium tells the page, and lets no new connection out. It does not cut a
 // websocket that is open: the gateway's end does.
 test("a page without a network comes back when the browser says that there is one", async () => {
-  const { page, sockets } = await open("the single file", ["alice"], { minDelay: 600_000, maxDelay: 600_000 });
+  const { page, sockets } = await open("the single file", { minDelay: 600_000, maxDelay: 600_000 });
   await setGroups(page, { job_events: [1] });
   await page.context().setOffline(true);
   await vi.waitFor(async () => {

@@ -21,7 +21,7 @@ export type Build = keyof typeof builds;
 declare global { // of the page
   var Belfry: typeof belfry.Belfry;
   var client: belfry.Belfry;
-  var seen: { texts: string[]; gaps: belfry.GapNotice[]; states: belfry.StateNotice[] };
+  var seen: { texts: string[]; gaps: belfry.GapNotice[]; states: belfry.StateNotice[]; errors: belfry.ErrorNotice[] };
 }
 
 /** Serves one page for each build, and the builds. */
@@ -38,8 +38,12 @@ export class Site {
       pages.set(`/${file}`, { type: "text/javascript", text: readFileSync(join(dist, file), "utf8") });
     }
     const server = createServer((request, response) => {
-      const page = pages.get(request.url!);
-      response.writeHead(page ? 200 : 404, { "Content-Type": page?.type ?? "text/plain" }).end(page?.text);
+      const { pathname, searchParams } = new URL(request.url!, "http://site");
+      const page = pages.get(pathname);
+      const policy = searchParams.get("policy");
+      response.writeHead(page ? 200 : 404, {
+        "Content-Type": page?.type ?? "text/plain", ...(policy ? { "Content-Security-Policy": policy } : {}),
+      }).end(page?.text);
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -48,7 +52,8 @@ export class Site {
 
   get origin(): string { return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`; }
 
-  address(build: Build): string { return `${this.origin}/${encodeURIComponent(build)}`; }
+  /** The page of a build, where one is given under a Content-Security-Policy. */
+  address(build: Build, policy = ""): string { return `${this.origin}/${encodeURIComponent(build)}?policy=${encodeURIComponent(policy)}`; }
 
   async stop(): Promise<void> {
     this.server.close();
@@ -57,11 +62,12 @@ export class Site {
   }
 }
 
-/** Headless Chromium with a profile of its own. */
+/** Headless Chromium with a profile of its own, and with its back-forward cache. */
 export async function launch(): Promise<{ browser: Browser; close(): Promise<void> }> {
   const dumps = mkdtempSync(join(tmpdir(), "belfry-client-browser-"));
   const browser = await chromium.launch({
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync", `--crash-dumps-dir=${dumps}`],
   });
@@ -78,3 +84,32 @@ export function websockets(page: Page): string[][] {
   });
   return all;
 }
+
+/** Opens a page with a client, the page's shared one, that fetches these tokens,
+ *  one after the other, and the last for ever. */
+export async function open(browser: Browser, address: string, url: string, options: { tokens?: string[]; clock?: boolean } & Timing = {}) {
+  const { tokens = ["alice"], clock, ...timing } = options;
+  const page = await browser.newPage();
+  if (clock) await page.clock.install();
+  const sockets = websockets(page);
+  await page.goto(address);
+  await page.evaluate(({ url, tokens, timing }) => {
+    seen = { texts: [], gaps: [], states: [], errors: [] };
+    client = Belfry.shared(url, { getToken: () => (tokens.length > 1 ? tokens.shift()! : tokens[0]!), minDelay: 50, maxDelay: 500, ...timing });
+    client.on("event", (e) => seen.texts.push(e.text));
+    client.on("gap", (e) => seen.gaps.push(e));
+    client.on("state", (e) => seen.states.push(e));
+    client.on("error", ({ kind, message }) => seen.errors.push({ kind, message }));
+  }, { url, tokens, timing });
+  return { page, sockets };
+}
+
+type Timing = Pick<belfry.BelfryOptions, "minDelay" | "maxDelay" | "timeout" | "activityTimeout">;
+
+export const setGroups = (page: Page, groups: object) => page.evaluate((g) => client.setGroups(g), groups);
+
+/** What the page's client has said. */
+export const read = <K extends keyof typeof seen>(page: Page, what: K) => page.evaluate((k) => seen[k], what);
+
+/** The message that asks for these groups. */
+export const asks = (groups: object) => JSON.stringify({ groups });

@@ -23,7 +23,7 @@ export class Gateway {
   private process: ChildProcess | undefined;
 
   private constructor(
-    private readonly port: number, private readonly admin: number,
+    readonly port: number, private readonly admin: number,
     private readonly dir: string, private readonly env: Record<string, string>,
   ) {}
 

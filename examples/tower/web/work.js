@@ -145,9 +145,9 @@ export class Work {
     this.live.on("event", (event) => this.received(event));
     this.live.on("gap", ({ groups }) => this.gap(groups));
     this.live.on("denied", ({ name, item }) => say(`You may not watch ${name} ${item}.`));
-    this.live.on("error", ({ message, cause }) => {
-      if (cause === undefined) say(`Belfry says: ${message}.`);
-      else this.isOver(cause);
+    this.live.on("error", ({ kind, message, cause }) => {
+      if (kind === "groups_invalid" || kind === "no_socket") say(`Belfry says: ${message}.`);
+      else this.isOver(cause); // the light shows what will pass
     });
     this.watch();
   }

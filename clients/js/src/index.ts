@@ -3,7 +3,7 @@ export { closeRule } from "./close.js";
 export type { CloseRule } from "./close.js";
 export type { Item } from "./item.js";
 export type {
-  AdHocCommandEvent, Control, InventoryUpdateEvent, JobEvent, JobStatusChanged, JobSummary, OutputEvent,
+  AdHocCommandEvent, Control, InventoryStatusChanged, InventoryUpdateEvent, JobEvent, JobStatusChanged, JobSummary, OutputEvent,
   ProjectUpdateEvent, ScheduleChanged, SystemJobEvent, TowerPayloads, WorkflowEvent,
 } from "./towers.js";
 export type {

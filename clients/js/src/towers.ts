@@ -19,6 +19,14 @@ export interface JobSummary {
   status?: never;
 }
 
+/** A change of an inventory's state, of `inventories` `status_changed`. */
+export interface InventoryStatusChanged {
+  group_name: "inventories";
+  inventory_id: number;
+  status: string;
+  [more: string]: unknown;
+}
+
 export interface ScheduleChanged { group_name: "schedules"; id: number }
 
 /** What the events of every kind of job have, beside the id of the job and keys
@@ -51,6 +59,7 @@ export interface Control { group_name: "control"; reason: string }
 export interface TowerPayloads {
   jobs: JobStatusChanged | JobSummary;
   schedules: ScheduleChanged;
+  inventories: InventoryStatusChanged;
   job_events: JobEvent;
   project_update_events: ProjectUpdateEvent;
   inventory_update_events: InventoryUpdateEvent;

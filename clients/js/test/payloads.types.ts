@@ -11,7 +11,7 @@ const tower = new Belfry("ws://tower", options);
 
 // The families of docs/client-protocol.md, each by its name.
 same<keyof TowerPayloads,
-  "jobs" | "schedules" | "job_events" | "project_update_events" | "inventory_update_events" | "system_job_events"
+  "jobs" | "schedules" | "inventories" | "job_events" | "project_update_events" | "inventory_update_events" | "system_job_events"
   | "ad_hoc_command_events" | "workflow_events" | "control">(true);
 
 tower.on("event", (event) => {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 	"belfry/services/worker/router"
 )
@@ -58,7 +59,7 @@ func (w *world) newWorker() *worker {
 	for shard := range w.broker.shards {
 		t := &turn{k: k, shard: shard, core: router.NewCore(router.CoreOptions{
 			Worker: k.id, Shards: len(w.broker.shards), Shard: shard,
-			Users: router.Users{Gateways: []string{gatewayUser}, Workers: []string{workerUser}},
+			Users: router.Users{Gateways: trust.New("BELFRY_GATEWAY_USERS", []string{gatewayUser}, nil), Workers: trust.New("BELFRY_WORKER_USERS", []string{workerUser}, nil)},
 		})}
 		k.runs = append(k.runs, t)
 	}

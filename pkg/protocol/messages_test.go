@@ -71,7 +71,7 @@ func TestMessages(t *testing.T) {
 	same(t, Lost{"w.1", 5, "g.1"}, `{"worker":"w.1","epoch":5,"gateway":"g.1"}`)
 	same(t, Ask{reign}, `{`+reignJSON+`}`)
 	same(t, Pulse{Reign: reign, Direct: 1, Flood: 2, Flooding: true, All: true}, `{`+reignJSON+`,"direct":1,"flood":2,"flooding":true,"all":true}`)
-	same(t, Presence{"w.1", []Reign{reign}, true}, `{"worker":"w.1","shards":[{`+reignJSON+`}],"bye":true}`)
+	same(t, Presence{"w.1", []Reign{reign}, true, []string{"g"}, []string{"x"}}, `{"worker":"w.1","shards":[{`+reignJSON+`}],"bye":true,"gateways":["g"],"strangers":["x"]}`)
 	same(t, Gap{1, []Group{"a-1"}}, `{"shard":1,"groups":["a-1"]}`)
 	same(t, Snapshot{stamp, reign, 0, 1, []Group{}}, `{`+stampJSON+`,"reign":{`+reignJSON+`},"part":0,"parts":1,"groups":[]}`)
 	same(t, Stale{"g.1", reign, reign}, `{"gateway":"g.1","refused":{`+reignJSON+`},"highest":{`+reignJSON+`}}`)

@@ -55,6 +55,10 @@ type Presence struct {
 	Worker WorkerID `json:"worker"`
 	Shards []Reign  `json:"shards"` // the shards it is active on
 	Bye    bool     `json:"bye,omitempty"`
+	// Gateways are the broker users whose messages it takes as a gateway's; empty:
+	// it does not say. Strangers are those that spoke to it and are none of them.
+	Gateways  []string `json:"gateways,omitempty"`
+	Strangers []string `json:"strangers,omitempty"`
 }
 
 // Gap says that events were lost. Groups lists them; where it is empty, the gap

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -67,5 +68,38 @@ func TestAQuestionThatComesBackAndNobodyMends(t *testing.T) {
 		if why := r.relay.astray.reason(time.Now()); why != "" {
 			t.Errorf("still not ready: %q", why)
 		}
+	})
+}
+
+// TestWorkersThatDoNotAnswer: the workers' BELFRY_GATEWAY_USERS does not name this
+// gateway's broker user, or its own BELFRY_WORKER_USERS not theirs. The reason
+// names user and variable.
+func TestWorkersThatDoNotAnswer(t *testing.T) {
+	play(t, 1, func(t *testing.T, r *rig) {
+		say := func(worker protocol.WorkerID, gateways ...string) {
+			r.send(protocol.TypePresence, protocol.Encode(protocol.Presence{Worker: worker, Gateways: gateways}))
+		}
+		say("w.1", "someone", "another")
+		const refused = `no worker answers the broker user "gateway" of this gateway: BELFRY_GATEWAY_USERS of the workers names another, someone`
+		if why := r.relay.Ready(); !slices.Equal(why, []string{refused}) {
+			t.Errorf("ready: %q", why)
+		}
+		say("w.2", "gateway")
+		if why := r.relay.Ready(); len(why) > 0 {
+			t.Errorf("one worker answers, and not ready: %q", why)
+		}
+		say("w.1") // it does not say, as older ones
+		pass(workerAway + time.Second)
+		stranger := r.broker.Open("worker-2")
+		pub, err := stranger.OpenPublisher(t.Context(), 1)
+		r.must(err)
+		r.sendAs(pub, protocol.TypePresence, protocol.Encode(protocol.Presence{Worker: "w.3"}))
+		pass(time.Minute) // the trusted ones are forgotten by now
+		r.sendAs(pub, protocol.TypePresence, protocol.Encode(protocol.Presence{Worker: "w.3"}))
+		why := r.relay.Ready()
+		if !slices.Contains(why, `messages of the broker user "worker-2" are passed over: BELFRY_WORKER_USERS names "worker"`) {
+			t.Errorf("ready: %q", why)
+		}
+		_ = stranger.Close(context.Background())
 	})
 }

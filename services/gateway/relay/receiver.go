@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 	"belfry/services/gateway/relay/continuity"
 )
@@ -27,7 +28,7 @@ var errDeaf = errors.New("nothing was heard of any worker: declaring and consumi
 // receiver consumes the reply queue.
 type receiver struct {
 	r       *Relay
-	users   map[string]bool
+	trust   *trust.Users
 	workers *workers
 	up      atomic.Bool  // there is a consumer
 	lost    atomic.Int64 // shards without a route, for long enough that clients were told
@@ -38,11 +39,8 @@ type receiver struct {
 
 func newReceiver(r *Relay) *receiver {
 	v := &receiver{
-		r: r, users: map[string]bool{}, workers: newWorkers(),
+		r: r, trust: trust.New("BELFRY_WORKER_USERS", r.o.WorkerUsers, r.log), workers: newWorkers(r.o.Bus.User(), r.log),
 		core: continuity.New(continuity.Options{Gateway: r.o.Gateway, Shards: r.o.Shards}),
-	}
-	for _, user := range r.o.WorkerUsers {
-		v.users[user] = true
 	}
 	return v
 }

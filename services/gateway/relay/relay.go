@@ -155,9 +155,7 @@ func (r *Relay) Ready() []string {
 	if reason := r.astray.reason(time.Now()); reason != "" {
 		why = append(why, reason)
 	}
-	if !r.receive.workers.any(time.Now()) {
-		why = append(why, "no worker was heard of for 7 s")
-	}
+	why = append(why, r.receive.workerless(time.Now())...)
 	if n := r.receive.lost.Load(); n > 0 {
 		why = append(why, fmt.Sprintf("nothing was heard of %d of %d shards: is a worker active on each?", n, r.o.Shards))
 	}

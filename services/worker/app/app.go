@@ -20,6 +20,7 @@ import (
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/rabbit"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
@@ -108,9 +109,10 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 		return nil, err
 	}
 	layout := cfg.Layout()
+	gateways := trust.New("BELFRY_GATEWAY_USERS", orOwn(cfg.GatewayUsers, bus), a.log)
 	a.router, err = router.New(router.Options{
 		Bus: bus, Worker: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
-		Users: router.Users{Gateways: cfg.GatewayUsers, Workers: cfg.WorkerUsers},
+		Users: router.Users{Gateways: gateways, Workers: trust.New("BELFRY_WORKER_USERS", orOwn(cfg.WorkerUsers, bus), a.log)},
 		Trace: routes(a.tracer), Disconnected: a.forget,
 		Logger: a.log, Registerer: registry,
 	})
@@ -119,13 +121,13 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	}
 	a.out = confirm.NewPublisher(bus)
 	a.sessions = sessions.New(sessions.Options{
-		Bus: bus, Publisher: a.out, Worker: a.id, GatewayUsers: cfg.GatewayUsers,
+		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, GatewayUsers: gateways,
 		Authenticator: authenticate, Authorizer: authorize,
 		Life:   life.New(a.out, a.id, life.NewMetrics(registry)),
 		Logger: a.log, Metrics: sessions.NewMetrics(registry),
 	})
 	a.orders = disconnect.New(disconnect.Options{
-		Bus: bus, Publisher: a.out, Worker: a.id, Logger: a.log, Metrics: disconnect.NewMetrics(registry),
+		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, Logger: a.log, Metrics: disconnect.NewMetrics(registry),
 	})
 	if cfg.AdminListen != "" {
 		a.admin = daemon.NewAdmin(daemon.AdminOptions{
@@ -199,6 +201,14 @@ func (a *App) forget(protocol.Disconnect) {
 			h.forget()
 		}
 	}
+}
+
+// orOwn is the users of a variable, or, where it is empty, the process's own.
+func orOwn(users []string, bus amqpbus.Bus) []string {
+	if len(users) == 0 {
+		return []string{bus.User()}
+	}
+	return users
 }
 
 // AdminAddr is the admin address listened on; empty: none.

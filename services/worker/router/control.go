@@ -13,9 +13,9 @@ func (c *Core) control(tag uint64, d *amqpbus.Delivery) {
 	trusted, known := false, true
 	switch d.Type {
 	case protocol.TypeInterest, protocol.TypeHeartbeat, protocol.TypeBye:
-		trusted = c.o.Users.gateway(d.UserID)
+		trusted = c.o.Users.Gateways.Trusts(d.UserID)
 	case protocol.TypeMark, protocol.TypeLost:
-		trusted = c.o.Users.worker(d.UserID)
+		trusted = c.o.Users.Workers.Trusts(d.UserID)
 	default:
 		known = false
 	}

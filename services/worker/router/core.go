@@ -2,10 +2,10 @@ package router
 
 import (
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 	"belfry/services/worker/internal/directory"
 )
@@ -36,10 +36,7 @@ func (t Timing) withDefaults() Timing {
 }
 
 // Users says whose messages are believed: broker users of gateways and workers.
-type Users struct{ Gateways, Workers []string }
-
-func (u Users) gateway(user string) bool { return slices.Contains(u.Gateways, user) }
-func (u Users) worker(user string) bool  { return slices.Contains(u.Workers, user) }
+type Users struct{ Gateways, Workers *trust.Users }
 
 // CoreOptions configures a Core.
 type CoreOptions struct {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 )
 
@@ -50,7 +51,7 @@ func newRigOf(t *testing.T, shards, shard int) *rig {
 	r := &rig{t: t, shards: shards, shard: shard, now: time.UnixMilli(1_000_000)}
 	r.core = NewCore(CoreOptions{
 		Worker: me, Shards: shards, Shard: shard,
-		Users: Users{Gateways: []string{gatewayUser}, Workers: []string{workerUser}},
+		Users: Users{Gateways: trust.New("BELFRY_GATEWAY_USERS", []string{gatewayUser}, nil), Workers: trust.New("BELFRY_WORKER_USERS", []string{workerUser}, nil)},
 	})
 	r.core.Tick(r.now)
 	return r

@@ -39,7 +39,10 @@ func (r *Router) tellPresence(ctx context.Context) error {
 }
 
 func (r *Router) sayPresence(ctx context.Context, pub amqpbus.Publisher) error {
-	m := protocol.Presence{Worker: r.o.Worker, Shards: []protocol.Reign{}}
+	m := protocol.Presence{
+		Worker: r.o.Worker, Shards: []protocol.Reign{},
+		Gateways: r.o.Users.Gateways.Names(), Strangers: r.o.Users.Gateways.Strangers(),
+	}
 	for _, s := range r.shards {
 		if state := s.state.Load(); state.Active {
 			m.Shards = append(m.Shards, state.Reign)

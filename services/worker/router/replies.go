@@ -64,14 +64,14 @@ func (r *Router) reply(d *amqpbus.Delivery) {
 var errUser = fmt.Errorf("its user may not send it")
 
 func (r *Router) gatewaySaid(d *amqpbus.Delivery, read func() error) error {
-	if !r.o.Users.gateway(d.UserID) {
+	if !r.o.Users.Gateways.Trusts(d.UserID) {
 		return errUser
 	}
 	return read()
 }
 
 func (r *Router) workerSaid(d *amqpbus.Delivery, read func() error) error {
-	if !r.o.Users.worker(d.UserID) {
+	if !r.o.Users.Workers.Trusts(d.UserID) {
 		return errUser
 	}
 	return read()

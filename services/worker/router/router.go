@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/amqpbus/upkeep"
 	"belfry/pkg/protocol"
 )
@@ -20,8 +21,7 @@ type Options struct {
 	Worker protocol.WorkerID
 	Shards int
 	Quorum bool
-	// Users says whose control messages are believed; an empty list is the
-	// bus's own user.
+	// Users says whose control messages are believed; nil is the bus's own user.
 	Users  Users
 	Timing Timing
 	Trace  Trace // nil: nothing is traced
@@ -63,14 +63,14 @@ func New(o Options) (*Router, error) {
 	case o.Shards < 1 || o.Shards > protocol.MaxShards:
 		return nil, fmt.Errorf("router: shards must be 1 to %d, not %d", protocol.MaxShards, o.Shards)
 	}
-	if len(o.Users.Gateways) == 0 {
-		o.Users.Gateways = []string{o.Bus.User()}
-	}
-	if len(o.Users.Workers) == 0 {
-		o.Users.Workers = []string{o.Bus.User()}
-	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
+	}
+	if o.Users.Gateways == nil {
+		o.Users.Gateways = trust.New("BELFRY_GATEWAY_USERS", []string{o.Bus.User()}, o.Logger)
+	}
+	if o.Users.Workers == nil {
+		o.Users.Workers = trust.New("BELFRY_WORKER_USERS", []string{o.Bus.User()}, o.Logger)
 	}
 	o.Timing = o.Timing.withDefaults()
 	r := &Router{o: o, log: o.Logger.Named("router"), stop: make(chan struct{})}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 )
 
@@ -66,7 +67,7 @@ func (w *world) newWorker() {
 	w.worker = protocol.WorkerID(fmt.Sprintf("worker-%d.x", w.workers))
 	w.core = NewCore(CoreOptions{
 		Worker: w.worker, Shards: 1,
-		Users:  Users{Gateways: []string{gatewayUser}, Workers: []string{workerUser}},
+		Users:  Users{Gateways: trust.New("BELFRY_GATEWAY_USERS", []string{gatewayUser}, nil), Workers: trust.New("BELFRY_WORKER_USERS", []string{workerUser}, nil)},
 		Timing: Timing{Heartbeat: time.Second, Confirm: 3 * time.Second, Pulse: 500 * time.Millisecond},
 	})
 	w.skew = time.Duration(w.rnd.IntN(120)-60) * time.Second

@@ -25,7 +25,7 @@ func (e *examination) run(ctx context.Context, is func(role string) bool) {
 	there := e.topologyThere(ctx)
 	e.otherShards(ctx)
 	if is(RoleGateway) || is(RoleWorker) {
-		e.asProcess(ctx, there, is(RoleWorker))
+		e.asProcess(ctx, there, is)
 	}
 	switch {
 	case !there:
@@ -69,7 +69,7 @@ func (e *examination) otherShards(ctx context.Context) {
 }
 
 // asProcess does what a gateway and a worker do with their own queue.
-func (e *examination) asProcess(ctx context.Context, there, worker bool) {
+func (e *examination) asProcess(ctx context.Context, there bool, is func(role string) bool) {
 	bus, err := rabbit.Open(environment.Connection(e.broker, "belfry check"))
 	if err != nil {
 		e.bad("broker", err)
@@ -100,7 +100,10 @@ func (e *examination) asProcess(ctx context.Context, there, worker bool) {
 		e.good("permissions: may publish and consume")
 	}
 	if there && e.tries.Blocked() == "" {
-		e.mayPublish(ctx, string(id), worker)
+		e.mayPublish(ctx, string(id), is(RoleWorker))
+	}
+	if there {
+		e.hear(ctx, bus, queue, is(RoleGateway))
 	}
 	if err := bus.Delete(ctx, queue); err != nil {
 		e.bad("permissions", err)
@@ -132,6 +135,9 @@ func (e *examination) echo(ctx context.Context, bus amqpbus.Bus, queue string) e
 		return fmt.Errorf("publish to the default exchange: %w", err)
 	}
 	got, err := consumer.Receive(ctx, 1)
+	for ; err == nil && got[0].Type != "check"; got, err = consumer.Receive(ctx, 1) {
+		_ = consumer.Ack(got[0]) // a worker speaks to all
+	}
 	if err != nil {
 		return fmt.Errorf("receive: %w", err)
 	}

@@ -37,7 +37,7 @@ func (s *Sessions) settle(ctx context.Context, d amqpbus.Delivery) (done bool) {
 			done = true
 		}
 	}()
-	if !s.gateways[d.UserID] {
+	if !s.options.GatewayUsers.Trusts(d.UserID) {
 		return s.park(ctx, d, parkedUser)
 	}
 	switch d.Type {

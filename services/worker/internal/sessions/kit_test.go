@@ -16,6 +16,7 @@ import (
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/membus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 	"belfry/services/worker/auth"
 	"belfry/services/worker/internal/access"
@@ -98,7 +99,7 @@ func (r *rig) start(o Options) *worker {
 	w.out = confirm.NewPublisher(w.bus)
 	o.Bus, o.Publisher, o.Logger, o.Metrics = w.bus, w.out, r.log, r.metrics
 	o.Worker = protocol.WorkerID(fmt.Sprintf("worker.%d", len(r.workers)+1))
-	o.GatewayUsers = []string{"gateway"}
+	o.GatewayUsers = trust.New("BELFRY_GATEWAY_USERS", []string{"gateway"}, r.log)
 	o.Life = life.New(w.out, o.Worker, life.NewMetrics(nil))
 	if o.Authenticator == nil {
 		o.Authenticator = authenticate(everybody)

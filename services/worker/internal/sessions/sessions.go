@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 	"belfry/services/worker/auth"
 	"belfry/services/worker/internal/access"
@@ -40,7 +41,7 @@ type Options struct {
 	Layout        amqpbus.Layout
 	Publisher     *confirm.Publisher
 	Worker        protocol.WorkerID
-	GatewayUsers  []string // broker users that may ask; empty: the worker's own
+	GatewayUsers  *trust.Users // broker users that may ask
 	Authenticator auth.Authenticator
 	Authorizer    Authorizer
 	Life          *life.Keeper
@@ -52,11 +53,10 @@ type Options struct {
 
 // Sessions consumes the session queue. Start it once, Stop it once.
 type Sessions struct {
-	options  Options
-	logger   *zap.Logger
-	metrics  *Metrics
-	gateways map[string]bool
-	places   chan struct{} // one item for each handler at work
+	options Options
+	logger  *zap.Logger
+	metrics *Metrics
+	places  chan struct{} // one item for each handler at work
 
 	receive  context.CancelFunc // ends the receiving goroutine
 	received sync.WaitGroup     // the receiving goroutine and every handler
@@ -76,15 +76,9 @@ func New(o Options) *Sessions {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if len(o.GatewayUsers) == 0 {
-		o.GatewayUsers = []string{o.Bus.User()}
-	}
 	s := &Sessions{
 		options: o, logger: o.Logger, metrics: o.Metrics,
-		gateways: map[string]bool{}, places: make(chan struct{}, o.Handlers),
-	}
-	for _, user := range o.GatewayUsers {
-		s.gateways[user] = true
+		places: make(chan struct{}, o.Handlers),
 	}
 	return s
 }
@@ -117,12 +111,16 @@ func (s *Sessions) Stop(ctx context.Context) error {
 	}
 }
 
-// Ready says why gateways would get no answer; empty: they do.
+// Ready says why gateways would get no answer; empty: they do. Questions of a user
+// that is not trusted are a reason while nobody else asks.
 func (s *Sessions) Ready() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.present {
 		return []string{"no consumer on the session queue"}
+	}
+	if why := s.options.GatewayUsers.Reason(); why != "" {
+		return []string{why}
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // read, or is no gateway's, stays as it is, for settle to park.
 func (s *Sessions) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
 	alone := []amqpbus.Delivery{d}
-	if d.Type != protocol.TypePack || !s.gateways[d.UserID] {
+	if d.Type != protocol.TypePack || !s.options.GatewayUsers.Trusts(d.UserID) {
 		return alone
 	}
 	messages, err := protocol.DecodePack(d.Body)

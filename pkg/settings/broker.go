@@ -16,7 +16,7 @@ import (
 // Broker is what every program that reaches the broker is told. Gateway, worker
 // and command line embed it.
 type Broker struct {
-	AmqpURL      Secret `split_words:"true" default:"amqp://guest:guest@127.0.0.1:5672/" desc:"the broker: amqp:// or amqps://, user, password, host, port and virtual host; special characters of the password percent-encoded"`
+	AmqpURL      Secret `split_words:"true" default:"amqp://guest:guest@127.0.0.1:5672/" desc:"the broker: amqp:// or amqps://, user, password, host, port and virtual host; special characters of the password percent-encoded; for a cluster several addresses, separated by commas, which are tried in turn"`
 	AmqpInsecure bool   `split_words:"true" default:"false" desc:"allow amqp:// without TLS to a host that is not this one: the link carries clients' tokens"`
 	AmqpCAFile   string `split_words:"true" desc:"PEM file with the authorities that may sign the broker's certificate; empty: the system's"`
 	AmqpCertFile string `split_words:"true" desc:"PEM file with this program's certificate for the broker, together with BELFRY_AMQP_KEY_FILE"`
@@ -46,21 +46,18 @@ func (b Broker) Layout() Layout {
 	return Layout{Shards: b.Shards, Quorum: b.QueueType == "quorum"}
 }
 
-// Endpoint is the broker's URL without the password, for logs and errors.
-func (b Broker) Endpoint() string { return RedactURL(b.AmqpURL.Reveal()) }
-
-// RedactURL returns a URL without its password and query, or a placeholder
-// when it is no URL.
-func RedactURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
+// Endpoint is where AmqpURL leads, without passwords, for logs and errors; a
+// placeholder when it cannot be read.
+func (b Broker) Endpoint() string {
+	all, err := address.ParseList(b.AmqpURL.Reveal())
+	if err == nil {
+		return address.Strings(all)
+	}
+	u, err := url.Parse(b.AmqpURL.Reveal())
+	if err != nil || u.Host == "" || u.Scheme == "amqp" || u.Scheme == "amqps" {
 		return redacted
 	}
-	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
-	if u.User != nil {
-		shown.User = url.User(u.User.Username())
-	}
-	return shown.String()
+	return u.Scheme + "://" + u.Host
 }
 
 // Validate checks what can be checked without the broker.
@@ -78,12 +75,14 @@ func (b Broker) checkURL(schemes []string) error {
 		return b.checkOther(name, scheme)
 	}
 	// Its errors do not quote the text, which holds the password.
-	target, err := address.Parse(b.AmqpURL.Reveal())
-	switch {
-	case err != nil:
+	targets, err := address.ParseList(b.AmqpURL.Reveal())
+	if err != nil {
 		return fmt.Errorf("%s %w", name, err)
-	case !target.TLS && !target.Loopback() && !b.AmqpInsecure:
-		return Wrong(name, "leads to another host without TLS", "use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
+	}
+	for _, target := range targets {
+		if !target.TLS && !target.Loopback() && !b.AmqpInsecure {
+			return Wrong(name, "leads to another host without TLS", "use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
+		}
 	}
 	return nil
 }

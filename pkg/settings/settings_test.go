@@ -62,7 +62,7 @@ func TestEnvironmentIsRead(t *testing.T) {
 	if s.Layout() != (Layout{Shards: 4, Quorum: true}) || s.Listen != "" {
 		t.Errorf("%+v", s)
 	}
-	if got := s.Endpoint(); got != "amqps://gateway@broker.example/prod" {
+	if got := s.Endpoint(); got != "amqps://gateway@broker.example:5671/prod" {
 		t.Errorf("Endpoint() = %q", got)
 	}
 }
@@ -168,16 +168,27 @@ func TestSecretIsRedactedInEveryForm(t *testing.T) {
 	}
 }
 
-func TestRedactURL(t *testing.T) {
+func TestEndpointShowsNoPassword(t *testing.T) {
 	for in, want := range map[string]string{
-		"amqp://u:p@h:5672/v?x=p":         "amqp://u@h:5672/v",
-		"amqp://h/":                       "amqp://h/",
-		"embedded://:secret@127.0.0.1:90": "embedded://@127.0.0.1:90",
-		"not a url with p@ss":             "[secret]",
-		"amqp://u:p%zz@h/":                "[secret]",
+		"amqp://u:hidden@h:1/v?x=hidden":            redacted,
+		"amqp://u:hidden@h:1/v":                     "amqp://u@h:1/v",
+		"amqps://u:hidden@a/v,amqps://u:hidden@b/v": "amqps://u@a:5671/v,amqps://u@b:5671/v",
+		"amqp://u:hidden@a,b/v":                     "amqp://u@a:5672/v,amqp://u@b:5672/v",
+		"amqp://u:12#hidden@h/":                     redacted,
+		"amqp://u:12/hidden@h/":                     redacted,
+		"amqp://u:hidden%@h/":                       redacted,
+		"amqp://u:hidden@a/,amqp://u:12#hidden@b/":  redacted,
+		"amqp://u:hidden@a/,u:hidden@b/":            redacted,
+		"embedded://:hidden@127.0.0.1:9051":         "embedded://127.0.0.1:9051",
+		"hidden":                                    redacted,
+		"":                                          redacted,
 	} {
-		if got := RedactURL(in); got != want {
-			t.Errorf("RedactURL(%q) = %q, want %q", in, got, want)
+		b := Broker{AmqpURL: NewSecret(in)}
+		if got := b.Endpoint(); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+		if err := b.checkURL([]string{"amqp", "amqps"}); err != nil && strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%q: %v", in, err)
 		}
 	}
 }

@@ -11,23 +11,29 @@ import (
 )
 
 // parse refuses what would send a password in the clear, or cannot work. Its
-// errors never quote the address, which holds the password.
-func parse(o Options) (address.Address, error) {
-	target, err := address.Parse(o.URL)
-	switch {
-	case err != nil:
-		return target, fmt.Errorf("BELFRY_AMQP_URL %w", err)
-	case target.Loopback():
-		return target, nil
-	case target.User == "guest":
-		return target, errors.New("the user guest is for loopback only: make a user of its own for BELFRY_AMQP_URL")
-	case !target.TLS && !o.Insecure:
-		return target, errors.New("BELFRY_AMQP_URL leaves this host without TLS: use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
+// errors never quote the addresses, which hold the password.
+func parse(o Options) ([]address.Address, error) {
+	targets, err := address.ParseList(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("BELFRY_AMQP_URL %w", err)
 	}
-	return target, nil
+	for _, target := range targets {
+		switch {
+		case target.Loopback():
+		case target.User == "guest":
+			return nil, errors.New("the user guest is for loopback only: make a user of its own for BELFRY_AMQP_URL")
+		case !target.TLS && !o.Insecure:
+			return nil, errors.New("BELFRY_AMQP_URL leaves this host without TLS: use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
+		}
+		if _, err := tlsConfig(o, target); err != nil {
+			return nil, err
+		}
+	}
+	return targets, nil
 }
 
-// tlsConfig is nil without TLS.
+// tlsConfig is nil without TLS. It reads the files anew, so that a certificate
+// which was renewed is used by the next connection.
 func tlsConfig(o Options, target address.Address) (*tls.Config, error) {
 	if !target.TLS {
 		return nil, nil //nolint:nilnil // no TLS is not an error

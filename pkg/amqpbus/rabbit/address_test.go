@@ -29,10 +29,10 @@ func TestTheLibraryReadsWhatTheAddressMeans(t *testing.T) {
 		t.Fatal("the table is empty")
 	}
 	for _, row := range rows {
-		target, err := parse(Options{URL: row.Address, Insecure: true})
+		targets, err := parse(Options{URL: row.Address, Insecure: true})
 		if row.Means == nil {
 			if err == nil {
-				t.Errorf("%s: %s is taken", row.Name, target)
+				t.Errorf("%s: %s is taken", row.Name, targets)
 			}
 			continue
 		}
@@ -40,7 +40,7 @@ func TestTheLibraryReadsWhatTheAddressMeans(t *testing.T) {
 			t.Errorf("%s: %v", row.Name, err)
 			continue
 		}
-		read, err := amqp.ParseURI(withoutTLS(target).Reveal())
+		read, err := amqp.ParseURI(withoutTLS(targets[0]).Reveal())
 		if err != nil {
 			t.Errorf("%s: %v", row.Name, err)
 			continue

@@ -2,7 +2,6 @@ package rabbit
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -30,22 +29,52 @@ type connection struct {
 	socket net.Conn
 }
 
-// connectOptions is one attempt to connect.
-type connectOptions struct {
-	target  address.Address
-	tls     *tls.Config // nil: without TLS
-	config  amqp.Config
-	blocked func() bool // whether the broker blocks the connection: then a write may take for ever
+// connector makes connections to the nodes of one broker.
+type connector struct {
+	o         Options
+	targets   []address.Address
+	name      string // in the broker's lists
+	heartbeat time.Duration
+	blocked   func() bool // whether the broker blocks the connection: then a write may take for ever
+}
+
+// any tries the nodes in turn, beginning with one of them, and says which it is
+// connected to.
+func (c connector) any(ctx context.Context, first int) (conn *connection, node int, err error) {
+	for i := range c.targets {
+		node := (first + i) % len(c.targets)
+		conn, failure := c.connect(ctx, c.targets[node])
+		switch {
+		case failure == nil:
+			return conn, node, nil
+		case err == nil:
+			err = failure
+		default:
+			err = fmt.Errorf("%w; %w", err, failure)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, first, err
 }
 
 // connect makes one connection, within ctx and dialTimeout.
-func connect(ctx context.Context, o connectOptions) (*connection, error) {
+func (c connector) connect(ctx context.Context, target address.Address) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
+	secure, err := tlsConfig(c.o, target)
+	if err != nil {
+		return nil, err
+	}
+	config := amqp.Config{
+		Heartbeat: c.heartbeat, Locale: "en_US",
+		Properties: amqp.Table{"connection_name": c.name, "product": "Belfry"},
+	}
 	var g *guard
 	stop := func() bool { return true }
-	o.config.Dial = func(_, address string) (net.Conn, error) {
-		conn, err := dialSocket(ctx, address, o.tls, o.blocked)
+	config.Dial = func(_, address string) (net.Conn, error) {
+		conn, err := dialSocket(ctx, address, secure, c.blocked)
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +82,7 @@ func connect(ctx context.Context, o connectOptions) (*connection, error) {
 		stop = context.AfterFunc(ctx, func() { _ = conn.Close() }) // the library knows no context
 		return g, nil
 	}
-	conn, err := amqp.DialConfig(withoutTLS(o.target).Reveal(), o.config)
+	conn, err := amqp.DialConfig(withoutTLS(target).Reveal(), config)
 	inTime := stop()
 	switch {
 	case err == nil && inTime:
@@ -70,7 +99,7 @@ func connect(ctx context.Context, o connectOptions) (*connection, error) {
 	if g != nil {
 		_ = g.Close() // it has ended, or must
 	}
-	return nil, fmt.Errorf("connect to %s: %w", o.target, explain(err))
+	return nil, fmt.Errorf("connect to %s: %w", target, explain(err))
 }
 
 // end closes the connection in order, or cuts it when the broker has not agreed

@@ -2,7 +2,6 @@ package rabbit
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -26,9 +25,8 @@ const (
 type link struct {
 	bus       *bus
 	name      string
-	target    address.Address
-	tls       *tls.Config // nil: without TLS
-	config    func() amqp.Config
+	connector connector
+	next      int                 // owned by supervise: the node to begin with
 	onBlocked func(reason string) // may be nil
 	ended     chan struct{}       // closed when supervise returned
 
@@ -38,10 +36,10 @@ type link struct {
 	ending error       // of the last connection's end; read after ended is closed
 }
 
-func newLink(b *bus, name string, target address.Address, secure *tls.Config, config func() amqp.Config) *link {
+func newLink(b *bus, name string, targets []address.Address) *link {
 	return &link{
-		bus: b, name: name, target: target, tls: secure, config: config, ended: make(chan struct{}),
-		err: errors.New("not connected yet"),
+		bus: b, name: name, ended: make(chan struct{}), err: errors.New("not connected yet"),
+		connector: connector{o: b.o, targets: targets, name: b.o.Name + " " + name, heartbeat: b.o.Heartbeat, blocked: b.isBlocked},
 	}
 }
 
@@ -112,10 +110,17 @@ func blockedReason(b amqp.Blocking) string {
 	return b.Reason
 }
 
+// dial connects to a node; after it was lost the next one is the first to be tried.
 func (l *link) dial() (*connection, error) {
-	c := l.config()
-	c.Properties["connection_name"] = l.bus.o.Name + " " + l.name
-	return connect(l.bus.ctx, connectOptions{target: l.target, tls: l.tls, config: c, blocked: l.bus.isBlocked})
+	conn, node, err := l.connector.any(l.bus.ctx, l.next)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(l.connector.targets); n > 1 {
+		l.next = (node + 1) % n
+		l.bus.log.Info("connected to a node of the broker", zap.String("link", l.name), zap.Stringer("address", l.connector.targets[node]))
+	}
+	return conn, nil
 }
 
 // set notes the connection, or why there is none.

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
@@ -22,7 +21,7 @@ import (
 
 // Options configures a Bus.
 type Options struct {
-	URL        string // amqp:// or amqps://, with user and password
+	URL        string // amqp:// or amqps://, with user and password; or a list of them, a cluster's nodes, which are tried in turn
 	Name       string // the connection's name in the broker's lists
 	Insecure   bool   // allow amqp:// to a host that is not loopback
 	CAFile     string // PEM; empty: the system's roots
@@ -59,11 +58,7 @@ type bus struct {
 // Open starts connecting and returns at once. The error is about the options
 // only; Health tells about the connections.
 func Open(o Options) (amqpbus.Bus, error) {
-	target, err := parse(o)
-	if err != nil {
-		return nil, err
-	}
-	tls, err := tlsConfig(o, target)
+	targets, err := parse(o)
 	if err != nil {
 		return nil, err
 	}
@@ -78,17 +73,11 @@ func Open(o Options) (amqpbus.Bus, error) {
 	free := make(chan struct{})
 	close(free)
 	b := &bus{
-		o: o, user: target.User, log: o.Logger, metrics: newMetrics(o.Registerer),
+		o: o, user: targets[0].User, log: o.Logger, metrics: newMetrics(o.Registerer),
 		ctx: ctx, cancel: cancel, last: last, cut: cut, unblocked: free, changed: make(chan struct{}),
 	}
-	config := func() amqp.Config {
-		return amqp.Config{
-			Heartbeat: o.Heartbeat, Locale: "en_US",
-			Properties: amqp.Table{"connection_name": o.Name, "product": "Belfry"},
-		}
-	}
-	b.publish = newLink(b, "publish", target, tls, config)
-	b.consume = newLink(b, "consume", target, tls, config)
+	b.publish = newLink(b, "publish", targets)
+	b.consume = newLink(b, "consume", targets)
 	b.publish.onBlocked = b.setBlocked
 	go b.publish.supervise()
 	go b.consume.supervise()

@@ -8,6 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/address"
 )
 
 // Probe is one connection for an operator's look at a broker: it tells at once
@@ -15,7 +16,7 @@ import (
 // called by one goroutine.
 type Probe struct {
 	conn     *connection
-	user     string
+	address  address.Address
 	blocking chan amqp.Blocking
 	blocked  string // the broker's reason, when it blocks this connection
 }
@@ -23,27 +24,19 @@ type Probe struct {
 // QueueState is what a broker tells of a queue.
 type QueueState struct{ Messages, Consumers int }
 
-// OpenProbe connects once, within ctx and 5 s.
+// OpenProbe connects once, to the first of the addresses that answers, within ctx
+// and 5 s for each.
 func OpenProbe(ctx context.Context, o Options) (*Probe, error) {
-	target, err := parse(o)
+	targets, err := parse(o)
 	if err != nil {
 		return nil, err
 	}
-	tls, err := tlsConfig(o, target)
+	c := connector{o: o, targets: targets, name: o.Name, heartbeat: 10 * time.Second, blocked: func() bool { return false }}
+	conn, node, err := c.any(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	p := &Probe{user: target.User, blocking: make(chan amqp.Blocking, 8)}
-	p.conn, err = connect(ctx, connectOptions{
-		target: target, tls: tls, blocked: func() bool { return false },
-		config: amqp.Config{
-			Heartbeat: 10 * time.Second, Locale: "en_US",
-			Properties: amqp.Table{"connection_name": o.Name, "product": "Belfry"},
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
+	p := &Probe{conn: conn, address: targets[node], blocking: make(chan amqp.Blocking, 8)}
 	p.conn.NotifyBlocked(p.blocking)
 	return p, nil
 }
@@ -58,7 +51,10 @@ func (p *Probe) Server() string {
 func (p *Probe) Blocked() string { return p.blocked }
 
 // User is the broker user of the probe.
-func (p *Probe) User() string { return p.user }
+func (p *Probe) User() string { return p.address.User }
+
+// Address is the one that it is connected to, without the password.
+func (p *Probe) Address() string { return p.address.String() }
 
 // Queue looks at a queue without touching it, within ctx. A missing one is
 // amqpbus.ErrNoQueue. While the broker blocks publishers, a probe that has
@@ -124,7 +120,7 @@ func (p *Probe) publish(ctx context.Context, ch *amqp.Channel, m amqpbus.Message
 		return fmt.Errorf("ask for confirms: %w", reason(err))
 	}
 	returned, closed := ch.NotifyReturn(make(chan amqp.Return, 1)), ch.NotifyClose(make(chan *amqp.Error, 1))
-	properties := amqp.Publishing{Type: m.Type, MessageId: m.ID, UserId: p.user, Body: m.Body, DeliveryMode: amqp.Transient}
+	properties := amqp.Publishing{Type: m.Type, MessageId: m.ID, UserId: p.address.User, Body: m.Body, DeliveryMode: amqp.Transient}
 	if m.Expiration > 0 {
 		properties.Expiration = fmt.Sprint(m.Expiration.Milliseconds())
 	}

@@ -193,11 +193,11 @@ func TestAddressWithoutTLS(t *testing.T) {
 		"amqps://u:p@host:1234//":   "amqp://u:p@host:1234/%2F",
 		"amqps://u:p@[::1]/":        "amqp://u:p@[::1]:5671/%2F",
 	} {
-		target, err := parse(Options{URL: in, Insecure: true})
+		targets, err := parse(Options{URL: in, Insecure: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := withoutTLS(target).Reveal(); got != want {
+		if got := withoutTLS(targets[0]).Reveal(); got != want {
 			t.Errorf("%s became %s, want %s", in, got, want)
 		}
 	}

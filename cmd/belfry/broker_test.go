@@ -123,7 +123,7 @@ func TestCheckOfAFreshBroker(t *testing.T) {
 	configured(t, "guest")
 	got := sh(t, "", "check")
 	got.want(t, 0, "RabbitMQ 3.", "")
-	got.want(t, 0, "note   the queues are not declared yet", "")
+	got.want(t, 0, "note   the queues do not exist yet", "")
 	got.want(t, 0, "ok     permissions: may publish and consume", "")
 	names, err := node(t).Ctl("list_queues", "name")
 	if err != nil || strings.Contains(names, "belfry.") {
@@ -149,14 +149,14 @@ func TestCheckOfAnInstallation(t *testing.T) {
 		defer func() { _ = c.Close() }()
 	}
 	got = sh(t, "", "check")
-	got.want(t, 0, "ok     running: workers that answer: 1", "")
+	got.want(t, 0, "ok     running: workers answering questions: 1", "")
 	got.want(t, 0, "ok     running: every shard has a worker", "")
 
 	set(t, "BELFRY_SHARDS", "4")
 	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 4 here, but workers with 1 shards run", "")
 	set(t, "BELFRY_SHARDS", "1")
 	leftover(t, bus)
-	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 1 here, but queues of 2 shards are left", "")
+	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 1 here, but queues of 2 shards still exist", "")
 	set(t, "BELFRY_QUEUE_TYPE", "quorum")
 	sh(t, "", "check").want(t, 1, "WRONG  topology: the broker holds an installation with another BELFRY_SHARDS or BELFRY_QUEUE_TYPE", "")
 }

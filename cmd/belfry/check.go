@@ -22,7 +22,7 @@ import (
 func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "check",
-		Usage: "say what is wrong with the configuration, the broker and the permissions, and how to mend it",
+		Usage: "say what is wrong with the configuration, the broker and the permissions, and how to fix it",
 		Description: "It looks at the environment as gateway, worker and backend, at the broker, at what this\n" +
 			"broker user may do there, and at whether the numbers of shards agree. It ends with status 1\n" +
 			"when something is wrong. --role looks at one role, where each has an environment of its own.\n\n" +

@@ -32,7 +32,7 @@ func devCommand() *cli.Command {
 			}
 			dir, err := os.MkdirTemp("", "belfry-dev-")
 			if err != nil {
-				return fmt.Errorf("make a folder for tokens and policy: %w", err)
+				return fmt.Errorf("create a folder for tokens and policy: %w", err)
 			}
 			defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 			return runDev(ctx, c, dir)

@@ -12,7 +12,7 @@ import (
 func disconnectCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "disconnect",
-		Usage:     "end the connections of a user",
+		Usage:     "close the connections of a user",
 		ArgsUsage: "USER",
 		Description: "All gateways close them with 4403: those of one login session, or all. It ends with\n" +
 			"status 0 when the broker has the order. A token that is still good can open a new\n" +

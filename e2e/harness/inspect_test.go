@@ -10,7 +10,7 @@ func TestFaultsAreFound(t *testing.T) {
 ==================
 WARNING: DATA RACE
 Read at 0x00c0000b4010 by goroutine 8:
-{"level":"error","msg":"connection handler panicked","conn":3,"panic":"a fault"}
+{"level":"error","msg":"bug: panic while handling a connection, closing it","conn":3,"panic":"a fault"}
 {"level":"warn","logger":"http","msg":"http: panic serving 127.0.0.1:4: x"}
 panic: runtime error: invalid memory address or nil pointer dereference
 fatal error: all goroutines are asleep - deadlock!
@@ -18,7 +18,7 @@ fatal error: all goroutines are asleep - deadlock!
 `
 	want := []string{
 		"WARNING: DATA RACE",
-		`{"level":"error","msg":"connection handler panicked","conn":3,"panic":"a fault"}`,
+		`{"level":"error","msg":"bug: panic while handling a connection, closing it","conn":3,"panic":"a fault"}`,
 		`{"level":"warn","logger":"http","msg":"http: panic serving 127.0.0.1:4: x"}`,
 		"panic: runtime error: invalid memory address or nil pointer dereference",
 		"fatal error: all goroutines are asleep - deadlock!",

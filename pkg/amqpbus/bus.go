@@ -29,14 +29,14 @@ var (
 	// ErrUnroutable: a mandatory message was returned: no queue takes it.
 	ErrUnroutable = errors.New("the broker has no queue for the message")
 	// ErrLinkLost: the link ended. For a publish: it may or may not have arrived.
-	ErrLinkLost = errors.New("the link to the broker was lost")
+	ErrLinkLost = errors.New("the connection to the broker was lost")
 	// ErrCancelled: the broker cancelled the consumer (its queue was deleted).
 	ErrCancelled = errors.New("the broker cancelled the consumer")
 	// ErrBlocked: the broker has an alarm of memory or disk and takes nothing from
 	// publishers until it is over. A Bus waits; who tries once is told.
 	ErrBlocked = errors.New("the broker blocks publishers")
 	// ErrClosed: Close was called.
-	ErrClosed = errors.New("closed")
+	ErrClosed = errors.New("closed by this process")
 	// ErrNoQueue: consuming from a queue that does not exist and may not be declared.
 	ErrNoQueue = errors.New("the queue does not exist")
 	// ErrInUse: another consumer holds the queue exclusively.

@@ -17,7 +17,7 @@ import (
 
 // ErrNotLoopback is what Admin.Start wraps when it was told to listen where
 // other hosts can reach it.
-var ErrNotLoopback = errors.New("it has no authentication and may listen on 127.0.0.1, ::1 or localhost only; set BELFRY_ADMIN_ALLOW_REMOTE=true where the network is closed, as in a container")
+var ErrNotLoopback = errors.New("it has no authentication and may listen on 127.0.0.1, ::1 or localhost only; set BELFRY_ADMIN_ALLOW_REMOTE=true if nobody else can reach it, as in a container")
 
 // AdminOptions say what the admin listener shows.
 type AdminOptions struct {
@@ -75,11 +75,11 @@ func (a *Admin) Handle(pattern string, h http.Handler) { a.mux.Handle(pattern, h
 // Start opens the listener and serves in the background until Stop.
 func (a *Admin) Start() error {
 	if err := a.allowed(); err != nil {
-		return fmt.Errorf("listen for the admin on %q: %w", a.options.Listen, err)
+		return fmt.Errorf("open the admin listener on %q (BELFRY_ADMIN_LISTEN): %w", a.options.Listen, err)
 	}
 	l, err := net.Listen("tcp", a.options.Listen)
 	if err != nil {
-		return fmt.Errorf("listen for the admin: %w", err)
+		return fmt.Errorf("open the admin listener (BELFRY_ADMIN_LISTEN): %w", err)
 	}
 	served := make(chan struct{})
 	a.mu.Lock()
@@ -88,7 +88,7 @@ func (a *Admin) Start() error {
 	go func() {
 		defer close(served)
 		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			a.options.Logger.Error("the admin listener ended", zap.Error(err))
+			a.options.Logger.Error("admin listener failed: restart this process to get health checks and metrics back", zap.Error(err))
 		}
 	}()
 	return nil
@@ -117,7 +117,7 @@ func (a *Admin) Stop(ctx context.Context) error {
 	patient, cancel := context.WithTimeout(ctx, stopWithin(ctx))
 	defer cancel()
 	if err := a.server.Shutdown(patient); err != nil {
-		a.options.Logger.Info("requests to the admin listener were cut off", zap.Error(err))
+		a.options.Logger.Info("admin requests still running at shutdown were cut off", zap.Error(err))
 		_ = a.server.Close() // its error is the listener's, which is closed already
 	}
 	<-served

@@ -180,7 +180,7 @@ func TestAStepThatHangsIsLeftBehind(t *testing.T) {
 		if took := time.Since(began); took != 5*time.Second+100*time.Millisecond {
 			t.Errorf("took %v", took)
 		}
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "stop hanging: not done within 5s") || !stopped {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "stop hanging: not finished within 5s") || !stopped {
 			t.Errorf("error %v, first stopped: %v", err, stopped)
 		}
 		close(release)

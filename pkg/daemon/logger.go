@@ -46,7 +46,7 @@ func OpenLog(level, format string) (*Log, error) {
 		return nil, err
 	}
 	if names := settings.Injected(); len(names) > 0 {
-		l.Logger.Warn("variables that look injected by an orchestrator have no effect", zap.Strings("names", names))
+		l.Logger.Warn("ignoring variables that an orchestrator seems to have set for a service called belfry", zap.Strings("names", names))
 	}
 	return l, nil
 }

@@ -77,7 +77,7 @@ func (s step) run(ctx context.Context) error {
 	case err := <-result:
 		return err
 	case <-grace.C:
-		return fmt.Errorf("not done within %v: %w", s.within, ctx.Err())
+		return fmt.Errorf("not finished within %v: %w", s.within, ctx.Err())
 	}
 }
 

@@ -138,7 +138,7 @@ func (e *Emitter) room(ctx context.Context) error {
 		changed := e.carrier.Changed() // before the look, so that no change is missed
 		if e.options.Quiet {
 			if h := e.carrier.Health(); !h.Connected || h.Blocked != "" {
-				return e.unconfirmed(fmt.Errorf("%d events are waiting already", cap(e.line.slots)))
+				return e.unconfirmed(fmt.Errorf("the buffer is full, %d events wait for the broker", cap(e.line.slots)))
 			}
 		}
 		select {

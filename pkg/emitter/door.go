@@ -127,7 +127,7 @@ type doorAnswer struct {
 func (d *door) post(ctx context.Context, m amqpbus.Message) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base+pathOf(m), bytes.NewReader(m.Body))
 	if err != nil {
-		return fmt.Errorf("post to the door: %w: %w", amqpbus.ErrLinkLost, err)
+		return fmt.Errorf("post to belfry dev: %w: %w", amqpbus.ErrLinkLost, err)
 	}
 	request.Header.Set("Authorization", "Bearer "+d.secret)
 	request.Header.Set("Content-Type", "application/json")
@@ -137,7 +137,7 @@ func (d *door) post(ctx context.Context, m amqpbus.Message) error {
 	}
 	response, err := d.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("post to the door (is `belfry dev` running?): %w: %w", amqpbus.ErrLinkLost, err)
+		return fmt.Errorf("post to belfry dev (is it running?): %w: %w", amqpbus.ErrLinkLost, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusNoContent {
@@ -145,7 +145,7 @@ func (d *door) post(ctx context.Context, m amqpbus.Message) error {
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 	if err != nil {
-		return fmt.Errorf("read the door's answer: %w: %w", amqpbus.ErrLinkLost, err)
+		return fmt.Errorf("read the answer of belfry dev: %w: %w", amqpbus.ErrLinkLost, err)
 	}
 	return doorError(response.StatusCode, text)
 }
@@ -169,7 +169,7 @@ func pathOf(m amqpbus.Message) string {
 func doorError(status int, text []byte) error {
 	var a doorAnswer
 	if err := json.Unmarshal(text, &a); err != nil {
-		a.Error = "it is no Belfry"
+		a.Error = "the server at this address is not Belfry"
 	}
 	switch a.Outcome {
 	case "refused":
@@ -177,10 +177,10 @@ func doorError(status int, text []byte) error {
 	case "unroutable":
 		return amqpbus.ErrUnroutable
 	case "unknown", "closed":
-		return fmt.Errorf("the door answers %d: %w: %s", status, amqpbus.ErrLinkLost, a.Error)
+		return fmt.Errorf("belfry dev answers %d: %w: %s", status, amqpbus.ErrLinkLost, a.Error)
 	case "invalid":
 		return fmt.Errorf("%w: %s", ErrInvalid, a.Error)
 	default:
-		return fmt.Errorf("the door answers %d: %s", status, a.Error)
+		return fmt.Errorf("belfry dev answers %d: %s", status, a.Error)
 	}
 }

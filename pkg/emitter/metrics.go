@@ -103,7 +103,7 @@ func (q *quiet) note(err error, say bool) {
 	defer q.mu.Unlock()
 	q.total++
 	if now := time.Now(); say && now.Sub(q.last) >= quietPeriod {
-		q.log.Error("events were not emitted", zap.Uint64("events", q.total-q.logged), zap.Uint64("in_all", q.total), zap.Error(err))
+		q.log.Error("events were not confirmed by the broker", zap.Uint64("events", q.total-q.logged), zap.Uint64("in_all", q.total), zap.Error(err))
 		q.logged, q.last = q.total, now
 	}
 }

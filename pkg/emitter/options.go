@@ -127,11 +127,11 @@ func (o Options) complete() (Options, error) {
 	o.Expiration = max(o.Expiration, 0)
 	switch {
 	case o.Shards < 1 || o.Shards > protocol.MaxShards:
-		return o, fmt.Errorf("there are %d shards, allowed are 1 to %d", o.Shards, protocol.MaxShards)
+		return o, fmt.Errorf("Shards is %d, it must be 1 to %d", o.Shards, protocol.MaxShards)
 	case o.Window < 1 || o.Window > maxWindow:
-		return o, fmt.Errorf("the window is %d, allowed are 1 to %d", o.Window, maxWindow)
+		return o, fmt.Errorf("Window is %d, it must be 1 to %d", o.Window, maxWindow)
 	case o.Expiration%time.Millisecond != 0:
-		return o, fmt.Errorf("the expiration is %v: it is counted in whole milliseconds", o.Expiration)
+		return o, fmt.Errorf("Expiration is %v, it must be whole milliseconds", o.Expiration)
 	}
 	return o, nil
 }

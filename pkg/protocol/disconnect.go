@@ -22,7 +22,7 @@ type Principal struct {
 	SID string
 }
 
-// Disconnect is the application's order to end the connections of a user: of
+// Disconnect is the application's order to close the connections of a user: of
 // one login session, or, without one, all.
 type Disconnect struct {
 	User string `json:"user"`

@@ -39,14 +39,14 @@ func (c *counted) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) err
 	if err != nil {
 		c.metrics.failed.Add(float64(len(spans)))
 		if !c.away {
-			c.log.Warn("the collector takes no spans, they are dropped", zap.Error(err))
+			c.log.Warn("trace collector does not accept spans: dropping them, events are not affected", zap.Error(err))
 		}
 		c.away = true
 		return nil
 	}
 	c.metrics.exported.Add(float64(len(spans)))
 	if c.away {
-		c.log.Info("the collector takes spans again")
+		c.log.Info("trace collector accepts spans again")
 	}
 	c.away = false
 	return nil

@@ -77,7 +77,7 @@ func (t *Tracer) Close(ctx context.Context) error {
 		return nil
 	}
 	if err := t.provider.Shutdown(ctx); err != nil {
-		t.log.Warn("the last spans were not sent", zap.Error(err))
+		t.log.Warn("last trace spans were not sent before exit", zap.Error(err))
 	}
 	return nil
 }

@@ -21,9 +21,9 @@ func parse(o Options) ([]address.Address, error) {
 		switch {
 		case target.Loopback():
 		case target.User == "guest":
-			return nil, errors.New("the user guest is for loopback only: make a user of its own for BELFRY_AMQP_URL")
+			return nil, errors.New("RabbitMQ accepts the user guest from its own host only: create a user for Belfry and put it into BELFRY_AMQP_URL")
 		case !target.TLS && !o.Insecure:
-			return nil, errors.New("BELFRY_AMQP_URL leaves this host without TLS: use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
+			return nil, errors.New("BELFRY_AMQP_URL leads to another host without TLS: use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
 		}
 		if _, err := tlsConfig(o, target); err != nil {
 			return nil, err

@@ -26,7 +26,7 @@ type consumer struct {
 
 func (b *bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqpbus.Consumer, error) {
 	if o.Prefetch < 1 || o.Prefetch > 65535 {
-		return nil, fmt.Errorf("consume %s: the prefetch is %d, allowed are 1 to 65,535", o.Queue, o.Prefetch)
+		return nil, fmt.Errorf("consume %s: the prefetch is %d, it must be 1 to 65,535", o.Queue, o.Prefetch)
 	}
 	var c *consumer
 	resumed, err := b.unread.Open(ctx, o, amqpbus.OpenSteps{
@@ -127,7 +127,7 @@ func (c *consumer) signal() {
 
 func (c *consumer) Receive(ctx context.Context, most int) ([]amqpbus.Delivery, error) {
 	if most < 1 {
-		return nil, fmt.Errorf("receive: at most %d deliveries were asked for, at least 1 is allowed", most)
+		return nil, fmt.Errorf("receive: at most %d deliveries were asked for, it must be at least 1", most)
 	}
 	for {
 		c.mu.Lock()

@@ -65,7 +65,7 @@ func (l *link) supervise() {
 		if l.bus.ctx.Err() != nil {
 			return
 		}
-		l.bus.log.Warn("not connected to the broker, trying again", zap.String("link", l.name), zap.Error(err))
+		l.bus.log.Warn("broker connection lost or refused, reconnecting", zap.String("link", l.name), zap.Error(err))
 		l.bus.metrics.reconnect(l.name)
 		t := time.NewTimer(firstPause/2 + rand.N(pause))
 		select {

@@ -138,7 +138,11 @@ func (b *bus) setBlocked(reason string) {
 		return
 	}
 	b.metrics.setBlocked(reason != "")
-	b.log.Warn("the broker's alarm for publishers changed", zap.String("blocked", reason))
+	if reason != "" {
+		b.log.Warn("broker blocks publishers: free its memory or disk", zap.String("alarm", reason))
+	} else {
+		b.log.Info("broker accepts publishes again")
+	}
 	b.change()
 }
 

@@ -58,7 +58,7 @@ type pending struct {
 
 func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher, error) {
 	if window < 1 || window > 1000 {
-		return nil, fmt.Errorf("open a publisher: the window is %d, allowed are 1 to 1,000", window)
+		return nil, fmt.Errorf("open publisher: the window is %d, it must be 1 to 1,000", window)
 	}
 	ch, err := b.publish.channel(ctx)
 	if err != nil {
@@ -107,7 +107,7 @@ func (p *publisher) Publish(ctx context.Context, m amqpbus.Message, done func(er
 	case <-p.ended:
 		return p.whyEnded()
 	case <-ctx.Done():
-		return fmt.Errorf("publish: the window is full: %w", ctx.Err())
+		return fmt.Errorf("publish: too many messages wait for the broker to confirm them: %w", ctx.Err())
 	}
 	if err := p.send(ctx, m, done); err != nil {
 		<-p.slots
@@ -201,7 +201,7 @@ func (p *publisher) settle() {
 		delete(returned, key)
 		acked := next.confirm.Acked()
 		if silent >= verdictWithin || silent >= refusalWithin && !acked && !p.ch.IsClosed() {
-			p.bus.log.Warn("the broker gave no verdict on a publish, or a late refusal: its channel is given up", zap.Duration("after", silent))
+			p.bus.log.Warn("broker did not confirm a publish in time, or refused it late: closing its channel", zap.Duration("after", silent))
 			p.leave()
 			go closeChannel(p.ch)
 		}

@@ -69,7 +69,7 @@ func Run(ctx context.Context, cfg Config, log *daemon.Log) error {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := bus.Close(last); err != nil {
-			logger.Warn("the broker's links did not close", zap.Error(err))
+			logger.Warn("broker connections did not close in time", zap.Error(err))
 		}
 	}()
 	a, err := newApp(cfg, bus, registry, logger)
@@ -151,7 +151,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.steps.Start(ctx, "the hub", a.startHub, a.endHub, short); err != nil {
 		return err
 	}
-	err := a.steps.Start(ctx, "the wires to the broker", func(context.Context) error { a.relay.Start(); return nil }, a.relay.Stop, short)
+	err := a.steps.Start(ctx, "the relay", func(context.Context) error { a.relay.Start(); return nil }, a.relay.Stop, short)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (a *App) Start(ctx context.Context) error {
 
 // Stop stops the parts in reverse order, within ctx.
 func (a *App) Stop(ctx context.Context) error {
-	a.log.Info("gateway stops", zap.Int("connections", a.hub.Len()))
+	a.log.Info("gateway stopping", zap.Int("connections", a.hub.Len()))
 	started := time.Now()
 	err := a.steps.Stop(ctx)
 	a.log.Info("gateway stopped", zap.Duration("took", time.Since(started)), zap.Error(err))
@@ -217,7 +217,7 @@ func (a *App) listen(ctx context.Context) error {
 	a.listener = l
 	a.running.Go(func() {
 		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error("the public listener ended", zap.Error(err))
+			a.log.Error("client listener failed: no new client can connect, restart this gateway", zap.Error(err))
 		}
 	})
 	return nil

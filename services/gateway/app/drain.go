@@ -30,7 +30,7 @@ func (a *App) drain(ctx context.Context) error {
 	}
 	a.edge.Drain()
 	spread := min(a.cfg.DrainPeriod, time.Duration(a.hub.Len())*closeEach)
-	a.log.Info("asking the connections to leave", zap.Int("connections", a.hub.Len()), zap.Duration("over", spread))
+	a.log.Info("draining: closing all connections", zap.Int("connections", a.hub.Len()), zap.Duration("over", spread))
 	err := a.hub.Drain(ctx, spread, retryAfter)
 	a.closeListener(ctx)
 	a.edge.Wait()
@@ -43,7 +43,7 @@ func (a *App) closeListener(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := a.server.Shutdown(ctx); err != nil {
-		a.log.Info("connections without a handshake were cut off", zap.Error(err))
+		a.log.Info("handshakes still open at shutdown were cut off", zap.Error(err))
 		_ = a.server.Close() // its error is the listener's, which is closed already
 	}
 }

@@ -85,7 +85,7 @@ func (a *announcer) once(ctx context.Context) error {
 		case <-a.signal:
 		case <-timer.C:
 		case <-pub.Done():
-			return fmt.Errorf("the publisher ended: %w", amqpbus.ErrLinkLost)
+			return fmt.Errorf("the publisher was lost: %w", amqpbus.ErrLinkLost)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -224,6 +224,6 @@ func (a *announcer) bye(ctx context.Context) error {
 	case <-a.gone:
 		return nil
 	case <-ctx.Done():
-		return errors.Join(errors.New("the interest was not withdrawn in time"), ctx.Err())
+		return errors.Join(errors.New("interest was not withdrawn in time: workers will notice by the silence"), ctx.Err())
 	}
 }

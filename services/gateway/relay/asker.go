@@ -100,7 +100,7 @@ func (a *asker) decided(ctx context.Context, q *question, m amqpbus.Message) (pr
 			}
 			return o.decision, o.err
 		case <-ctx.Done():
-			return protocol.Decision{}, fmt.Errorf("no worker answered: %w", ctx.Err())
+			return protocol.Decision{}, fmt.Errorf("no worker answered in time: %w", ctx.Err())
 		}
 	}
 }
@@ -151,7 +151,7 @@ func (a *asker) once(ctx context.Context) error {
 	defer a.set(nil)
 	select {
 	case <-pub.Done():
-		return fmt.Errorf("the publisher ended: %w", amqpbus.ErrLinkLost)
+		return fmt.Errorf("the publisher was lost: %w", amqpbus.ErrLinkLost)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -188,7 +188,7 @@ func (a *asker) publish(ctx context.Context, m amqpbus.Message, done func(error)
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("the broker is away: %w", ctx.Err())
+			return fmt.Errorf("wait for a connection to the broker: %w", ctx.Err())
 		}
 	}
 }

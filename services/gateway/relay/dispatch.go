@@ -10,10 +10,10 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// dispatch takes one message of the reply queue. What cannot be understood, or
-// comes from a user that is no worker's, is counted, logged without its body
-// and passed over: its sender learns of a lost batch by nothing, so a hole in
-// the numbers says it.
+// dispatch handles one message of the reply queue. A message that cannot be
+// decoded, or whose broker user is not a worker's, is counted, logged without
+// its body and dropped. The sender is not told about a dropped batch; the
+// gateway notices the missing sequence number.
 func (v *receiver) dispatch(d *amqpbus.Delivery) {
 	if !v.trust.Trusts(d.UserID) {
 		v.r.metrics.rejected.WithLabelValues(rejectedUser).Inc()
@@ -21,12 +21,12 @@ func (v *receiver) dispatch(d *amqpbus.Delivery) {
 	}
 	if err := v.safely(d); err != nil {
 		v.r.metrics.rejected.WithLabelValues(rejectedDecode).Inc()
-		v.r.log.Error("a reply could not be understood", zap.String("type", d.Type), zap.Error(err))
+		v.r.log.Error("ignored a reply that cannot be decoded: compare the versions of gateways and workers", zap.String("type", d.Type), zap.Error(err))
 	}
 }
 
-// safely is take, whose panic is an error: the gateway outlives a message that
-// it cannot bear.
+// safely turns a panic in take into an error: one bad message cannot stop the
+// gateway.
 func (v *receiver) safely(d *amqpbus.Delivery) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -48,7 +48,7 @@ func (r *Relay) Join(ctx context.Context, groups []protocol.Group) error {
 		return nil
 	}
 	r.metrics.unjoined.Inc()
-	return fmt.Errorf("the route of %d groups is not active: %w", len(groups), ctx.Err())
+	return fmt.Errorf("the broker has not confirmed the subscription to %d groups: %w", len(groups), ctx.Err())
 }
 
 // Leave gives one reference to each group back. It does not block.

@@ -23,7 +23,7 @@ const (
 	deafAfter = 30 * time.Second
 )
 
-var errDeaf = errors.New("nothing was heard of any worker: declaring and consuming the queue again")
+var errDeaf = errors.New("no message from any worker for 30 s")
 
 // receiver consumes the reply queue.
 type receiver struct {
@@ -167,7 +167,7 @@ func (v *receiver) perform() {
 		case continuity.EffectGapShard:
 			v.r.o.Sink.GapShard(e.Shard, v.r.o.Shards)
 		case continuity.EffectCloseAll:
-			v.r.log.Warn("no route for long: closing all connections")
+			v.r.log.Warn("no worker has served a shard for 30 s: closing all connections with 1013")
 			v.r.o.Sink.CloseAll(protocol.CloseTryLater, v.r.o.CloseSpread)
 		case continuity.EffectStale:
 			v.r.announce.stale(e.Stale)

@@ -105,16 +105,17 @@ func (r *Relay) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.quit = cancel
 	for _, loop := range []struct {
-		name string
+		lost string // what is logged
+		of   zap.Field
 		once func(context.Context) error
 	}{
-		{"interest", r.announce.once},
-		{"replies", r.receive.once},
-		{"reports", r.report.once},
-		{"questions", r.ask.once},
-		{"upkeep", r.keep.Run},
+		{"publisher lost, reopening", zap.String("for", "interest"), r.announce.once},
+		{"consumer lost, reopening", zap.String("queue", amqpbus.ReplyQueue(string(r.o.Gateway))), r.receive.once},
+		{"publisher lost, reopening", zap.String("for", "connection reports"), r.report.once},
+		{"publisher lost, reopening", zap.String("for", "questions"), r.ask.once},
+		{"publisher lost, reopening", zap.String("for", "upkeep"), r.keep.Run},
 	} {
-		r.running.Go(func() { r.serve(ctx, loop.name, loop.once) })
+		r.running.Go(func() { r.serve(ctx, loop.lost, loop.of, loop.once) })
 	}
 }
 
@@ -135,19 +136,19 @@ func (r *Relay) Ready() []string {
 	health := r.o.Bus.Health()
 	switch {
 	case !health.Connected && health.Err != nil:
-		why = append(why, "the broker is not connected: "+health.Err.Error())
+		why = append(why, "not connected to the broker: "+health.Err.Error())
 	case !health.Connected:
-		why = append(why, "the broker is not connected")
+		why = append(why, "not connected to the broker")
 	case health.Blocked != "":
-		why = append(why, "the broker blocks publishers: "+health.Blocked)
+		why = append(why, "the broker blocks publishers, free its memory or disk: "+health.Blocked)
 	case health.Refused != "":
 		why = append(why, "the broker refuses what is needed: "+health.Refused)
 	}
 	if !r.receive.up.Load() {
-		why = append(why, "the reply queue is not consumed")
+		why = append(why, "the reply queue has no consumer yet")
 	}
 	if !r.announce.up.Load() {
-		why = append(why, "interest cannot be published")
+		why = append(why, "interest cannot be published yet yet yet")
 	}
 	if !r.ask.up() {
 		why = append(why, "questions to workers cannot be published")
@@ -157,13 +158,13 @@ func (r *Relay) Ready() []string {
 	}
 	why = append(why, r.receive.workerless(time.Now())...)
 	if n := r.receive.lost.Load(); n > 0 {
-		why = append(why, fmt.Sprintf("nothing was heard of %d of %d shards: is a worker active on each?", n, r.o.Shards))
+		why = append(why, fmt.Sprintf("%d of %d shards are silent: is a worker active on each?", n, r.o.Shards))
 	}
 	return why
 }
 
 // serve runs a loop again and again until ctx ends.
-func (r *Relay) serve(ctx context.Context, name string, once func(context.Context) error) {
+func (r *Relay) serve(ctx context.Context, lost string, of zap.Field, once func(context.Context) error) {
 	// The receiver keeps no time in a pause, and its core believes no step over 1 s.
 	again := amqpbus.Backoff{Most: time.Second}
 	for ctx.Err() == nil {
@@ -171,7 +172,7 @@ func (r *Relay) serve(ctx context.Context, name string, once func(context.Contex
 		if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
 			return
 		}
-		r.log.Warn("interrupted, opening anew", zap.String("loop", name), zap.Error(err))
+		r.log.Warn(lost, of, zap.Error(err))
 		r.keep.Soon() // what it needs may have been deleted
 		again.Wait(ctx)
 	}

@@ -330,7 +330,7 @@ func TestStopNamesWhatWasNotDone(t *testing.T) {
 		r.relay.Report(protocol.LifeReport{Kind: protocol.LifeClosed, Conn: 1})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.relay.Stop(ctx); err == nil || !strings.Contains(err.Error(), "1 life reports") {
+		if err := r.relay.Stop(ctx); err == nil || !strings.Contains(err.Error(), "1 connection reports") {
 			t.Errorf("stopped with %v", err)
 		}
 	})

@@ -51,7 +51,7 @@ func (p *reporter) add(report protocol.LifeReport) {
 		p.r.metrics.reportsDropped.Inc()
 		if !p.full {
 			p.full = true
-			p.r.log.Error("no worker takes life reports: new ones are dropped", zap.Int("waiting", len(p.waiting)))
+			p.r.log.Error("dropping connection reports: no worker accepts them, are workers running?", zap.Int("waiting", len(p.waiting)))
 		}
 		return
 	}
@@ -88,7 +88,7 @@ func (p *reporter) once(ctx context.Context) error {
 		if batch := p.current(sent); batch != nil {
 			sent = batch.Batch
 			if err := p.send(ctx, protocol.Encode(*batch)); err != nil && ctx.Err() == nil {
-				p.r.log.Debug("a batch of reports was not stored", zap.Error(err))
+				p.r.log.Debug("connection reports were not published, repeating them", zap.Error(err))
 			}
 			repeat.Reset(repeatAfter)
 		}
@@ -145,7 +145,7 @@ func (p *reporter) send(ctx context.Context, body []byte) error {
 		settled <- err
 	})
 	if err != nil {
-		return fmt.Errorf("publish reports: %w", err)
+		return fmt.Errorf("publish connection reports: %w", err)
 	}
 	select {
 	case err := <-settled:
@@ -196,6 +196,6 @@ func (p *reporter) flush(ctx context.Context) error {
 	case <-ctx.Done():
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return errors.Join(fmt.Errorf("%d life reports were not published in time", len(p.waiting)), ctx.Err())
+		return errors.Join(fmt.Errorf("%d connection reports were not published in time", len(p.waiting)), ctx.Err())
 	}
 }

@@ -102,7 +102,7 @@ func (v *receiver) workerless(now time.Time) []string {
 	case why != "":
 		return []string{why}
 	}
-	out := []string{"no worker was heard of for 7 s"}
+	out := []string{"no worker has been heard from for 7 s: are workers running?"}
 	if why := v.trust.Reason(); why != "" {
 		out = append(out, why)
 	}

@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg Config, log *daemon.Log) error {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := bus.Close(last); err != nil {
-			logger.Warn("the broker's links did not close", zap.Error(err))
+			logger.Warn("broker connections did not close in time", zap.Error(err))
 		}
 	}()
 	a, err := newApp(cfg, bus, registry, logger)
@@ -148,21 +148,21 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.steps.Start(ctx, "tracing", nil, a.tracer.Close, time.Second); err != nil {
 		return err
 	}
-	if err := a.steps.Start(ctx, "what holds connections", nil, a.giveBack, time.Second); err != nil {
+	if err := a.steps.Start(ctx, "HTTP client pools", nil, a.giveBack, time.Second); err != nil {
 		return err
 	}
-	a.log.Info("worker starts", zap.String("broker", a.cfg.Endpoint()), zap.Int("shards", a.cfg.Shards), zap.String("version", daemon.Version))
+	a.log.Info("worker starting", zap.String("broker", a.cfg.Endpoint()), zap.Int("shards", a.cfg.Shards), zap.String("version", daemon.Version))
 	// All queues are declared by the router.
 	if err := a.router.Start(ctx); err != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		return errors.Join(err, a.router.Stop(last), a.steps.Stop(last))
 	}
-	err := a.steps.Start(ctx, "the sessions", func(context.Context) error { a.sessions.Start(); return nil }, a.sessions.Stop, 3*time.Second)
+	err := a.steps.Start(ctx, "the question consumer", func(context.Context) error { a.sessions.Start(); return nil }, a.sessions.Stop, 3*time.Second)
 	if err != nil {
 		return err
 	}
-	err = a.steps.Start(ctx, "the orders to disconnect", func(context.Context) error { a.orders.Start(); return nil }, a.orders.Stop, time.Second)
+	err = a.steps.Start(ctx, "the disconnect consumer", func(context.Context) error { a.orders.Start(); return nil }, a.orders.Stop, time.Second)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (a *App) Start(ctx context.Context) error {
 
 // Stop stops the parts in reverse order, within ctx.
 func (a *App) Stop(ctx context.Context) error {
-	a.log.Info("worker stops")
+	a.log.Info("worker stopping")
 	started := time.Now()
 	err := a.steps.Stop(ctx)
 	a.log.Info("worker stopped", zap.Duration("took", time.Since(started)), zap.Error(err))
@@ -228,11 +228,11 @@ func (a *App) readyOn(bus amqpbus.Bus) func() []string {
 		why := append(a.router.Ready(), a.sessions.Ready()...)
 		switch health := bus.Health(); {
 		case !health.Connected && health.Err != nil:
-			why = append(why, "the broker is not connected: "+health.Err.Error())
+			why = append(why, "not connected to the broker: "+health.Err.Error())
 		case !health.Connected:
-			why = append(why, "the broker is not connected")
+			why = append(why, "not connected to the broker")
 		case health.Blocked != "":
-			why = append(why, "the broker blocks publishers: "+health.Blocked)
+			why = append(why, "the broker blocks publishers, free its memory or disk: "+health.Blocked)
 		case health.Refused != "":
 			why = append(why, "the broker refuses what is needed: "+health.Refused)
 		}

@@ -90,7 +90,7 @@ func (r *Router) rebalance(now, started time.Time) {
 	if i < 0 {
 		return
 	}
-	r.log.Info("giving a shard away", zap.Int("shard", i))
+	r.log.Info("handing a shard over to another worker", zap.Int("shard", i))
 	select {
 	case r.shards[i].give <- struct{}{}:
 	default:

@@ -57,11 +57,11 @@ func (r *Router) reply(d *amqpbus.Delivery) {
 	}
 	if err != nil {
 		r.metrics.refusedReplies.Inc()
-		r.log.Warn("a reply was not understood", zap.String("type", d.Type), zap.Error(err))
+		r.log.Warn("ignored a message on the reply queue: it cannot be decoded, or its broker user may not send it", zap.String("type", d.Type), zap.Error(err))
 	}
 }
 
-var errUser = fmt.Errorf("its user may not send it")
+var errUser = fmt.Errorf("its broker user may not send it: see BELFRY_GATEWAY_USERS and BELFRY_WORKER_USERS")
 
 func (r *Router) gatewaySaid(d *amqpbus.Delivery, read func() error) error {
 	if !r.o.Users.Gateways.Trusts(d.UserID) {

@@ -91,14 +91,17 @@ func (r *Router) Start(ctx context.Context) error {
 	r.hard, r.kill = context.WithCancel(context.Background())
 	around, quit := context.WithCancel(r.hard)
 	r.quit = quit
-	r.serve(around, "replies", r.readReplies)
-	r.serve(around, "presence", r.tellPresence)
-	r.serve(around, "expired", r.readExpired)
-	r.serve(around, "upkeep", upkeep.New(upkeep.Options{
+	consumer := func(queue string, once func(context.Context) error) {
+		r.serve(around, "consumer lost, reopening", zap.String("queue", queue), once)
+	}
+	consumer(amqpbus.ReplyQueue(string(r.o.Worker)), r.readReplies)
+	consumer(amqpbus.QueueExpired, r.readExpired)
+	r.serve(around, "publisher lost, reopening", zap.String("for", "presence"), r.tellPresence)
+	r.serve(around, "publisher lost, reopening", zap.String("for", "upkeep"), upkeep.New(upkeep.Options{
 		Bus: r.o.Bus, Topology: upkeep.Of(r.layout(), r.o.Worker), Logger: r.log,
 	}).Run)
 	if r.o.Shards > 1 {
-		r.serve(around, "forwarding", r.forward)
+		consumer(amqpbus.QueueEmitIn, r.forward)
 	}
 	for _, s := range r.shards {
 		r.running.Add(1)
@@ -135,14 +138,14 @@ func (r *Router) Stop(ctx context.Context) (err error) {
 func (r *Router) Ready() []string {
 	var why []string
 	if !r.mail.open() {
-		why = append(why, "the worker's reply queue is not consumed")
+		why = append(why, "the worker's reply queue has no consumer yet")
 	}
 	if !r.expiry.open() {
-		why = append(why, "what expired is not read: its groups get no gap")
+		why = append(why, "the expired-events queue is not being consumed; clients will not be told about expired events")
 	}
 	for _, s := range r.shards {
 		if !s.gate.open() {
-			why = append(why, fmt.Sprintf("shard %d is not consumed", s.index))
+			why = append(why, fmt.Sprintf("shard %d has no consumer yet", s.index))
 		}
 	}
 	return why
@@ -167,14 +170,14 @@ func (r *Router) wait(ctx context.Context, group *sync.WaitGroup) error {
 
 // serve runs one of the loops around the shards until ctx ends: once is opened
 // anew, after a pause, whenever it returns.
-func (r *Router) serve(ctx context.Context, name string, once func(context.Context) error) {
+func (r *Router) serve(ctx context.Context, lost string, of zap.Field, once func(context.Context) error) {
 	r.around.Add(1)
 	go func() {
 		defer r.around.Done()
 		var again amqpbus.Backoff
 		for ctx.Err() == nil {
 			if err := once(ctx); err != nil && ctx.Err() == nil {
-				r.log.Warn("interrupted", zap.String("loop", name), zap.Error(err))
+				r.log.Warn(lost, of, zap.Error(err))
 			}
 			again.Wait(ctx)
 		}

@@ -21,7 +21,7 @@ const (
 )
 
 // errGiven ends a reign whose shard is given away or whose worker stops.
-var errGiven = errors.New("the shard was given back")
+var errGiven = errors.New("the shard was handed over")
 
 // shard drives one Core. Its goroutine owns the core; others leave words in the
 // inbox.
@@ -72,7 +72,7 @@ func newShard(r *Router, index int) *shard {
 			Worker: r.o.Worker, Shards: r.o.Shards, Shard: index,
 			Users: r.o.Users, Timing: r.o.Timing, Trace: r.o.Trace,
 			Panicked: func(cause any, stack []byte) {
-				r.log.Error("panic while routing a message, which is parked in belfry.dead",
+				r.log.Error("bug: panic while routing a message, which is parked in belfry.dead",
 					zap.Int("shard", index), zap.String("panic", fmt.Sprintf("%T", cause)), zap.ByteString("stack", stack))
 			},
 		}),
@@ -96,7 +96,7 @@ func (s *shard) run(ctx context.Context) {
 	for turn := 1; stopping.Err() == nil; turn++ {
 		err := s.turn(ctx, stopping, turn)
 		if err != nil && stopping.Err() == nil && !errors.Is(err, errGiven) {
-			s.log.Warn("the shard is opened anew", zap.Error(err))
+			s.log.Warn("consumer lost, reopening", zap.String("queue", amqpbus.ShardQueue(s.r.o.Shards, s.index)), zap.Error(err))
 		}
 		again.Wait(stopping)
 	}
@@ -142,7 +142,7 @@ func (s *shard) tellVanished(ctx context.Context, pub amqpbus.Publisher) error {
 	}
 	m := s.core.toShard(protocol.TypeLost, protocol.Encode(protocol.Lost{Worker: s.r.o.Worker}))
 	if err := publishWait(ctx, pub, m); err != nil {
-		return fmt.Errorf("tell that the queue had vanished: %w", err)
+		return fmt.Errorf("report that the shard queue was deleted: %w", err)
 	}
 	s.vanished = false
 	return nil

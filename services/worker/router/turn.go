@@ -78,7 +78,7 @@ func (t *turn) loop(ctx, stopping context.Context) error {
 		case err := <-t.ended:
 			return err
 		case <-t.pub.Done():
-			return fmt.Errorf("the publisher ended: %w", amqpbus.ErrLinkLost)
+			return fmt.Errorf("the publisher was lost: %w", amqpbus.ErrLinkLost)
 		case <-t.give:
 			return t.handOver(ctx, ticker.C)
 		case <-stopping.Done():
@@ -109,7 +109,7 @@ func (t *turn) handOver(ctx context.Context, ticks <-chan time.Time) error {
 			t.watchBlocked()
 			t.core.Tick(now)
 		case <-t.pub.Done():
-			return fmt.Errorf("the publisher ended: %w", amqpbus.ErrLinkLost)
+			return fmt.Errorf("the publisher was lost: %w", amqpbus.ErrLinkLost)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -121,7 +121,7 @@ func (t *turn) end() {
 	t.deaf()
 	t.hearing.Wait()
 	if err := t.con.Close(); err != nil && !errors.Is(err, amqpbus.ErrLinkLost) {
-		t.log.Debug("close the consumer", zap.Error(err))
+		t.log.Debug("consumer did not close cleanly", zap.Error(err))
 	}
 }
 
@@ -132,7 +132,7 @@ func (t *turn) perform(ctx context.Context) error {
 		e := &effects[i]
 		switch e.Kind {
 		case EffectReopen:
-			return errors.New("a gateway knows a later reign")
+			return errors.New("another worker has taken the shard over")
 		case EffectAck:
 			t.newest.Tag = e.Tag
 			if err := t.con.AckThrough(t.newest); err != nil {

@@ -29,7 +29,7 @@ func (e *examination) run(ctx context.Context, is func(role string) bool) {
 	}
 	switch {
 	case !there:
-		e.note("the queues are not declared yet: the first gateway or worker does it")
+		e.note("the queues do not exist yet: the first gateway or worker to start declares them")
 		return
 	case is(RoleBackend):
 		e.asBackend(ctx)
@@ -62,7 +62,7 @@ func (e *examination) otherShards(ctx context.Context) {
 		case q.Consumers > 0:
 			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but workers with %d shards run: set the same number everywhere", e.layout.Shards, n))
 		default:
-			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but queues of %d shards are left (%d messages in %s) and take a copy of every event: "+
+			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but queues of %d shards still exist (%d messages in %s) and store a copy of every event: "+
 				"set BELFRY_SHARDS=%d, or stop everything and move over with belfry reshard --from %d --to %d", e.layout.Shards, n, q.Messages, name, n, n, e.layout.Shards))
 		}
 	}
@@ -142,7 +142,7 @@ func (e *examination) echo(ctx context.Context, bus amqpbus.Bus, queue string) e
 		return fmt.Errorf("receive: %w", err)
 	}
 	if got[0].UserID != e.probe.User() {
-		return fmt.Errorf("the broker says that user %q published what %q did: gateways and workers cannot know each other", got[0].UserID, e.probe.User())
+		return fmt.Errorf("the broker named user %q for a message that %q published: gateways and workers cannot recognize each other", got[0].UserID, e.probe.User())
 	}
 	return consumer.Ack(got[0])
 }

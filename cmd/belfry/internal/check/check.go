@@ -57,7 +57,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if r.wrong > 0 {
-		return fmt.Errorf("%w (see %d above)", ErrWrong, r.wrong)
+		return fmt.Errorf("%w: see the lines marked WRONG above, %d in all", ErrWrong, r.wrong)
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func look(ctx context.Context, r *report, brokers map[string]settings.Broker) er
 		}
 		probe, err := rabbit.OpenProbe(ctx, environment.Connection(b, "belfry check"))
 		if err != nil {
-			r.bad("broker", fmt.Errorf("%w; is it running, and does BELFRY_AMQP_URL lead there?", err))
+			r.bad("broker", fmt.Errorf("%w; is it running, and is BELFRY_AMQP_URL its address?", err))
 			return nil
 		}
 		defer func() { _ = probe.Close() }()
@@ -91,7 +91,7 @@ func look(ctx context.Context, r *report, brokers map[string]settings.Broker) er
 		e.run(ctx, func(role string) bool { _, ok := brokers[role]; return ok })
 		return ctx.Err()
 	}
-	r.note("the broker was not looked at: mend the configuration first")
+	r.note("broker not checked: fix the configuration first")
 	return nil
 }
 

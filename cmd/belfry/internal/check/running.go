@@ -20,7 +20,7 @@ func (e *examination) asBackend(ctx context.Context) {
 	case errors.Is(err, amqpbus.ErrRefused):
 		e.bad("emitting", fmt.Errorf("%w: are the workers running, and keeping up?", err))
 	case errors.Is(err, amqpbus.ErrUnroutable):
-		e.bad("emitting", fmt.Errorf("%w: a worker with this BELFRY_SHARDS has never run here", err))
+		e.bad("emitting", fmt.Errorf("%w: no worker with this BELFRY_SHARDS has ever run on this broker", err))
 	case err != nil:
 		e.refused("emitting", err)
 	default:
@@ -32,9 +32,9 @@ func (e *examination) asBackend(ctx context.Context) {
 func (e *examination) running(ctx context.Context) {
 	if q, err := e.probe.Queue(ctx, amqpbus.QueueSession); err == nil {
 		if q.Consumers == 0 {
-			e.note("running: no worker, nobody answers handshakes")
+			e.note("running: no worker is running, so no client can connect: start one")
 		} else {
-			e.good("running: workers that answer: %d, questions that wait: %d", q.Consumers, q.Messages)
+			e.good("running: workers answering questions: %d, questions waiting: %d", q.Consumers, q.Messages)
 		}
 	}
 	waiting, idle := 0, 0
@@ -50,11 +50,11 @@ func (e *examination) running(ctx context.Context) {
 		}
 	}
 	if idle > 0 {
-		e.note("running: shards without a worker: %d of %d, messages that wait: %d", idle, e.layout.Shards, waiting)
+		e.note("running: shards without a worker: %d of %d, messages waiting: %d; start a worker", idle, e.layout.Shards, waiting)
 	} else {
-		e.good("running: every shard has a worker, messages that wait: %d", waiting)
+		e.good("running: every shard has a worker, messages waiting: %d", waiting)
 	}
 	if q, err := e.probe.Queue(ctx, amqpbus.QueueDead); err == nil && q.Messages > 0 {
-		e.note("messages that could not be understood: %d, in %s, each with its reason", q.Messages, amqpbus.QueueDead)
+		e.note("%d messages could not be decoded and are in %s, each with its reason: read and then purge them", q.Messages, amqpbus.QueueDead)
 	}
 }

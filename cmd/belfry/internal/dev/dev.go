@@ -91,7 +91,7 @@ func (d *Dev) startDoor(ctx context.Context, logger *zap.Logger) error {
 	}
 	emitter.Handle(d.gateway.Admin(), e, d.cfg.Secret.Reveal())
 	d.gateway.Admin().Handle("GET /{$}", d.page())
-	return d.steps.Start(ctx, "the door", nil, e.Close, doorWithin)
+	return d.steps.Start(ctx, "the emit endpoint", nil, e.Close, doorWithin)
 }
 
 // awaitReady waits until a client can be let in.

@@ -147,7 +147,7 @@ func (l *listener) subscribe(ctx context.Context, conn *websocket.Conn) error {
 		case strings.HasPrefix(answer.Error, "access denied to channel "):
 			l.Say("%s", answer.Error)
 		case answer.Error != "":
-			return final{fmt.Errorf("the gateway does not take the groups: %s", answer.Error)}
+			return final{fmt.Errorf("the gateway rejected the groups: %s", answer.Error)}
 		}
 	}
 }

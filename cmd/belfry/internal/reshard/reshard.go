@@ -49,7 +49,7 @@ func Run(ctx context.Context, o Options) error {
 	to := amqpbus.SharedTopology(o.To)
 	err = bus.Declare(ctx, to)
 	if errors.Is(err, amqpbus.ErrLayout) {
-		return fmt.Errorf("a gateway or worker with another number of shards has declared its own meanwhile: stop it and run this again: %w", err)
+		return fmt.Errorf("a gateway or worker with another BELFRY_SHARDS was started meanwhile: stop it and run this again: %w", err)
 	}
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func look(ctx context.Context, o Options) ([]held, error) {
 	}
 	defer func() { _ = probe.Close() }()
 	if _, err := probe.Queue(ctx, amqpbus.ShardQueue(o.From, 0)); errors.Is(err, amqpbus.ErrNoQueue) {
-		return nil, fmt.Errorf("there are no queues of %d shards: belfry check tells which are there", o.From)
+		return nil, fmt.Errorf("there are no queues of %d shards: belfry check says which exist", o.From)
 	}
 	var old []held
 	for _, q := range amqpbus.SharedTopology(amqpbus.Layout{Shards: o.From}).Queues {
@@ -81,7 +81,7 @@ func look(ctx context.Context, o Options) ([]held, error) {
 		case state.Consumers > 0:
 			return nil, fmt.Errorf("%s still has %d consumers: stop every worker and gateway first", q.Name, state.Consumers)
 		case q.Name == amqpbus.QueueDead && state.Messages > 0:
-			return nil, fmt.Errorf("%s holds %d messages that could not be understood: read them, and purge it (rabbitmqctl purge_queue %s)", q.Name, state.Messages, q.Name)
+			return nil, fmt.Errorf("%s holds %d messages that could not be decoded: read them, then purge it (rabbitmqctl purge_queue %s)", q.Name, state.Messages, q.Name)
 		default:
 			old = append(old, held{q.Name, state.Messages})
 		}

@@ -21,7 +21,7 @@ func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token,
 	cancel()
 	switch {
 	case err != nil || d.Verdict == protocol.VerdictUnavailable:
-		e.o.Logger.Debug("no decision", zap.Uint64("conn", uint64(s.ID())), zap.Error(err))
+		e.o.Logger.Debug("no worker decided about a handshake", zap.Uint64("conn", uint64(s.ID())), zap.Error(err))
 		slot.release()
 		return noDecision
 	case e.draining.Load():

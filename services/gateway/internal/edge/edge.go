@@ -159,7 +159,7 @@ func (e *Edge) remote(r *http.Request) netip.Addr {
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
-			return addr // what is beyond is nobody's word
+			return addr // entries further left were not written by a trusted proxy
 		}
 		addr = hop.Unmap().WithZone("")
 		if !e.trusted(addr) {
@@ -202,7 +202,7 @@ func remoteText(addr netip.Addr) string {
 func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request) *wsconn.Conn {
 	ws, err := wsconn.Accept(w, r, &e.o.Conn)
 	if err != nil {
-		e.o.Logger.Debug("handshake broke", zap.Error(err))
+		e.o.Logger.Debug("websocket handshake failed", zap.Error(err))
 		return nil
 	}
 	return ws

@@ -87,5 +87,5 @@ func (h *Hub) Drain(ctx context.Context, period, retry time.Duration) error {
 	for _, c := range rest {
 		c.out.CloseNow()
 	}
-	return fmt.Errorf("drain: %d connections had to be dropped: %w", len(rest), ctx.Err())
+	return fmt.Errorf("drain: %d connections did not close in time and were cut off: %w", len(rest), ctx.Err())
 }

@@ -16,7 +16,7 @@ var (
 	ErrDisconnected = errors.New("the application has disconnected this user")
 	// ErrUncertain says that there were so many orders meanwhile that nobody
 	// knows; the client may try again.
-	ErrUncertain = errors.New("too many orders to disconnect came during the handshake")
+	ErrUncertain = errors.New("too many disconnect orders came during the handshake")
 )
 
 const (
@@ -44,7 +44,7 @@ func (h *Hub) Disconnect(d protocol.Disconnect) {
 	for _, o := range owners {
 		o.Close(protocol.CloseDisconnected, "")
 	}
-	h.log.Info("disconnected by the application", zap.Int("connections", len(owners)), zap.Bool("whole_user", d.SID == ""))
+	h.log.Info("connections closed: the application ordered it", zap.Int("connections", len(owners)), zap.Bool("whole_user", d.SID == ""))
 }
 
 // orders remembers the last orders, oldest first. It is guarded by the hub's lock.

@@ -182,7 +182,7 @@ func (s *Session) ended() {
 // crashed logs a panic of this connection's handler and closes it: the others
 // go on.
 func (s *Session) crashed(p any) {
-	s.all.log.Error("connection handler panicked", zap.Uint64("conn", uint64(s.id)),
+	s.all.log.Error("bug: panic while handling a connection, closing it", zap.Uint64("conn", uint64(s.id)),
 		zap.String("panic", fmt.Sprint(p)), zap.ByteString("stack", debug.Stack()))
 	s.Close(protocol.CloseInternal, "")
 }

@@ -99,7 +99,7 @@ func (s *Session) reportSet(set []protocol.Group) {
 
 // unavailable tells the client that its set stays as it was.
 func (s *Session) unavailable(what string, err error) {
-	s.all.log.Debug("subscriptions are unavailable", zap.Uint64("conn", uint64(s.id)), zap.String("step", what), zap.Error(err))
+	s.all.log.Debug("subscriptions not changed, client told to try again", zap.Uint64("conn", uint64(s.id)), zap.String("step", what), zap.Error(err))
 	s.ws.Send(wsconn.FrameText(protocol.ErrorFrame(protocol.Unavailable)))
 }
 

@@ -49,7 +49,7 @@ type takeover struct {
 func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	raw, buffered, err := http.NewResponseController(t.ResponseWriter).Hijack()
 	if err != nil {
-		return nil, nil, fmt.Errorf("take the connection over: %w", err)
+		return nil, nil, fmt.Errorf("hijack the connection: %w", err)
 	}
 	c := t.conn
 	c.raw = raw

@@ -53,7 +53,7 @@ func (s *Orders) Start() {
 			if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
 				return
 			}
-			s.o.Logger.Info("consumer of orders to disconnect ended, opening another", zap.Error(err))
+			s.o.Logger.Warn("consumer lost, reopening", zap.String("queue", amqpbus.QueueDisconnect), zap.Error(err))
 			again.Wait(ctx)
 		}
 	})
@@ -103,7 +103,7 @@ func (s *Orders) settle(ctx context.Context, d amqpbus.Delivery) error {
 	order, err := protocol.DecodeDisconnect(d.Body)
 	if err != nil {
 		s.o.Metrics.orders.WithLabelValues(outcomeParked).Inc()
-		s.o.Logger.Warn("an order to disconnect was not understood", zap.Error(err))
+		s.o.Logger.Warn("disconnect order cannot be decoded: parked in belfry.dead", zap.Error(err))
 		return s.send(ctx, amqpbus.Message{
 			Key: amqpbus.QueueDead, Type: protocol.TypeDisconnect, Mandatory: true,
 			Headers: map[string]string{"reason": err.Error(), "origin": amqpbus.QueueDisconnect},

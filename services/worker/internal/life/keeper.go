@@ -59,7 +59,7 @@ func (k *Keeper) Keep(ctx context.Context, batch protocol.Life) error {
 	case g.turn <- struct{}{}:
 		defer func() { <-g.turn }()
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the batch before: %w", ctx.Err())
+		return fmt.Errorf("wait for the gateway's previous reports: %w", ctx.Err())
 	}
 	switch {
 	case batch.Batch < g.noted:
@@ -70,7 +70,7 @@ func (k *Keeper) Keep(ctx context.Context, batch protocol.Life) error {
 	default:
 		if err := k.publish(ctx, batch.Reports); err != nil {
 			k.metrics.batches.WithLabelValues(batchFailed).Inc()
-			return fmt.Errorf("publish batch %d: %w", batch.Batch, err)
+			return fmt.Errorf("publish connection reports (batch %d): %w", batch.Batch, err)
 		}
 		g.noted = batch.Batch
 		k.metrics.batches.WithLabelValues(batchPublished).Inc()
@@ -125,7 +125,7 @@ func (k *Keeper) note(ctx context.Context, batch protocol.Life) error {
 		Body:      protocol.Encode(protocol.Noted{Batch: batch.Batch}),
 	}})[0]
 	if err != nil && !errors.Is(err, amqpbus.ErrUnroutable) {
-		return fmt.Errorf("note batch %d: %w", batch.Batch, err)
+		return fmt.Errorf("tell the gateway that batch %d is published: %w", batch.Batch, err)
 	}
 	return nil
 }

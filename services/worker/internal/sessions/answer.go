@@ -23,7 +23,7 @@ func (s *Sessions) answer(deadline time.Time, of *received, d amqpbus.Delivery) 
 	ctx, cancel := context.WithDeadline(s.handle, deadline)
 	defer cancel()
 	if err := of.settled(s.settle(ctx, d)); err != nil {
-		s.logger.Debug("ack of a question not possible, it will come again", zap.Error(err))
+		s.logger.Debug("question not acked: the broker will deliver it again", zap.Error(err))
 	}
 }
 
@@ -84,7 +84,7 @@ func (s *Sessions) reply(ctx context.Context, gateway protocol.GatewayID, kind s
 	})
 	s.metrics.answers.WithLabelValues(answerOutcome(err)).Inc()
 	if err != nil {
-		s.logger.Debug("answer not delivered", zap.String("gateway", string(gateway)), zap.Error(err))
+		s.logger.Debug("decision not delivered to its gateway", zap.String("gateway", string(gateway)), zap.Error(err))
 	}
 	return s.handle.Err() == nil || err == nil
 }
@@ -105,7 +105,7 @@ func (s *Sessions) send(ctx context.Context, by func(context.Context, amqpbus.Me
 // so its gateway sends it again: acking loses nothing.
 func (s *Sessions) keep(ctx context.Context, batch protocol.Life) bool {
 	if err := s.options.Life.Keep(ctx, batch); err != nil {
-		s.logger.Warn("life reports not published, the gateway will repeat them",
+		s.logger.Warn("connection reports were not published: the gateway will send them again",
 			zap.String("gateway", string(batch.Gateway)), zap.Error(err))
 		return s.handle.Err() == nil
 	}
@@ -122,7 +122,7 @@ func (s *Sessions) park(ctx context.Context, d amqpbus.Delivery, reason string) 
 		Mandatory: true,
 	})
 	if err != nil {
-		s.logger.Warn("message not parked", zap.String("reason", reason), zap.Error(err))
+		s.logger.Warn("message that could not be handled is lost: it could not be parked in belfry.dead", zap.String("reason", reason), zap.Error(err))
 	}
 	return s.handle.Err() == nil || err == nil
 }

@@ -82,7 +82,7 @@ func refuse(d protocol.Decision, why string) protocol.Decision {
 }
 
 func (s *Sessions) unavailable(d protocol.Decision, why string, err error) protocol.Decision {
-	s.logger.Warn("question not decided", zap.String("what", why), zap.Error(err))
+	s.logger.Warn("question not decided: the client is told to try again", zap.String("what", why), zap.Error(err))
 	d.Verdict, d.Reason = protocol.VerdictUnavailable, why
 	return d
 }
@@ -107,7 +107,7 @@ func (s *Sessions) logPanic(cause any) {
 	if err, own := cause.(runtime.Error); own {
 		what = err.Error()
 	}
-	s.logger.Error("panic while deciding a question", zap.String("panic", what), zap.Stack("stack"))
+	s.logger.Error("bug: panic while deciding a question: the client is told to try again", zap.String("panic", what), zap.Stack("stack"))
 }
 
 // questionTime is how long a question may take from its receipt; the gateway

@@ -107,7 +107,7 @@ func (s *Sessions) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		s.abandon()
 		<-finished // handlers heed their context
-		return fmt.Errorf("finish the questions at hand: %w", ctx.Err())
+		return fmt.Errorf("finish the questions being decided: %w", ctx.Err())
 	}
 }
 
@@ -117,7 +117,7 @@ func (s *Sessions) Ready() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.present {
-		return []string{"no consumer on the session queue"}
+		return []string{"the question queue (belfry.session) has no consumer yet"}
 	}
 	if why := s.options.GatewayUsers.Reason(); why != "" {
 		return []string{why}
@@ -142,7 +142,7 @@ func (s *Sessions) run(ctx context.Context) {
 		case began:
 			backoff = minBackoff
 		}
-		s.logger.Info("session consumer ended, opening another", zap.Error(err))
+		s.logger.Warn("consumer lost, reopening", zap.String("queue", amqpbus.QueueSession), zap.Error(err))
 		wait(ctx, backoff/2+rand.N(backoff/2)) // jitter, not a secret
 		backoff = min(2*backoff, maxBackoff)
 	}

@@ -197,7 +197,7 @@ func TestAPanicIsOneQuestionsOwn(t *testing.T) {
 		if n := testutil.ToFloat64(r.metrics.panics); n != 2 {
 			t.Errorf("%v panics were counted, want 2", n)
 		}
-		if n := r.logs.FilterMessage("panic while deciding a question").Len(); n != 2 {
+		if n := r.logs.FilterMessage("bug: panic while deciding a question: the client is told to try again").Len(); n != 2 {
 			t.Errorf("%d panics were logged, want 2", n)
 		}
 		r.noSecret()

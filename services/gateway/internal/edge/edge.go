@@ -148,27 +148,6 @@ func hasToken(values []string, word string) bool {
 	return false
 }
 
-// remote is the client's address: the socket's, or what the last trusted proxy
-// says that it saw.
-func (e *Edge) remote(r *http.Request) netip.Addr {
-	addr := socketAddr(r.RemoteAddr)
-	if !e.trusted(addr) {
-		return addr
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			return addr // entries further left were not written by a trusted proxy
-		}
-		addr = hop.Unmap().WithZone("")
-		if !e.trusted(addr) {
-			return addr
-		}
-	}
-	return addr
-}
-
 func socketAddr(text string) netip.Addr {
 	host, _, err := net.SplitHostPort(text)
 	if err != nil {

@@ -22,7 +22,7 @@ type Config struct {
 
 	AllowedOrigins []string `split_words:"true" desc:"web origins that may connect, such as https://tower.example.com, separated by commas; * alone allows all; empty: the page's host must be the websocket's"`
 	AllowedHosts   []string `split_words:"true" desc:"values of the Host header that are served, separated by commas; empty: all"`
-	TrustedProxies []string `split_words:"true" desc:"addresses or networks (10.0.0.0/8) whose X-Forwarded-For is believed, separated by commas"`
+	TrustedProxies []string `split_words:"true" desc:"addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-For, or where there is none Forwarded (RFC 7239), is believed, separated by commas"`
 
 	MaxConnections  int     `split_words:"true" default:"50000" desc:"connections of this process; more get 503"`
 	MaxPerUser      int     `split_words:"true" default:"200" desc:"connections of one user here; more get 429"`
@@ -111,6 +111,9 @@ func (c Config) proxies() ([]netip.Prefix, error) {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
 			return nil, settings.Wrong("BELFRY_TRUSTED_PROXIES", fmt.Sprintf("has %q", text), "write addresses such as 10.1.2.3 or networks such as 10.0.0.0/8")
+		}
+		if addr := p.Addr(); addr.Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(addr.Unmap(), p.Bits()-96) // as addresses are compared
 		}
 		out = append(out, p.Masked())
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -33,5 +34,20 @@ func TestTheOutboxHoldsTheLargestEvent(t *testing.T) {
 				t.Errorf("the error is %v", err)
 			}
 		})
+	}
+}
+
+// TestTrustedProxies: addresses and networks, as they are compared.
+func TestTrustedProxies(t *testing.T) {
+	c := Config{TrustedProxies: []string{"10.1.2.3", "10.0.0.7/8", "2001:db8::1", "::ffff:10.1.2.3", "::ffff:10.0.0.0/104", "fd00::/8"}}
+	got, err := c.proxies()
+	want := "[10.1.2.3/32 10.0.0.0/8 2001:db8::1/128 10.1.2.3/32 10.0.0.0/8 fd00::/8]"
+	if fmt.Sprint(got) != want || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{"10.1.2", "10.0.0.0/40", "proxy.example", "10.1.2.3:80", ""} {
+		if _, err := (Config{TrustedProxies: []string{bad}}).proxies(); err == nil || !strings.Contains(err.Error(), "BELFRY_TRUSTED_PROXIES") {
+			t.Errorf("%q: %v", bad, err)
+		}
 	}
 }

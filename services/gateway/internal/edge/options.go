@@ -32,7 +32,7 @@ type Options struct {
 	// AllowedHosts are `host[:port]` as in the Host header (without a port: any
 	// port); empty: any host.
 	AllowedHosts []string
-	// TrustedProxies may say in X-Forwarded-For who the client is.
+	// TrustedProxies may say in X-Forwarded-For or Forwarded who the client is.
 	TrustedProxies []netip.Prefix
 
 	MaxConnections int     // in the process (default 50,000); more: 503

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,52 +15,28 @@ import (
 	"belfry/pkg/amqpbus/rabbit"
 )
 
-// shared is one broker for all tests of this package.
-var shared struct {
-	once sync.Once
-	node *brokertest.Node
-	dir  string
-	err  error
-}
+// hosts has the virtual host of each test that runs.
+var hosts = map[*testing.T]*brokertest.VHost{}
 
-// node starts the shared broker. Without RabbitMQ the test fails; only -short
-// skips.
-func node(t *testing.T) *brokertest.Node {
+// node gives a test a virtual host with two users beside guest, the same one at
+// each call.
+func node(t *testing.T) *brokertest.VHost {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: no broker is started; make test runs this against a real RabbitMQ")
+	if v := hosts[t]; v != nil {
+		return v
 	}
-	shared.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if shared.dir, shared.err = os.MkdirTemp("", "belfry-command-"); shared.err != nil {
-			return
+	v := brokertest.Share(t)
+	for _, user := range [][4]string{
+		{"backend", "^$", `^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect)$`, "^$"},
+		{"halfway", `^belfry\..*`, `^belfry\..*`, `^belfry\..*`},
+	} {
+		if err := v.AddUser(user[0], user[1], user[2], user[3]); err != nil {
+			t.Fatal(err)
 		}
-		if shared.node, shared.err = brokertest.StartNode(ctx, shared.dir); shared.err != nil {
-			return
-		}
-		for _, user := range [][4]string{
-			{"backend", "^$", `^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect)$`, "^$"},
-			{"halfway", `^belfry\..*`, `^belfry\..*`, `^belfry\..*`},
-		} {
-			if shared.err = shared.node.AddUser(user[0], "secret", user[1], user[2], user[3]); shared.err != nil {
-				return
-			}
-		}
-	})
-	if shared.err != nil {
-		t.Fatal(shared.err)
 	}
-	return shared.node
-}
-
-func stopNode() {
-	if shared.node != nil {
-		shared.node.Stop()
-	}
-	if shared.dir != "" {
-		_ = os.RemoveAll(shared.dir)
-	}
+	hosts[t] = v
+	t.Cleanup(func() { delete(hosts, t) })
+	return v
 }
 
 // withBus gives a bus to a test, and an installation's topology when shards is
@@ -125,9 +100,8 @@ func TestCheckOfAFreshBroker(t *testing.T) {
 	got.want(t, 0, "RabbitMQ 3.", "")
 	got.want(t, 0, "note   the queues do not exist yet", "")
 	got.want(t, 0, "ok     permissions: may publish and consume", "")
-	names, err := node(t).Ctl("list_queues", "name")
-	if err != nil || strings.Contains(names, "belfry.") {
-		t.Errorf("it left %s %v", names, err)
+	if names, err := node(t).Queues(); err != nil || len(names) > 0 {
+		t.Errorf("it left %q, %v", names, err)
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,18 +12,12 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"belfry/pkg/amqpbus/brokertest"
 )
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	stopNode()
-	if status == 0 {
-		if err := goleak.Find(); err != nil {
-			_, _ = io.WriteString(os.Stderr, err.Error()+"\n")
-			status = 1
-		}
-	}
-	os.Exit(status)
+	goleak.VerifyTestMain(brokertest.Sharing{Tests: m})
 }
 
 // clean takes every BELFRY_ variable out of the environment; it comes back, and

@@ -22,12 +22,12 @@ var shardQueue = amqpbus.ShardQueue(1, 0)
 // lost, and its groups are told. While there is none, emits are unroutable.
 func TestDrillShardQueueDeleted(t *testing.T) {
 	tr := drill(t, pairs)
-	tr.in.Broker.CtlVHost(t, "delete_queue", shardQueue)
+	tr.in.Broker.DeleteQueue(t, shardQueue)
 	tr.mended("deleted while it is read", 15*time.Second)
 
 	tr.signal(syscall.SIGSTOP)
 	tr.flow(3 * time.Second)
-	tr.in.Broker.CtlVHost(t, "delete_queue", shardQueue)
+	tr.in.Broker.DeleteQueue(t, shardQueue)
 	tr.flow(time.Second)
 	tr.signal(syscall.SIGCONT)
 	tr.mended("deleted with a backlog", 15*time.Second)
@@ -99,7 +99,7 @@ func TestDrillShardQueueFull(t *testing.T) {
 func TestDrillReplyQueueDeleted(t *testing.T) {
 	tr := drill(t, pairs)
 	for _, id := range tr.in.Broker.Identities(t) {
-		tr.in.Broker.CtlVHost(t, "delete_queue", amqpbus.ReplyQueue(id))
+		tr.in.Broker.DeleteQueue(t, amqpbus.ReplyQueue(id))
 		tr.mended("the reply queue of "+id+" deleted", 15*time.Second)
 	}
 	tr.verdict()
@@ -164,7 +164,7 @@ func TestDrillOtherArguments(t *testing.T) {
 			rabbit_amqqueue:declare(%s,true,false,[{<<"x-max-length">>,long,5}],none,<<"drill">>).`, name, name))
 		tr.flow(20 * time.Second)
 		logs.tell(t, "exists with other arguments", 20*time.Second)
-		tr.in.Broker.CtlVHost(t, "delete_queue", c.queue)
+		tr.in.Broker.DeleteQueue(t, c.queue)
 		tr.mended(c.queue+" is right again", 15*time.Second)
 	}
 	tr.verdict()

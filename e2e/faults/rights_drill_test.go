@@ -27,7 +27,7 @@ func TestDrillPermissionsRevoked(t *testing.T) {
 	tr.in.Broker.CtlVHost(t, "close_all_connections", "a drill")
 	tr.flow(15 * time.Second)
 	logs.tell(t, "give permissions (rabbitmqctl set_permissions", 20*time.Second)
-	tr.in.Broker.CtlVHost(t, "set_permissions", drillUser, ".*", ".*", ".*")
+	tr.in.Broker.Permit(t, drillUser, ".*", ".*", ".*")
 	tr.mended("permissions given back", 15*time.Second)
 	tr.verdict()
 }
@@ -71,7 +71,7 @@ func rightsDrill(t *testing.T) *trial {
 	shape := pairs
 	shape.Broker = harness.OwnBroker(t)
 	shape.Broker.Ctl(t, "add_user", drillUser, drillPassword)
-	shape.Broker.CtlVHost(t, "set_permissions", drillUser, ".*", ".*", ".*")
+	shape.Broker.Permit(t, drillUser, ".*", ".*", ".*")
 	shape.Env = []string{"BELFRY_AMQP_URL=" + shape.Broker.URLOf(drillUser, drillPassword)}
 	return drill(t, shape)
 }

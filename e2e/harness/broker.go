@@ -5,19 +5,16 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"belfry/pkg/amqpbus/brokertest"
 )
 
-// Broker is a private RabbitMQ node, or a virtual host of one, with the three
-// users of an installation: gateway and worker (here one user, guest) and
-// backend, which may publish emits and nothing else.
+// Broker is a virtual host of a RabbitMQ node, with the three users of an
+// installation: gateway and worker (here one user, guest) and backend, which may
+// publish emits and orders to disconnect, and nothing else.
 type Broker struct {
 	node  *brokertest.Node
 	vhost string
@@ -25,67 +22,46 @@ type Broker struct {
 }
 
 // Backend is the broker user of a backend.
-const (
-	Backend         = "backend"
-	backendPassword = "backend"
-)
+const Backend = "backend"
 
-// shared is the node that installations of one test binary share, each with a
-// virtual host of its own.
-var shared struct {
-	once sync.Once
-	node *brokertest.Node
-	err  error
-	dir  string
-}
+// backendMay are the exchanges that a backend may publish to.
+const backendMay = `^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect|interest\.v1\.n[0-9]+|reply(\.all)?)$`
 
-var lastVhost atomic.Int64
-
-func startNode(dir string) (*brokertest.Node, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-	defer cancel()
-	node, err := brokertest.StartNode(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	// Its permissions are given for each virtual host.
-	return node, node.AddUser(Backend, backendPassword, "^$", "^$", "^$")
-}
-
+// sharedBroker is a virtual host of the node that all tests share.
 func sharedBroker(t testing.TB) *Broker {
 	t.Helper()
-	shared.once.Do(func() { shared.node, shared.err = startNode(tempDir(&shared.dir)) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	return newVhost(t, shared.node)
+	return ofVHost(t, brokertest.Share(t))
 }
 
 // OwnBroker starts a node for one test alone, which may kill it.
 func OwnBroker(t testing.TB) *Broker {
 	t.Helper()
-	node, err := startNode(t.TempDir())
+	return onNode(t, brokertest.Start(t))
+}
+
+// onNode makes a virtual host on a node that ends with the test.
+func onNode(t testing.TB, node *brokertest.Node) *Broker {
+	t.Helper()
+	vhost, err := node.NewVHost()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(node.Stop)
-	return newVhost(t, node)
+	return ofVHost(t, vhost)
 }
 
-func newVhost(t testing.TB, node *brokertest.Node) *Broker {
+func ofVHost(t testing.TB, vhost *brokertest.VHost) *Broker {
 	t.Helper()
-	b := &Broker{node: node, vhost: "test" + strconv.FormatInt(lastVhost.Add(1), 10)}
-	b.Ctl(t, "add_vhost", b.vhost)
-	b.Ctl(t, "set_permissions", "-p", b.vhost, "guest", ".*", ".*", ".*")
-	b.Ctl(t, "set_permissions", "-p", b.vhost, Backend, "^$", `^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect|interest\.v1\.n[0-9]+|reply(\.all)?)$`, "^$")
-	return b
+	if err := vhost.AddUser(Backend, "^$", backendMay, "^$"); err != nil {
+		t.Fatal(err)
+	}
+	return &Broker{node: vhost.Node, vhost: vhost.Name}
 }
 
 // URL is the broker's address for gateways and workers.
 func (b *Broker) URL() string { return b.url("guest", "guest") }
 
 // BackendURL is its address for a backend.
-func (b *Broker) BackendURL() string { return b.url(Backend, backendPassword) }
+func (b *Broker) BackendURL() string { return b.url(Backend, brokertest.Password) }
 
 // URLOf is its address for another user.
 func (b *Broker) URLOf(user, password string) string { return b.url(user, password) }
@@ -95,7 +71,8 @@ func (b *Broker) url(user, password string) string {
 	return u.String()
 }
 
-// Ctl runs rabbitmqctl against the node.
+// Ctl runs rabbitmqctl against the node, which takes seconds: only for what the
+// management API lacks.
 func (b *Broker) Ctl(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := b.node.Ctl(args...)
@@ -157,13 +134,41 @@ func (b *Broker) VHost() string { return b.vhost }
 // refused. Unlimit lets them hold again what they may.
 func (b *Broker) Limit(t testing.TB, queues string) {
 	t.Helper()
-	b.CtlVHost(t, "set_policy", "--apply-to", "queues", "limit", queues, `{"max-length":0}`)
+	if err := b.node.SetPolicy(b.vhost, "limit", queues, map[string]any{"max-length": 0}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Unlimit undoes Limit.
 func (b *Broker) Unlimit(t testing.TB) {
 	t.Helper()
-	b.CtlVHost(t, "clear_policy", "limit")
+	if err := b.node.DeletePolicy(b.vhost, "limit"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Permit gives a user permissions, as RabbitMQ's regular expressions.
+func (b *Broker) Permit(t testing.TB, user, configure, write, read string) {
+	t.Helper()
+	if err := b.node.Permit(b.vhost, user, configure, write, read); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Define imports definitions, the JSON that RabbitMQ exports.
+func (b *Broker) Define(t testing.TB, definitions any) {
+	t.Helper()
+	if err := b.node.Define(definitions); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// DeleteQueue deletes a queue with what is in it.
+func (b *Broker) DeleteQueue(t testing.TB, queue string) {
+	t.Helper()
+	if err := b.node.DeleteQueue(b.vhost, queue); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Identities are the gateways and workers that have a reply queue.
@@ -181,7 +186,11 @@ func (b *Broker) Identities(t testing.TB) []string {
 // Queues are the names of all queues.
 func (b *Broker) Queues(t testing.TB) []string {
 	t.Helper()
-	return strings.Fields(b.Ctl(t, "list_queues", "-p", b.vhost, "--no-table-headers", "--quiet", "name"))
+	names, err := b.node.Queues(b.vhost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // Pause stops the broker's processes without ending them; Resume lets them go on.
@@ -200,19 +209,16 @@ func (r Resources) String() string {
 // Resources counts them.
 func (b *Broker) Resources(t testing.TB) Resources {
 	t.Helper()
-	lines := func(args ...string) int {
-		n := 0
-		for line := range strings.Lines(b.Ctl(t, args...)) {
-			if strings.TrimSpace(line) != "" {
-				n++
-			}
-		}
-		return n
+	var r Resources
+	out := b.Ctl(t, "eval", "{length(rabbit_networking:connections()), length(rabbit_channel:list())}.")
+	if _, err := fmt.Sscanf(out, "{%d,%d}", &r.Connections, &r.Channels); err != nil {
+		t.Fatalf("count connections and channels: %v: %s", err, out)
 	}
-	return Resources{
-		Connections: lines("list_connections", "--no-table-headers", "pid"),
-		Channels:    lines("list_channels", "--no-table-headers", "pid"),
-		Queues:      lines("list_queues", "-p", b.vhost, "--no-table-headers", "name"),
-		Bindings:    lines("list_bindings", "-p", b.vhost, "--no-table-headers", "source_name", "destination_name", "routing_key"),
+	r.Queues = len(b.Queues(t))
+	bindings, err := b.node.Bindings(b.vhost)
+	if err != nil {
+		t.Fatal(err)
 	}
+	r.Bindings = bindings
+	return r
 }

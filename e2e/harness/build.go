@@ -12,33 +12,28 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"belfry/pkg/amqpbus/brokertest"
 )
+
+// ProgramsVariable names the environment variable with the folder of the
+// programs that test binaries share: gateway, worker, belfry and tower, and in its
+// folder race the first two with the race detector. `make test` builds them and
+// sets it; without it each test binary builds what it needs.
+const ProgramsVariable = "BELFRY_TEST_PROGRAMS"
 
 // Main runs a test binary's tests and removes what the harness built for them.
 func Main(m *testing.M) int {
-	code := m.Run()
-	if shared.node != nil {
-		shared.node.Stop()
-	}
-	for _, dir := range []string{plain.dir, raced.dir, shared.dir} {
-		if dir != "" {
+	code := brokertest.Sharing{Tests: m}.Run()
+	for _, dir := range []string{plain.dir, raced.dir} {
+		if dir != "" && os.Getenv(ProgramsVariable) == "" {
 			_ = os.RemoveAll(dir)
 		}
 	}
 	return code
 }
 
-// tempDir makes a folder for as long as the test binary runs.
-func tempDir(into *string) string {
-	dir, err := os.MkdirTemp("", "belfry-e2e-broker-")
-	if err != nil {
-		panic(fmt.Sprintf("make a temporary folder: %v", err)) // nothing can be tested without
-	}
-	*into = dir
-	return dir
-}
-
-// binaries are programs that are built once for each test binary.
+// binaries are programs that are built once.
 type binaries struct {
 	once sync.Once
 	race bool
@@ -48,13 +43,15 @@ type binaries struct {
 
 var plain, raced = binaries{race: os.Getenv("E2E_RACE") != ""}, binaries{race: true}
 
+type program struct{ name, folder string }
+
 // modules are the programs' folders. The race detector watches the first two.
-var modules = []struct{ name, folder string }{
+var modules = []program{
 	{"gateway", "services/gateway"}, {"worker", "services/worker"}, {"belfry", "cmd/belfry"}, {"tower", "examples/tower"},
 }
 
-// Binary returns the path of gateway, worker, belfry or tower, built once for each
-// test binary. E2E_RACE=1 builds them all with the race detector.
+// Binary returns the path of gateway, worker, belfry or tower. E2E_RACE=1 builds
+// them all with the race detector.
 func Binary(t testing.TB, name string) string {
 	t.Helper()
 	return plain.path(t, name)
@@ -70,31 +67,46 @@ func (b *binaries) path(t testing.TB, name string) string {
 }
 
 func (b *binaries) build() {
-	root, err := Root()
-	if err != nil {
-		b.err = err
+	if dir := os.Getenv(ProgramsVariable); dir != "" && b.race == (b == &raced) {
+		if b.dir = dir; b.race {
+			b.dir = filepath.Join(dir, "race")
+		}
 		return
 	}
 	if b.dir, b.err = os.MkdirTemp("", "belfry-e2e-"); b.err != nil {
 		return
 	}
-	wanted := modules
 	if b == &raced {
-		wanted = modules[:2]
+		b.err = BuildRaced(b.dir)
+	} else {
+		b.err = build(b.dir, b.race, modules)
 	}
-	for _, module := range wanted {
-		args := []string{"build", "-o", filepath.Join(b.dir, module.name)}
-		if b.race {
+}
+
+// BuildPrograms builds all programs into a folder.
+func BuildPrograms(dir string) error { return build(dir, false, modules) }
+
+// BuildRaced builds gateway and worker into a folder, with the race detector.
+func BuildRaced(dir string) error { return build(dir, true, modules[:2]) }
+
+func build(dir string, race bool, programs []program) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	for _, module := range programs {
+		args := []string{"build", "-o", filepath.Join(dir, module.name)}
+		if race {
 			args = append(args, "-race")
 		}
 		build := exec.Command("go", append(args, ".")...)
 		build.Dir = filepath.Join(root, module.folder)
 		build.Env = append(os.Environ(), "GOWORK=off")
 		if out, err := build.CombinedOutput(); err != nil {
-			b.err = fmt.Errorf("build %s: %w\n%s", module.name, err, out)
-			return
+			return fmt.Errorf("build %s: %w\n%s", module.name, err, out)
 		}
 	}
+	return nil
 }
 
 // Root is the top of the repository, found by its go.work.

@@ -30,10 +30,7 @@ func StartCluster(t testing.TB) *Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(nodes.Stop)
-	if err := nodes[0].AddUser(Backend, backendPassword, "^$", "^$", "^$"); err != nil {
-		t.Fatal(err)
-	}
-	c := &Cluster{Broker: newVhost(t, nodes[0]), Nodes: nodes}
+	c := &Cluster{Broker: onNode(t, nodes[0]), Nodes: nodes}
 	c.via = balance(t, nodes)
 	return c
 }

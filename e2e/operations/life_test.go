@@ -2,7 +2,6 @@ package operations
 
 import (
 	"context"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -143,14 +142,9 @@ func TestLifeOfConnections(t *testing.T) {
 // deleteReply deletes the reply queue of a dead process.
 func deleteReply(t *testing.T, b *harness.Broker, name string) {
 	t.Helper()
-	u, err := url.Parse(b.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	vhost := u.Path[1:]
-	for queue := range strings.FieldsSeq(b.Ctl(t, "list_queues", "-p", vhost, "--no-table-headers", "name")) {
+	for _, queue := range b.Queues(t) {
 		if strings.HasPrefix(queue, amqpbus.ReplyQueue(name)+".") {
-			b.Ctl(t, "delete_queue", "-p", vhost, queue)
+			b.DeleteQueue(t, queue)
 			return
 		}
 	}

@@ -3,8 +3,6 @@ package operations
 import (
 	"encoding/json"
 	"net/url"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"belfry/e2e/harness"
@@ -91,15 +89,7 @@ func (n *node) define(t *testing.T, permissions ...permission) {
 			d.Vhosts = append(d.Vhosts, map[string]string{"name": p.Vhost})
 		}
 	}
-	text, err := json.Marshal(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "definitions.json")
-	if err := os.WriteFile(file, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	n.Ctl(t, "import_definitions", file)
+	n.Define(t, d)
 }
 
 // url is a user's, with the password of the development installation.

@@ -60,7 +60,7 @@ func (n *node) suffice(t *testing.T) {
 	})
 	in.AddGateway(t, "gateway1")
 	until(t, "the gateway declares what it needs", func() bool {
-		return strings.Contains(n.Ctl(t, "list_queues", "-p", n.vhost, "--no-table-headers", "name"), "belfry.reply.gateway1.")
+		return strings.Contains(strings.Join(n.Queues(t), " "), "belfry.reply.gateway1.")
 	})
 	in.AddWorker(t, "worker1")
 	in.WaitReady(t, patience)

@@ -26,19 +26,19 @@ import (
 
 // Node is one private RabbitMQ node.
 type Node struct {
-	dir      string
-	name     string
-	port     int
-	distPort int
-	epmdPort int
-	root     string // the root folder of the system that has RabbitMQ
-	programs string // the folder of rabbitmq-server and rabbitmqctl in it
-	cmd      *exec.Cmd
-	exited   chan struct{}
-	users    map[string]string // user -> password
-	cookie   string            // nodes with the same one may form a cluster
-	mate     bool              // its port mapper is the cluster's
-	more     string            // lines of rabbitmq.conf beside the usual ones
+	dir        string
+	name       string
+	port       int
+	distPort   int
+	epmdPort   int
+	managePort int    // of the management API
+	root       string // the root folder of the system that has RabbitMQ
+	programs   string // the folder of rabbitmq-server and rabbitmqctl in it
+	cmd        *exec.Cmd
+	exited     chan struct{}
+	cookie     string // nodes with the same one may form a cluster
+	mate       bool   // its port mapper is the cluster's
+	more       string // lines of rabbitmq.conf beside the usual ones
 }
 
 // StartNode starts a node whose data, logs and configuration live in dir, which
@@ -69,9 +69,9 @@ func newNode(dir string) (*Node, error) {
 	}
 	n := &Node{
 		dir: dir, root: at, programs: programs, name: "belfry-" + protocol.NewIncarnation() + "@localhost",
-		users: map[string]string{"guest": "guest"}, cookie: "belfry" + protocol.NewIncarnation(),
+		cookie: "belfry" + protocol.NewIncarnation(),
 	}
-	for _, port := range []*int{&n.port, &n.distPort, &n.epmdPort} {
+	for _, port := range []*int{&n.port, &n.distPort, &n.epmdPort, &n.managePort} {
 		if *port, err = FreePort(); err != nil {
 			return nil, err
 		}
@@ -88,13 +88,13 @@ disk_free_limit.absolute = 50MB
 loopback_users.guest = true
 log.console = false
 collect_statistics_interval = 60000
-%s`, n.port, n.more)
+%s%s`, n.port, fmt.Sprintf(managementConf, n.managePort), n.more)
 	for name, file := range map[string]struct {
 		text string
 		mode os.FileMode
 	}{
 		"rabbitmq.conf":       {conf, 0o600},
-		"enabled_plugins":     {"[].\n", 0o600},
+		"enabled_plugins":     {"[rabbitmq_management].\n", 0o600},
 		"rabbitmq-env.conf":   {"", 0o600},
 		"home/.erlang.cookie": {n.cookie, 0o400},
 	} {
@@ -200,10 +200,16 @@ func (n *Node) logTail() string {
 // Address is host:port of the AMQP listener.
 func (n *Node) Address() string { return "127.0.0.1:" + strconv.Itoa(n.port) }
 
-// URL is the address with the credentials of a user that AddUser made, or of guest.
-func (n *Node) URL(user string) string {
-	u := url.URL{Scheme: "amqp", User: url.UserPassword(user, n.users[user]), Host: n.Address(), Path: "/"}
-	return u.String()
+// URL is the address of the virtual host / for a user.
+func (n *Node) URL(user string) string { return n.url(user, "/") }
+
+// url is an address for guest, or for a user that AddUser made.
+func (n *Node) url(user, vhost string) string {
+	password := Password
+	if user == "guest" {
+		password = "guest"
+	}
+	return (&url.URL{Scheme: "amqp", User: url.UserPassword(user, password), Host: n.Address(), Path: "/" + strings.TrimPrefix(vhost, "/")}).String()
 }
 
 // PID is the process id of the node's script, whose child the Erlang machine is,
@@ -239,7 +245,8 @@ func (n *Node) end(sig syscall.Signal) {
 	}
 }
 
-// Ctl runs rabbitmqctl against the node and returns what it printed.
+// Ctl runs rabbitmqctl against the node and returns what it printed. It boots an
+// Erlang machine, which takes seconds: only for what the management API lacks.
 func (n *Node) Ctl(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
@@ -249,16 +256,6 @@ func (n *Node) Ctl(args ...string) (string, error) {
 		return string(out), fmt.Errorf("rabbitmqctl %s: %w: %s", args[0], err, out)
 	}
 	return string(out), nil
-}
-
-// AddUser makes a user with permissions as RabbitMQ's regular expressions.
-func (n *Node) AddUser(name, password, configure, write, read string) error {
-	if _, err := n.Ctl("add_user", name, password); err != nil {
-		return err
-	}
-	n.users[name] = password
-	_, err := n.Ctl("set_permissions", "-p", "/", name, configure, write, read)
-	return err
 }
 
 // raiseDescriptors lets the node have as many descriptors as this process may:

@@ -11,8 +11,8 @@ import (
 // TestAFreshQueueIsNotResumed fails between declaring a missing queue and
 // consuming it: the user may not read yet. A link lost there leaves the same.
 func TestAFreshQueueIsNotResumed(t *testing.T) {
-	n := brokertest.Start(t)
-	if err := n.AddUser("narrow", "secret", ".*", ".*", "^$"); err != nil {
+	n := brokertest.Share(t)
+	if err := n.AddUser("narrow", ".*", ".*", "^$"); err != nil {
 		t.Fatal(err)
 	}
 	b, other := open(t, n, "narrow"), open(t, n, "guest")
@@ -32,7 +32,7 @@ func TestAFreshQueueIsNotResumed(t *testing.T) {
 			}
 		}
 	}
-	if _, err := n.Ctl("set_permissions", "-p", "/", "narrow", ".*", ".*", ".*"); err != nil {
+	if err := n.Node.Permit(n.Name, "narrow", ".*", ".*", ".*"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

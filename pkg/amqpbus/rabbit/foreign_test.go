@@ -106,7 +106,7 @@ func declare(t *testing.T, b amqpbus.Bus, queues ...amqpbus.Queue) {
 // one consumer, fresh and dead-lettered. The consumer lives on, each message
 // arrives, and so do the headers beside what is odd.
 func TestForeignHeaders(t *testing.T) {
-	n := brokertest.Start(t)
+	n := brokertest.Share(t)
 	b := openBus(t, Options{URL: n.URL("guest")})
 	declare(t, b, amqpbus.Queue{Name: "fresh"}, amqpbus.Queue{Name: "dead"}, amqpbus.Queue{Name: "dies", DeadLetterTo: "dead"})
 	fresh, dead := consume(t, b, "fresh"), consume(t, b, "dead")
@@ -199,7 +199,7 @@ func (f *foreigner) believesHistories() bool {
 // TestDeathOfAMessageWithAHistory lets messages expire that were published with
 // a history of their own.
 func TestDeathOfAMessageWithAHistory(t *testing.T) {
-	n := brokertest.Start(t)
+	n := brokertest.Share(t)
 	b := openBus(t, Options{URL: n.URL("guest")})
 	declare(t, b, amqpbus.Queue{Name: "dead"}, amqpbus.Queue{Name: "classic", DeadLetterTo: "dead"},
 		amqpbus.Queue{Name: "quorum", DeadLetterTo: "dead", Quorum: true})

@@ -210,7 +210,7 @@ func TestBrokerKilled(t *testing.T) {
 }
 
 func TestConnectionsClosedByTheOperator(t *testing.T) {
-	n := brokertest.Start(t)
+	n := brokertest.Share(t)
 	b := open(t, n, "guest")
 	outage(t, b, func() {
 		// The broker lists a connection a moment after it is open.
@@ -284,13 +284,13 @@ func TestAlarm(t *testing.T) {
 // of a quorum queue does whose node hangs: its publisher is given up, and one
 // that is opened when the queue is well again works.
 func TestNoVerdict(t *testing.T) {
-	n := brokertest.Start(t)
+	n := brokertest.Share(t)
 	b := open(t, n, "guest")
 	until(t, b, "connected", connected)
 	queue(t, b, amqpbus.Queue{Name: "still"})
 	still := func(what string) {
 		t.Helper()
-		if _, err := n.Ctl("eval", `{ok,Q} = rabbit_amqqueue:lookup({resource,<<"/">>,queue,<<"still">>}), sys:`+what+`(amqqueue:get_pid(Q)).`); err != nil {
+		if _, err := n.Node.Ctl("eval", `{ok,Q} = rabbit_amqqueue:lookup({resource,<<"`+n.Name+`">>,queue,<<"still">>}), sys:`+what+`(amqqueue:get_pid(Q)).`); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -325,7 +325,7 @@ func TestNoVerdict(t *testing.T) {
 
 // TestVerdictsUnderLoad mixes confirmed, refused and returned messages.
 func TestVerdictsUnderLoad(t *testing.T) {
-	n := brokertest.Start(t)
+	n := brokertest.Share(t)
 	b := open(t, n, "guest")
 	const room, count = 100, 1500
 	queue(t, b, amqpbus.Queue{Name: "small", MaxLength: room})
@@ -376,21 +376,21 @@ func TestVerdictsUnderLoad(t *testing.T) {
 
 // TestErrorsSayWhatToDo provokes what an operator gets wrong.
 func TestErrorsSayWhatToDo(t *testing.T) {
-	n := brokertest.Start(t)
+	n := brokertest.Share(t)
 	b := open(t, n, "guest")
 	queue(t, b, amqpbus.Queue{Name: "made"})
 	err := b.Declare(t.Context(), amqpbus.Topology{Queues: []amqpbus.Queue{{Name: "made", MaxLength: 7}}})
 	if err == nil || !strings.Contains(err.Error(), "queue made") || !strings.Contains(err.Error(), "x-max-length") {
 		t.Errorf("other arguments: %v", err)
 	}
-	if err := n.AddUser("narrow", "secret", "^$", "^$", "^$"); err != nil {
+	if err := n.AddUser("narrow", "^$", "^$", "^$"); err != nil {
 		t.Fatal(err)
 	}
 	err = open(t, n, "narrow").Declare(t.Context(), amqpbus.Topology{Queues: []amqpbus.Queue{{Name: "mine"}}})
 	if err == nil || !strings.Contains(err.Error(), "permission") {
 		t.Errorf("no permission: %v", err)
 	}
-	wrong, err := rabbit.Open(rabbit.Options{URL: fmt.Sprintf("amqp://guest:not-the-password@%s/", n.Address())})
+	wrong, err := rabbit.Open(rabbit.Options{URL: fmt.Sprintf("amqp://guest:not-the-password@%s/", n.Node.Address())})
 	if err != nil {
 		t.Fatal(err)
 	}

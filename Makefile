@@ -16,7 +16,7 @@ FUZZTIME ?= 20s
 SCHEDULES ?= 100000
 DRILLS ?= .
 
-.PHONY: help dev demo up down build install test test-short simulate drills check fmt lint bench fuzz picture docs clean
+.PHONY: help dev demo up down build install test test-short verify simulate drills check fmt lint bench fuzz picture docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,11 +44,14 @@ build: ## bin/gateway, bin/worker, bin/belfry, and the example bin/tower: static
 install: ## what make build made, for production, below DESTDIR; programs below PREFIX (/usr)
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BIN='$(BIN)' scripts/install.sh
 
-test: ## all tests, with a private RabbitMQ; installs what is missing through apt
+test: ## the gate: what a change must pass, with a private RabbitMQ; installs what is missing through apt
 	@scripts/test.sh
 
 test-short: ## the tests that need Go alone
 	@scripts/test.sh -short
+
+verify: ## everything that can be tested, for hours; PART=fuzz,drills runs these parts, PART=list names them
+	@scripts/test.sh -verify -part '$(PART)'
 
 simulate: ## the routing rules under SCHEDULES (100000) new schedules of faults
 	@cd e2e && BELFRY_TEST_SIM_SCHEDULES=$(SCHEDULES) go test -count=1 -v -timeout 2h -run TestSchedules ./sim

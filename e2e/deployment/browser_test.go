@@ -20,6 +20,7 @@ import (
 // other one takes over, and the page has every line exactly once.
 func TestBrowserOutlivesItsGateway(t *testing.T) {
 	needsBroker(t)
+	harness.FixedPorts(t)
 	root, err := harness.Root()
 	if err != nil {
 		t.Fatal(err)

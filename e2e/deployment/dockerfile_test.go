@@ -28,6 +28,7 @@ const nobody = 65534
 // mounts a tmpfs. The base images and the apt-get step are not fetched or run.
 func TestDockerfile(t *testing.T) {
 	needsBroker(t)
+	harness.FixedPorts(t)
 	all := stages(t)
 	built := build(t, all["build"])
 	for _, name := range []string{"gateway", "worker", "belfry", "tower"} {

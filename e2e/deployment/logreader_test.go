@@ -13,6 +13,7 @@ import (
 // their events, and what it left behind still drains when it is told to.
 func TestSupervisordGoesAway(t *testing.T) {
 	needsBroker(t)
+	harness.FixedPorts(t)
 	broker := harness.OwnBroker(t)
 	more := manyBrowsers(t)
 	more["gateway"] = append(more["gateway"], "BELFRY_LOG_LEVEL=debug")

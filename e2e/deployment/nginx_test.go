@@ -149,6 +149,7 @@ func (p *production) versions(t *testing.T) {
 // ports, is production's alone; the application's inside is not to be had.
 func TestNginxDevelopment(t *testing.T) {
 	needsBroker(t)
+	harness.FixedPorts(t)
 	asked := application(t, "127.0.0.1:8050")
 	n := harness.StartNginx(t)
 	get := func(path string) *wsclient.Answer {

@@ -21,6 +21,7 @@ const lineCount = 60
 // launches a job and sees its output; another one may not.
 func TestProcfile(t *testing.T) {
 	needsBroker(t)
+	harness.FixedPorts(t)
 	foreman, err := exec.LookPath("foreman")
 	if err != nil {
 		t.Fatalf("foreman is missing: install the package ruby-foreman: %v", err)

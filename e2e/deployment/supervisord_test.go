@@ -85,6 +85,7 @@ func (b *browsers) flow(d time.Duration) { <-time.After(d) }
 // browsers watch.
 func TestRollingRestart(t *testing.T) {
 	needsBroker(t)
+	harness.FixedPorts(t)
 	broker := harness.OwnBroker(t)
 	s := supervise(t, broker, manyBrowsers(t))
 	nginx := harness.StartNginx(t)
@@ -107,6 +108,7 @@ func TestRollingRestart(t *testing.T) {
 // TestEachIsKilled kills every process; supervisord brings it back.
 func TestEachIsKilled(t *testing.T) {
 	needsBroker(t)
+	harness.FixedPorts(t)
 	broker := harness.OwnBroker(t)
 	s := supervise(t, broker, manyBrowsers(t))
 	nginx := harness.StartNginx(t)

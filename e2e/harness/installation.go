@@ -61,6 +61,9 @@ type driver interface {
 func Start(t testing.TB, shape Shape) *Installation {
 	t.Helper()
 	in := &Installation{shape: shape, dir: t.TempDir()}
+	if shape.Nginx {
+		FixedPorts(t)
+	}
 	t.Cleanup(func() { in.stop(t) })
 	in.authority = newAuthority(t, shape.Auth, in.dir)
 	in.shape.Env = slices.Concat(in.authority.env, shape.Env)

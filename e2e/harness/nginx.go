@@ -24,6 +24,21 @@ const (
 // GatewayAddrs are the gateways that nginx knows.
 var GatewayAddrs = []string{"127.0.0.1:8051", "127.0.0.1:8052"}
 
+// FixedPorts waits until no other test of this machine has the ports that the
+// shipped files name (8013, 8043, 8050 to 8052 and the Procfile's), and keeps them
+// until the test ends. A test calls it once, before it starts anything.
+func FixedPorts(t testing.TB) {
+	t.Helper()
+	file, err := os.OpenFile(filepath.Join(os.TempDir(), "belfry-fixed-ports.lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		t.Fatalf("lock the fixed ports: %v", err)
+	}
+	t.Cleanup(func() { _ = file.Close() }) // which unlocks
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatalf("lock the fixed ports: %v", err)
+	}
+}
+
 // Nginx is a running nginx.
 type Nginx struct {
 	Addr   string      // where it speaks TLS

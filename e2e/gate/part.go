@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// part is one command.
+type part struct {
+	name    string
+	dir     string // below the repository's root
+	env     []string
+	command []string
+	// skip, when set, says why the part cannot run here; empty: it can.
+	skip func() string
+	// within bounds the part; 0: an hour.
+	within time.Duration
+}
+
+// lane is parts that run one after another.
+type lane []part
+
+// goTest is a run of go test in a module's folder.
+func goTest(name, dir string, args ...string) part {
+	return part{name: name, dir: dir, env: []string{"GOWORK=off"}, command: append([]string{"go", "test"}, args...)}
+}
+
+// with adds variables to a part's environment.
+func (p part) with(env ...string) part {
+	p.env = append(append([]string{}, p.env...), env...)
+	return p
+}
+
+// grace is how long a part that is told to end may take.
+const grace = 20 * time.Second
+
+// run runs the part and returns the CPU time of its processes. Lines that say
+// how a package or a long step went are passed on as they come; all that was
+// written is returned for the case that it fails.
+func (p part) run(ctx context.Context, root string, env []string, progress func(line string)) (output []byte, cpu time.Duration, err error) {
+	within := p.within
+	if within == 0 {
+		within = time.Hour
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	var out scribe
+	out.progress = progress
+	cmd := exec.CommandContext(ctx, p.command[0], p.command[1:]...)
+	cmd.Dir = filepath.Join(root, p.dir)
+	cmd.Env = append(append([]string{}, env...), p.env...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	// A group of its own, so that its children end with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = grace
+	err = cmd.Run()
+	if cmd.ProcessState != nil {
+		cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
+	if ctx.Err() != nil {
+		err = errors.Join(err, ctx.Err())
+	}
+	return out.all.Bytes(), cpu, err
+}
+
+// scribe keeps what is written, and passes on the lines that show progress.
+type scribe struct {
+	mu       sync.Mutex
+	all      bytes.Buffer
+	line     []byte
+	progress func(string)
+}
+
+var _ io.Writer = (*scribe)(nil)
+
+// telling are the beginnings of lines that show progress.
+var telling = []string{"ok  \t", "ok   ", "FAIL\t", "FAIL ", "--- FAIL", "--- SKIP", "== ", "seed "}
+
+// Write implements io.Writer.
+func (s *scribe) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all.Write(b)
+	s.line = append(s.line, b...)
+	for {
+		end := bytes.IndexByte(s.line, '\n')
+		if end < 0 {
+			return len(b), nil
+		}
+		line := string(s.line[:end])
+		s.line = s.line[end+1:]
+		for _, beginning := range telling {
+			if strings.HasPrefix(line, beginning) {
+				s.progress(line)
+				break
+			}
+		}
+	}
+}

@@ -67,6 +67,7 @@ const hsts = "Strict-Transport-Security"
 // TestNginxProduction starts the configuration for production.
 func TestNginxProduction(t *testing.T) {
 	needsBroker(t)
+	harness.FixedPorts(t)
 	p := startProduction(t)
 	t.Run("port 80 leads to TLS", func(t *testing.T) {
 		answer := p.get(t, "/api/jobs?page=2", true)

@@ -8,11 +8,12 @@ import (
 	"go.uber.org/goleak"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/brokertest"
 	"belfry/pkg/amqpbus/membus"
 	"belfry/pkg/emitter"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(brokertest.Sharing{Tests: m}) }
 
 // user is the broker user of the emitters under test; the tests' own buses are
 // another's, so that a cut can be the emitter's alone.

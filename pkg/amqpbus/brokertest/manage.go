@@ -82,6 +82,21 @@ func (n *Node) AddVHost(vhost string) error {
 	return n.Permit(vhost, "guest", ".*", ".*", ".*")
 }
 
+// VHosts are the names of all virtual hosts.
+func (n *Node) VHosts() ([]string, error) {
+	var vhosts []struct {
+		Name string `json:"name"`
+	}
+	if err := n.manage(http.MethodGet, []string{"vhosts"}, nil, &vhosts); err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(vhosts))
+	for _, v := range vhosts {
+		names = append(names, v.Name)
+	}
+	return names, nil
+}
+
 // DeleteVHost removes a virtual host with all that is in it and closes its
 // connections.
 func (n *Node) DeleteVHost(vhost string) error {
@@ -148,4 +163,24 @@ func (n *Node) SetPolicy(vhost, name, pattern string, definition map[string]any)
 // DeletePolicy undoes SetPolicy.
 func (n *Node) DeletePolicy(vhost, name string) error {
 	return n.manage(http.MethodDelete, []string{"policies", vhost, name}, nil, nil)
+}
+
+// LimitVHost sets one of a virtual host's limits, such as max-queues.
+func (n *Node) LimitVHost(vhost, limit string, value int) error {
+	return n.manage(http.MethodPut, []string{"vhost-limits", vhost, limit}, map[string]int{"value": value}, nil)
+}
+
+// UnlimitVHost undoes LimitVHost.
+func (n *Node) UnlimitVHost(vhost, limit string) error {
+	return n.manage(http.MethodDelete, []string{"vhost-limits", vhost, limit}, nil, nil)
+}
+
+// LimitUser sets one of a user's limits, such as max-connections.
+func (n *Node) LimitUser(user, limit string, value int) error {
+	return n.manage(http.MethodPut, []string{"user-limits", user, limit}, map[string]int{"value": value}, nil)
+}
+
+// UnlimitUser undoes LimitUser.
+func (n *Node) UnlimitUser(user, limit string) error {
+	return n.manage(http.MethodDelete, []string{"user-limits", user, limit}, nil, nil)
 }

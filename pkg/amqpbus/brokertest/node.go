@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,9 +37,10 @@ type Node struct {
 	programs   string // the folder of rabbitmq-server and rabbitmqctl in it
 	cmd        *exec.Cmd
 	exited     chan struct{}
-	cookie     string // nodes with the same one may form a cluster
-	mate       bool   // its port mapper is the cluster's
-	more       string // lines of rabbitmq.conf beside the usual ones
+	cookie     string      // nodes with the same one may form a cluster
+	limited    atomic.Bool // a memory or disk limit was set
+	mate       bool        // its port mapper is the cluster's
+	more       string      // lines of rabbitmq.conf beside the usual ones
 }
 
 // StartNode starts a node whose data, logs and configuration live in dir, which
@@ -250,6 +252,9 @@ func (n *Node) end(sig syscall.Signal) {
 func (n *Node) Ctl(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
+	if limiting(args[0]) {
+		n.limited.Store(true)
+	}
 	cmd := n.command(ctx, filepath.Join(n.programs, "rabbitmqctl"), append([]string{"-q", "-n", n.name}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

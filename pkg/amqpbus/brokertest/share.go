@@ -91,16 +91,20 @@ const startWithin = 90 * time.Second
 // Runner is testing.M, or what runs one.
 type Runner interface{ Run() int }
 
-// Sharing runs a test binary's tests and then ends the node that they shared, if
-// they started one.
+// Sharing runs a test binary's tests and then ends the nodes that they started.
 type Sharing struct{ Tests Runner }
 
 // Run runs the tests.
 func (s Sharing) Run() int {
 	code := s.Tests.Run()
 	if shared.own && shared.node != nil {
-		shared.node.Stop()
-		_ = os.RemoveAll(shared.node.dir)
+		_ = shared.node.remove()
 	}
+	own.Lock()
+	defer own.Unlock()
+	for _, n := range own.free {
+		_ = n.remove()
+	}
+	own.free = nil
 	return code
 }

@@ -31,6 +31,11 @@ func (v *VHost) AddUser(name, configure, write, read string) error {
 	return v.Node.Permit(v.Name, name, configure, write, read)
 }
 
+// AddUser makes a user with permissions in the virtual host /.
+func (n *Node) AddUser(name, configure, write, read string) error {
+	return (&VHost{n, "/"}).AddUser(name, configure, write, read)
+}
+
 // Queues are the names of its queues.
 func (v *VHost) Queues() ([]string, error) { return v.Node.Queues(v.Name) }
 

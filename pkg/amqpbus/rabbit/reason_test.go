@@ -50,11 +50,30 @@ func TestReasons(t *testing.T) {
 // refusals is one broker that refuses in all its ways.
 type refusals struct{ *brokertest.Node }
 
-func (r refusals) ctl(t *testing.T, args ...string) {
+// limit is one of the broker's, of a virtual host or of a user.
+type limit struct {
+	set   func(of, name string, value int) error
+	unset func(of, name string) error
+	of    string
+	name  string
+}
+
+// none lets there be none of what is limited for as long as the test runs.
+func (l limit) none(t *testing.T) {
 	t.Helper()
-	if _, err := r.Ctl(args...); err != nil {
+	if err := l.set(l.of, l.name, 0); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := l.unset(l.of, l.name); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (r refusals) vhost(name string) limit { return limit{r.LimitVHost, r.UnlimitVHost, "/", name} }
+func (r refusals) user(name string) limit {
+	return limit{r.LimitUser, r.UnlimitUser, "outsider", name}
 }
 
 // TestTheBrokersReason: each refusal is told as what it is, by the verb that met
@@ -67,14 +86,13 @@ func TestTheBrokersReason(t *testing.T) {
 	down := func(what error) func(h amqpbus.Health) bool {
 		return func(h amqpbus.Health) bool { return errors.Is(h.Err, what) }
 	}
-	if err := n.AddUser("outsider", "secret", "^$", "^$", "^$"); err != nil {
+	if err := n.AddUser("outsider", "^$", "^$", "^$"); err != nil {
 		t.Fatal(err)
 	}
 
 	t.Run("queue limit", func(t *testing.T) {
 		b := openBus(t, Options{URL: n.URL("guest")})
-		n.ctl(t, "set_vhost_limits", "-p", "/", `{"max-queues": 0}`)
-		defer n.ctl(t, "clear_vhost_limits", "-p", "/")
+		n.vhost("max-queues").none(t)
 		err := b.Declare(t.Context(), layout)
 		if !errors.Is(err, amqpbus.ErrLimit) || errors.Is(err, amqpbus.ErrLayout) || !strings.Contains(err.Error(), "queue limit in vhost '/' (0) is reached") {
 			t.Errorf("declare: %v", err)
@@ -126,18 +144,16 @@ func TestTheBrokersReason(t *testing.T) {
 	for name, c := range map[string]struct {
 		url   string
 		is    error
-		limit []string
-		clear []string
+		limit limit
 	}{
-		"wrong password":       {strings.Replace(n.URL("outsider"), "secret", "guessed", 1), amqpbus.ErrCredentials, nil, nil},
-		"unknown virtual host": {n.URL("guest") + "nope", amqpbus.ErrVirtualHost, nil, nil},
-		"connection limit":     {n.URL("guest"), amqpbus.ErrLimit, []string{"set_vhost_limits", "-p", "/", `{"max-connections": 0}`}, []string{"clear_vhost_limits", "-p", "/"}},
-		"user's connections":   {n.URL("outsider"), amqpbus.ErrLimit, []string{"set_user_limits", "outsider", `{"max-connections": 0}`}, []string{"clear_user_limits", "outsider", "all"}},
+		"wrong password":       {strings.Replace(n.URL("outsider"), "secret", "guessed", 1), amqpbus.ErrCredentials, limit{}},
+		"unknown virtual host": {n.URL("guest") + "nope", amqpbus.ErrVirtualHost, limit{}},
+		"connection limit":     {n.URL("guest"), amqpbus.ErrLimit, n.vhost("max-connections")},
+		"user's connections":   {n.URL("outsider"), amqpbus.ErrLimit, n.user("max-connections")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c.limit != nil {
-				n.ctl(t, c.limit...)
-				defer n.ctl(t, c.clear...)
+			if c.limit.set != nil {
+				c.limit.none(t)
 			}
 			b := openBus(t, Options{URL: c.url})
 			h := healthy(t, b, down(c.is))
@@ -151,8 +167,7 @@ func TestTheBrokersReason(t *testing.T) {
 		})
 	}
 	t.Run("user's channels", func(t *testing.T) {
-		n.ctl(t, "set_user_limits", "outsider", `{"max-channels": 0}`)
-		defer n.ctl(t, "clear_user_limits", "outsider", "all")
+		n.user("max-channels").none(t)
 		b := openBus(t, Options{URL: n.URL("outsider")})
 		healthy(t, b, up)
 		_, err := b.OpenPublisher(t.Context(), 1)

@@ -6,13 +6,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"belfry/pkg/amqpbus/brokertest"
 )
 
-// alarmed raises an alarm of the shared broker until the test's end.
-func alarmed(t *testing.T, n *brokertest.Node, set, on, off string) {
+// alarmed raises an alarm of the test's node until the test's end.
+func alarmed(t *testing.T, set, on, off string) {
 	t.Helper()
+	n := node(t).Node
 	if _, err := n.Ctl(set, on); err != nil {
 		t.Fatal(err)
 	}
@@ -31,9 +30,10 @@ func TestCommandsUnderAnAlarm(t *testing.T) {
 		"low on disk":   {"set_disk_free_limit", "900000000000000", "50000000"},
 	} {
 		t.Run(reason, func(t *testing.T) {
+			alone(t)
 			configured(t, "guest")
 			withBus(t, 1)
-			alarmed(t, node(t), alarm[0], alarm[1], alarm[2])
+			alarmed(t, alarm[0], alarm[1], alarm[2])
 			// The broker takes the first message of a connection still.
 			sh(t, strings.Repeat("1\n", 600), "emit", "--timeout", "1s", "jobs-summary", "-").want(t, 1, "", reason)
 			for _, args := range [][]string{{"emit", "--timeout", "1s", "jobs-summary", "1"}, {"disconnect", "--timeout", "1s", "7"}} {
@@ -53,9 +53,10 @@ func TestCommandsUnderAnAlarm(t *testing.T) {
 
 // TestASignalEndsACommandUnderAnAlarm: the first one.
 func TestASignalEndsACommandUnderAnAlarm(t *testing.T) {
+	alone(t)
 	configured(t, "guest")
 	withBus(t, 1)
-	alarmed(t, node(t), "set_vm_memory_high_watermark", "0.00001", "0.4")
+	alarmed(t, "set_vm_memory_high_watermark", "0.00001", "0.4")
 	in, out, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -89,9 +90,8 @@ func TestASignalEndsACommandUnderAnAlarm(t *testing.T) {
 
 // TestCommandsBesideASilentBroker: one that takes connections and says nothing.
 func TestCommandsBesideASilentBroker(t *testing.T) {
-	n := brokertest.Start(t)
+	n := alone(t).Node
 	configured(t, "guest")
-	set(t, "BELFRY_AMQP_URL", n.URL("guest"))
 	n.Pause()
 	defer n.Resume()
 	sh(t, "", "emit", "--timeout", "1s", "jobs-summary", "1").want(t, 1, "", "not confirmed in time")

@@ -25,7 +25,23 @@ func node(t *testing.T) *brokertest.VHost {
 	if v := hosts[t]; v != nil {
 		return v
 	}
-	v := brokertest.Share(t)
+	return with(t, brokertest.Share(t))
+}
+
+// alone gives the test its virtual host on a node that it may alarm or pause. It
+// is called before node.
+func alone(t *testing.T) *brokertest.VHost {
+	t.Helper()
+	v, err := brokertest.Start(t).NewVHost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return with(t, v)
+}
+
+// with makes the users.
+func with(t *testing.T, v *brokertest.VHost) *brokertest.VHost {
+	t.Helper()
 	for _, user := range [][4]string{
 		{"backend", "^$", `^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect)$`, "^$"},
 		{"halfway", `^belfry\..*`, `^belfry\..*`, `^belfry\..*`},

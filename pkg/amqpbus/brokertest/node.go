@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -39,6 +40,7 @@ type Node struct {
 	exited     chan struct{}
 	cookie     string      // nodes with the same one may form a cluster
 	limited    atomic.Bool // a memory or disk limit was set
+	passwords  sync.Map    // user -> password, of those that AddUser of the node made
 	mate       bool        // its port mapper is the cluster's
 	more       string      // lines of rabbitmq.conf beside the usual ones
 }
@@ -210,6 +212,8 @@ func (n *Node) url(user, vhost string) string {
 	password := Password
 	if user == "guest" {
 		password = "guest"
+	} else if own, set := n.passwords.Load(user); set {
+		password, _ = own.(string)
 	}
 	return (&url.URL{Scheme: "amqp", User: url.UserPassword(user, password), Host: n.Address(), Path: "/" + strings.TrimPrefix(vhost, "/")}).String()
 }

@@ -2,8 +2,8 @@ package brokertest
 
 import "belfry/pkg/protocol"
 
-// Password is that of every user that AddUser makes: users belong to the whole
-// node, so that two tests may make the same one.
+// Password is that of every user that a virtual host's AddUser makes: users belong
+// to the whole node, and two tests may make the same one.
 const Password = "secret"
 
 // VHost is a virtual host of a node for one test: nothing of other tests is in
@@ -31,9 +31,13 @@ func (v *VHost) AddUser(name, configure, write, read string) error {
 	return v.Node.Permit(v.Name, name, configure, write, read)
 }
 
-// AddUser makes a user with permissions in the virtual host /.
-func (n *Node) AddUser(name, configure, write, read string) error {
-	return (&VHost{n, "/"}).AddUser(name, configure, write, read)
+// AddUser makes a user of a test's own node with permissions in the virtual host /.
+func (n *Node) AddUser(name, password, configure, write, read string) error {
+	if err := n.SetUser(name, password); err != nil {
+		return err
+	}
+	n.passwords.Store(name, password)
+	return n.Permit("/", name, configure, write, read)
 }
 
 // Queues are the names of its queues.

@@ -86,7 +86,7 @@ func TestTheBrokersReason(t *testing.T) {
 	down := func(what error) func(h amqpbus.Health) bool {
 		return func(h amqpbus.Health) bool { return errors.Is(h.Err, what) }
 	}
-	if err := n.AddUser("outsider", "^$", "^$", "^$"); err != nil {
+	if err := n.AddUser("outsider", "secret", "^$", "^$", "^$"); err != nil {
 		t.Fatal(err)
 	}
 

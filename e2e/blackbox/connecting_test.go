@@ -38,6 +38,19 @@ var connecting = []row{
 	{name: "the same token in two places", run: func(t *testing.T, in *harness.Installation) {
 		accepted(t, in, wsclient.Request{Token: harness.TokenAdmin, Header: []wsclient.Field{{Name: "Authorization", Value: "Bearer " + harness.TokenAdmin}}})
 	}},
+	{name: "another application's cookie beside a good token", run: func(t *testing.T, in *harness.Installation) {
+		for _, value := range []string{"another", "%zz", "a b", harness.TokenUser} {
+			c := accepted(t, in, wsclient.Request{Token: harness.TokenAdmin, Header: []wsclient.Field{{Name: "Cookie", Value: "token=" + value}}})
+			c.expect(`{"accept": true, "user": 7}`)
+		}
+	}},
+	{name: "of two cookies the first that can be read", run: func(t *testing.T, in *harness.Installation) {
+		origin := wsclient.Field{Name: "Origin", Value: in.Scheme() + "://" + in.Addr(0)}
+		c := accepted(t, in, wsclient.Request{Header: []wsclient.Field{{Name: "Cookie", Value: "token=%zz; token=" + harness.TokenAdmin + "; token=" + harness.TokenUser}, origin}})
+		c.expect(`{"accept": true, "user": 7}`)
+		refused(t, in, wsclient.Request{Header: []wsclient.Field{{Name: "Cookie", Value: "token=%zz"}, origin}}, 401)
+	}},
+	{name: "token in a subprotocol, and the one that is agreed to", run: subprotocol},
 	{name: "two different tokens are refused", run: func(t *testing.T, in *harness.Installation) {
 		refused(t, in, wsclient.Request{Token: harness.TokenAdmin, Header: []wsclient.Field{{Name: "Authorization", Value: "Bearer " + harness.TokenUser}}}, 400)
 		refused(t, in, wsclient.Request{Path: "/websocket/?token=" + harness.TokenAdmin, Token: harness.TokenUser}, 400)

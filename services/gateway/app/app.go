@@ -126,6 +126,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 			MaxMessage: cfg.MaxMessageBytes, Outbox: cfg.OutboxBytes, PingInterval: cfg.PingInterval, Slow: slow,
 		},
 		AllowedOrigins: cfg.AllowedOrigins, AllowedHosts: cfg.AllowedHosts, TrustedProxies: proxies,
+		TokenCookies:   cfg.TokenCookies,
 		MaxConnections: cfg.MaxConnections, MaxPerUser: cfg.MaxPerUser, MaxPerAddress: cfg.MaxPerAddress,
 		HandshakeRate: cfg.HandshakeRate, HandshakeBurst: int(2 * cfg.HandshakeRate),
 	})

@@ -22,6 +22,7 @@ type Config struct {
 
 	AllowedOrigins []string `split_words:"true" desc:"web origins that may connect, such as https://tower.example.com, separated by commas; * alone allows all; empty: the page's host must be the websocket's"`
 	AllowedHosts   []string `split_words:"true" desc:"values of the Host header that are served, separated by commas; empty: all"`
+	TokenCookies   []string `split_words:"true" default:"token" desc:"names of the cookies that may hold the token, separated by commas; the first one that is there and readable counts, and only where the token is in no other place; empty: no cookie is looked at"`
 	TrustedProxies []string `split_words:"true" desc:"addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-For, or where there is none Forwarded (RFC 7239), is believed, separated by commas"`
 
 	MaxConnections  int     `split_words:"true" default:"50000" desc:"connections of this process; more get 503"`
@@ -78,6 +79,11 @@ func (c Config) Validate() error {
 		within("BELFRY_LINGER", c.Linger, time.Millisecond, time.Hour),
 		within("BELFRY_DRAIN_NOTICE", c.DrainNotice, 0, maxDrainNotice),
 		within("BELFRY_DRAIN_PERIOD", c.DrainPeriod, 0, maxDrainPeriod))
+	for _, name := range c.TokenCookies {
+		if strings.ContainsAny(name, " \t=;\"\\") { // RFC 6265 4.1.1; a list has no comma left
+			problems = append(problems, settings.Wrong("BELFRY_TOKEN_COOKIES", fmt.Sprintf("has %q", name), "set the names of cookies, such as token or awx_sessionid"))
+		}
+	}
 	_, err := c.proxies()
 	return errors.Join(append(problems, err)...)
 }

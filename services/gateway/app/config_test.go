@@ -51,3 +51,17 @@ func TestTrustedProxies(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenCookies are names; none at all is a choice.
+func TestTokenCookies(t *testing.T) {
+	for value, want := range map[string]string{
+		"": "", "token": "token", "awx_sessionid, sessionid ,": "awx_sessionid sessionid", "a=b": "!", "a;b": "!", "a b": "!",
+	} {
+		t.Setenv("BELFRY_TOKEN_COOKIES", value)
+		var got Config
+		err := settings.Load(&got)
+		if refused := err != nil && strings.Contains(err.Error(), "BELFRY_TOKEN_COOKIES"); refused != (want == "!") || err == nil && strings.Join(got.TokenCookies, " ") != want {
+			t.Errorf("%q: got %q, %v", value, got.TokenCookies, err)
+		}
+	}
+}

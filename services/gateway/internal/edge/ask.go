@@ -14,7 +14,7 @@ import (
 
 // ask holds the handshake until the worker has decided, and acts on it. The
 // slot is given back when the connection has ended, or now.
-func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token, remote netip.Addr, slot *slot) refusal {
+func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token, subprotocol string, remote netip.Addr, slot *slot) refusal {
 	s := e.o.Sessions.Begin(remoteText(remote))
 	ctx, cancel := context.WithTimeout(r.Context(), e.o.DecisionTimeout)
 	d, err := s.Ask(ctx, token)
@@ -31,7 +31,7 @@ func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token,
 		slot.release()
 		return userLimit
 	}
-	ws := e.upgrade(w, r)
+	ws := e.upgrade(w, r, subprotocol)
 	if ws == nil {
 		slot.release()
 		return refusal{label: labelBroken}

@@ -67,10 +67,11 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // handshake returns the refusal, or one without a status when the request was
 // answered by the upgrade.
 func (e *Edge) handshake(w http.ResponseWriter, r *http.Request) refusal {
-	if bad, refused := e.check(r); refused {
+	shown := e.credentials(r)
+	if bad, refused := e.check(r, shown); refused {
 		return bad
 	}
-	token, bad, refused := e.token(r)
+	token, bad, refused := e.token(shown)
 	if refused {
 		return bad
 	}
@@ -79,11 +80,11 @@ func (e *Edge) handshake(w http.ResponseWriter, r *http.Request) refusal {
 	if refused {
 		return bad
 	}
-	return e.ask(w, r, token, remote, slot)
+	return e.ask(w, r, token, shown.subprotocol, remote, slot)
 }
 
 // check does what needs neither token nor state.
-func (e *Edge) check(r *http.Request) (refusal, bool) {
+func (e *Edge) check(r *http.Request, shown credentials) (refusal, bool) {
 	if r.URL.Path != "/websocket" && r.URL.Path != "/websocket/" {
 		return notFound, true
 	}
@@ -96,7 +97,7 @@ func (e *Edge) check(r *http.Request) (refusal, bool) {
 	switch {
 	case !e.hostAllowed(r.Host):
 		return badHost, true
-	case !e.originAllowed(r):
+	case !e.originAllowed(r, shown):
 		return badOrigin, true
 	case e.draining.Load():
 		return draining, true
@@ -178,8 +179,8 @@ func remoteText(addr netip.Addr) string {
 }
 
 // upgrade makes the websocket. nil means that the client was gone.
-func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request) *wsconn.Conn {
-	ws, err := wsconn.Accept(w, r, &e.o.Conn)
+func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request, subprotocol string) *wsconn.Conn {
+	ws, err := wsconn.Accept(w, r, subprotocol, &e.o.Conn)
 	if err != nil {
 		e.o.Logger.Debug("websocket handshake failed", zap.Error(err))
 		return nil

@@ -18,6 +18,9 @@ import (
 func door(t *testing.T, o Options) *Edge {
 	t.Helper()
 	o.Logger, o.Sessions = zap.NewNop(), new(session.Sessions)
+	if o.TokenCookies == nil {
+		o.TokenCookies = []string{"token"}
+	}
 	if o.Ready == nil {
 		o.Ready = func() []string { return nil }
 	}
@@ -65,16 +68,23 @@ func TestTheTokensPlaces(t *testing.T) {
 		{"none", "/websocket", nil, "", 401},
 		{"another cookie", "/websocket", []string{"Cookie: token2=abc"}, "", 401},
 		{"two different ones", "/websocket?token=abc&token=abd", nil, "", 400},
-		{"query and cookie differ", "/websocket?token=abc", []string{"Cookie: token=x"}, "", 400},
+		{"query and cookie differ", "/websocket?token=abc", []string{"Cookie: token=x"}, "abc", 0},
+		{"header and cookie differ", "/websocket", []string{"Authorization: Bearer abc", "Cookie: token=x"}, "abc", 0},
+		{"query and header differ", "/websocket?token=abc", []string{"Authorization: Bearer abd"}, "", 400},
+		{"query and a cookie that cannot be read", "/websocket?token=abc", []string{"Cookie: token=%zz"}, "abc", 0},
+		{"a broken query beside a good cookie", "/websocket?token=%zz", []string{"Cookie: token=abc"}, "", 400},
+		{"another parameter is broken", "/websocket?x=100%&token=abc&%zz=1&y=a;b", nil, "abc", 0},
+		{"the parameter's name is escaped", "/websocket?%74oken=abc", nil, "abc", 0},
+		{"an empty Authorization", "/websocket", []string{"Authorization: Bearer ", "Cookie: token=abc"}, "abc", 0},
 		{"a control character", "/websocket?token=a%00b", nil, "", 400},
 		{"a space", "/websocket?token=a%20b", nil, "", 400},
 		{"not ASCII", "/websocket?token=%C3%A9", nil, "", 400},
 		{"a broken escape in the query", "/websocket?token=%zz", nil, "", 400},
-		{"a broken escape in the cookie", "/websocket", []string{"Cookie: token=%zz"}, "", 400},
+		{"a broken escape in the cookie", "/websocket", []string{"Cookie: token=%zz"}, "", 401},
 		{"too long", "/websocket?token=" + strings.Repeat("a", 8<<10+1), nil, "", 400},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, bad, refused := e.token(request(c.target, c.fields...))
+			got, bad, refused := e.token(e.credentials(request(c.target, c.fields...)))
 			if refused != (c.status != 0) || bad.status != c.status {
 				t.Fatalf("refused %t with %d, want %d", refused, bad.status, c.status)
 			}
@@ -172,6 +182,11 @@ func TestOrigins(t *testing.T) {
 		{nil, "tower.example", []string{"Origin: https://tower.example", "Origin: https://tower.example"}, false},
 		{nil, "tower.example", []string{"Authorization: Bearer a"}, true},
 		{nil, "tower.example", []string{"Cookie: token=a"}, false},
+		{nil, "tower.example", []string{"Cookie: token=a", "Authorization: Bearer "}, false},
+		{nil, "tower.example", []string{"Cookie: token=a", "Authorization: Bearer a"}, true},
+		{nil, "tower.example", []string{"Cookie: token=a", "Sec-WebSocket-Protocol: bearer, a"}, true},
+		{nil, "tower.example", []string{"Cookie: token=a", "Sec-WebSocket-Protocol: belfry"}, false},
+		{nil, "tower.example", []string{"Cookie: other=a", "Authorization: Bearer a"}, true},
 		{listed, "10.0.0.1", []string{"Origin: https://tower.example"}, true},
 		{listed, "10.0.0.1", []string{"Origin: https://tower.example:443"}, true},
 		{listed, "10.0.0.1", []string{"Origin: http://tower.example"}, false},
@@ -182,7 +197,8 @@ func TestOrigins(t *testing.T) {
 		t.Run(fmt.Sprint(c.allowed, " ", c.host, " ", c.fields), func(t *testing.T) {
 			r := request("/websocket", c.fields...)
 			r.Host = c.host
-			if got := door(t, Options{AllowedOrigins: c.allowed}).originAllowed(r); got != c.want {
+			e := door(t, Options{AllowedOrigins: c.allowed})
+			if got := e.originAllowed(r, e.credentials(r)); got != c.want {
 				t.Errorf("allowed: %t", got)
 			}
 		})

@@ -35,6 +35,10 @@ type Options struct {
 	// TrustedProxies may say in X-Forwarded-For or Forwarded who the client is.
 	TrustedProxies []netip.Prefix
 
+	// TokenCookies are the names of the cookies that may hold the token, in the
+	// order in which they are looked at; empty: none may.
+	TokenCookies []string
+
 	MaxConnections int     // in the process (default 50,000); more: 503
 	MaxPerUser     int     // (default 200); more: 429
 	MaxPerAddress  int     // (default 5,000: offices share addresses); more: 429

@@ -36,10 +36,10 @@ func defaultPort(scheme string) string {
 
 // originAllowed guards against pages of other sites that use a visitor's
 // cookie, or the visitor's place in the network.
-func (e *Edge) originAllowed(r *http.Request) bool {
+func (e *Edge) originAllowed(r *http.Request, shown credentials) bool {
 	values := r.Header["Origin"]
 	if len(values) == 0 {
-		return !ambient(r) // not a browser, or a token that no page sends by accident
+		return !shown.ambient() // not a browser, or a token that no page sends by accident
 	}
 	if len(values) > 1 {
 		return false

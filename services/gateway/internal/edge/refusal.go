@@ -38,7 +38,8 @@ var (
 	badOrigin      = refusal{status: 403, label: "origin", text: "this origin is not allowed"}
 	badToken       = refusal{status: 400, label: "token_form", text: "the token is too long or has characters that no token has"}
 	manyTokens     = refusal{status: 400, label: "token_form", text: "the request has more than one token"}
-	noToken        = refusal{status: 401, label: "no_token", text: "a token is needed: ?token=, Authorization: Bearer, or the cookie token"}
+	loneProtocol   = refusal{status: 400, label: "token_form", text: "Sec-WebSocket-Protocol has a token and nothing to agree to: ask for a second subprotocol, such as belfry"}
+	noToken        = refusal{status: 401, label: "no_token", text: "a token is needed: ?token=, Authorization: Bearer, Sec-WebSocket-Protocol, or a cookie"}
 	draining       = refusal{status: 503, label: "draining", text: "this gateway is stopping", retry: true}
 	notReady       = refusal{status: 503, label: "not_ready", text: "events are unavailable, try again later", retry: true}
 	noDecision     = refusal{status: 503, label: "no_decision", text: "nobody could check the token, try again later", retry: true}
@@ -50,7 +51,7 @@ var (
 
 // refusals lists them all, for the metric's series.
 var refusals = []refusal{
-	notFound, tooManyHeaders, badMethod, notUpgrade, badVersion, badKey, badHost, badOrigin, badToken, manyTokens,
+	notFound, tooManyHeaders, badMethod, notUpgrade, badVersion, badKey, badHost, badOrigin, badToken, manyTokens, loneProtocol,
 	noToken, draining, notReady, noDecision, tooFast, processLimit, addressLimit, userLimit,
 }
 

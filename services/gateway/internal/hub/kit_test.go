@@ -43,7 +43,7 @@ func newStillRig(t *testing.T) *rig {
 	o := wsconn.Options{}.WithDefaults()
 	r := &rig{T: t, hub: New(Options{Logger: zap.NewNop()}), conns: make(chan *Conn, 64)}
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		out, err := wsconn.Accept(w, request, &o)
+		out, err := wsconn.Accept(w, request, "", &o)
 		if err != nil {
 			t.Errorf("accept: %v", err)
 			r.served.Done()

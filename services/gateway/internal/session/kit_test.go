@@ -128,7 +128,7 @@ func begin(t *testing.T, o Options, d protocol.Decision) *rig {
 	limits := wsconn.Options{}.WithDefaults()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		s := sessions.Begin("203.0.113.1")
-		ws, err := wsconn.Accept(w, request, &limits)
+		ws, err := wsconn.Accept(w, request, "", &limits)
 		if err != nil {
 			t.Errorf("accept: %v", err)
 			return

@@ -16,15 +16,21 @@ import (
 const bufferSize = 128
 
 // Accept upgrades a request whose handshake the caller has checked (method,
-// version, key, origin). On error the request is answered or the connection
+// version, key, origin), and agrees to a subprotocol that it asks for; empty: to
+// none. On error the request is answered or the connection
 // gone. The caller then lets the handler return, so that the request and its
 // buffers are freed, and reads in a goroutine of its own.
 //
 // o must have its defaults and stay unchanged.
-func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
+func Accept(w http.ResponseWriter, r *http.Request, subprotocol string, o *Options) (*Conn, error) {
 	c := &Conn{opts: o}
 	hijacker := &takeover{ResponseWriter: w, conn: c}
+	var agreed []string
+	if subprotocol != "" {
+		agreed = []string{subprotocol}
+	}
 	ws, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
+		Subprotocols:       agreed,
 		InsecureSkipVerify: true, // the origin was checked, more strictly, by the caller
 		CompressionMode:    websocket.CompressionDisabled,
 	})

@@ -29,7 +29,7 @@ func serve(t *testing.T, o Options) *server {
 	o = o.WithDefaults()
 	s := &server{conns: make(chan *Conn, 16), ended: make(chan Ending, 16)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := Accept(w, r, &o)
+		c, err := Accept(w, r, "", &o)
 		if err != nil {
 			t.Errorf("accept: %v", err)
 			return

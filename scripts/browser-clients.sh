@@ -3,6 +3,8 @@
 # the example application, both in headless Chromium. `make test` calls it.
 #
 #   scripts/browser-clients.sh client    clients/js, also against a real gateway
+#   scripts/browser-clients.sh consumers the packed client in what people use: Jest,
+#                                        bundlers, TypeScript, React; 700 MB of packages
 #   scripts/browser-clients.sh tower     examples/tower/browser
 #   scripts/browser-clients.sh picture   draws docs/picture.gif (`make picture`)
 set -euo pipefail
@@ -30,6 +32,12 @@ client)
 		exit 1
 	fi
 	;;
+consumers)
+	make --silent build
+	cd clients/js
+	npm ci "${quiet[@]}"
+	npm run --silent test:consumers
+	;;
 picture)
 	make --silent build
 	cd examples/tower/browser
@@ -43,7 +51,7 @@ tower)
 	npm test --silent
 	;;
 *)
-	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac

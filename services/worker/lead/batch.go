@@ -1,0 +1,99 @@
+package lead
+
+import (
+	"belfry/pkg/eventlog"
+)
+
+// place is where the session stands.
+func (p *peer) place() eventlog.Cursor {
+	if p.carrier != nil {
+		return p.carrier.at
+	}
+	return p.at
+}
+
+// collect takes an event for every session that the reader carries and whose table
+// has its group.
+func (m *Machine) collect(r *reader, e *eventlog.Event) {
+	if e == nil {
+		return
+	}
+	tag := eventlog.TagOf(e.Group)
+	for _, p := range m.sorted() {
+		if p.carrier != r || p.stopped {
+			continue
+		}
+		if _, wanted := p.table[tag]; !wanted {
+			continue
+		}
+		p.events = append(p.events, *e)
+		if p.bytes += sizeOf(e); p.bytes >= maxBatchBytes && p.unconfirmed < maxUnconfirmed {
+			m.closeBatch(p)
+		}
+		if p.bytes > maxCollected {
+			m.setDown(p)
+		}
+	}
+}
+
+// closeBatch sends what was collected, up to where the session stands.
+func (m *Machine) closeBatch(p *peer) {
+	m.lastBatch++
+	to := p.place()
+	m.add(Send{Gateway: p.gateway, Batch: m.lastBatch, Message: eventlog.Batch{
+		Log: m.o.Log, Gateway: p.gateway, Session: p.session, Rev: p.rev, From: p.from, To: to,
+		End: max(m.high.Offset, to.Offset), Events: p.events,
+	}})
+	p.from, p.sinceSent = to, 0
+	p.unconfirmed++
+	p.dropCollected()
+}
+
+// cut ends the batch in hand before the table changes. Where no more may be on the
+// way it is read again under the new table: that is a larger set or a later one, and
+// the gateway delivers what is active.
+func (m *Machine) cut(p *peer) {
+	if p.carrier == nil || p.stopped || p.table == nil || p.place() == p.from {
+		return
+	}
+	if p.unconfirmed < maxUnconfirmed {
+		m.closeBatch(p)
+		return
+	}
+	m.setDown(p)
+}
+
+// setDown leaves a session where its last batch ended; another reader takes it up.
+func (m *Machine) setDown(p *peer) {
+	p.dropCollected()
+	p.carrier, p.at = nil, p.from
+}
+
+// flush sends what waits, and an empty batch to who has had none for a while.
+func (m *Machine) flush() {
+	for _, p := range m.sorted() {
+		if p.session == 0 || p.stopped || p.table == nil || p.carrier == nil || p.unconfirmed >= maxUnconfirmed {
+			continue
+		}
+		if len(p.events) > 0 || p.sinceSent >= emptyEvery {
+			m.closeBatch(p)
+		}
+	}
+}
+
+// Settled says what became of a batch: whether the broker has taken it into the
+// gateway's queue. A refused or returned one stops the session until the gateway says
+// what it has.
+func (m *Machine) Settled(gateway string, session uint64, taken bool) {
+	p := m.peers[gateway]
+	if p == nil || p.session != session || session == 0 {
+		return
+	}
+	p.unconfirmed = max(p.unconfirmed-1, 0)
+	if taken || p.stopped {
+		m.catchUp()
+		return
+	}
+	p.stopped = true
+	m.setDown(p)
+}

@@ -1,0 +1,214 @@
+package lead
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"belfry/pkg/eventlog"
+)
+
+// peer is what the leader knows of one gateway.
+type peer struct {
+	gateway string
+	session uint64 // 0: none
+	newest  uint64 // the highest session of a hello
+
+	carrier *reader         // stands where the session stands; nil: it waits for one
+	at      eventlog.Cursor // where it stands without a carrier
+	from    eventlog.Cursor // the end of its last closed batch
+	afterMk uint64          // an own mark of this number or later, read at or below at, disproves at
+
+	table map[eventlog.Tag]struct{} // nil: none
+	rev   uint64
+	parts *parts
+
+	stopped     bool // a batch was refused
+	unconfirmed int
+	events      []eventlog.Event
+	bytes       int
+
+	quiet     time.Duration // without a word of it
+	sinceSent time.Duration
+	wantTable time.Duration // since the hello
+	claimed   time.Duration // since the last claim to it
+}
+
+// parts is a snapshot that is not complete.
+type parts struct {
+	rev, serial uint64
+	have        map[int]bool
+	count       int
+	tags        map[eventlog.Tag]struct{}
+}
+
+func (m *Machine) sorted() []*peer {
+	all := make([]*peer, 0, len(m.peers))
+	for _, name := range slices.Sorted(maps.Keys(m.peers)) {
+		all = append(all, m.peers[name])
+	}
+	return all
+}
+
+func (m *Machine) peer(gateway string) *peer {
+	p := m.peers[gateway]
+	if p == nil {
+		p = &peer{gateway: gateway, at: eventlog.NoCursor, from: eventlog.NoCursor, claimed: claimAgainIn}
+		m.peers[gateway] = p
+	}
+	p.quiet = 0
+	return p
+}
+
+func (p *peer) dropCollected() { p.events, p.bytes = nil, 0 }
+
+func (m *Machine) hello(h *eventlog.Hello) {
+	p := m.peer(h.Gateway)
+	if h.Session <= p.newest {
+		return
+	}
+	p.newest, p.session, p.stopped, p.unconfirmed = h.Session, h.Session, false, 0
+	p.dropCollected()
+	p.carrier, p.at, p.from = nil, h.Covered, h.Covered
+	p.sinceSent, p.wantTable = emptyEvery, 0
+	if h.Covered.IsNone() {
+		m.standAtEnd(p)
+	} else {
+		m.prove(p)
+	}
+}
+
+// standAtEnd puts a session at the end of the log, where a reader picks it up. While
+// the end is not known it stands nowhere.
+func (m *Machine) standAtEnd(p *peer) {
+	p.at, p.from = m.high, m.high
+	m.catchUp()
+}
+
+// prove looks at where a session wants to go on. A place behind everything that was
+// ever seen is waited for, but not longer than a mark needs that is written now.
+func (m *Machine) prove(p *peer) {
+	if m.gathering > 0 || m.opening != nil {
+		return // it is looked at when the main reader stands
+	}
+	if p.at.Offset > m.high.Offset {
+		m.writeMark()
+		p.afterMk = m.markSeq
+	}
+	m.catchUp()
+}
+
+// disprove resets the sessions that stand at or behind a mark which was written
+// after they said where they stand.
+func (m *Machine) disprove(mark uint64, cursor eventlog.Cursor) {
+	for _, p := range m.sorted() {
+		if p.session != 0 && p.carrier == nil && p.at.Offset >= cursor.Offset && p.afterMk != 0 && mark >= p.afterMk {
+			m.reset(p, eventlog.CauseAnother)
+		}
+	}
+}
+
+// reset ends a session: nothing goes on from where it stands.
+func (m *Machine) reset(p *peer, cause eventlog.Cause) {
+	m.add(Send{Gateway: p.gateway, Message: eventlog.Reset{Log: m.o.Log, Gateway: p.gateway, Session: p.session, Cause: cause}})
+	p.session, p.carrier, p.at, p.from, p.afterMk = 0, nil, eventlog.NoCursor, eventlog.NoCursor, 0
+	p.dropCollected()
+}
+
+func (m *Machine) snapshot(s *eventlog.Snapshot) {
+	p := m.peer(s.Gateway)
+	p.wantTable = 0
+	if s.Parts < 1 || s.Part < 0 || s.Part >= s.Parts || p.table != nil && s.Rev < p.rev {
+		return
+	}
+	if p.parts == nil || s.Serial > p.parts.serial {
+		p.parts = &parts{rev: s.Rev, serial: s.Serial, have: map[int]bool{}, count: s.Parts, tags: map[eventlog.Tag]struct{}{}}
+	}
+	whole := p.parts
+	if s.Serial != whole.serial || s.Rev != whole.rev || s.Parts != whole.count || whole.have[s.Part] {
+		return
+	}
+	whole.have[s.Part] = true
+	for _, tag := range s.Tags {
+		whole.tags[tag] = struct{}{}
+	}
+	if len(whole.have) < whole.count {
+		return
+	}
+	p.parts = nil
+	m.cut(p)
+	p.table, p.rev = whole.tags, whole.rev
+	p.sinceSent = emptyEvery // the answer is a batch, empty if need be
+	m.catchUp()
+}
+
+func (m *Machine) change(c *eventlog.Change) {
+	p := m.peer(c.Gateway)
+	if p.session == 0 {
+		m.claimAgain(p)
+		return
+	}
+	switch {
+	case p.table == nil || p.rev < c.Base:
+		m.need(p)
+	case c.Rev > p.rev:
+		m.cut(p)
+		for _, tag := range c.Left {
+			delete(p.table, tag)
+		}
+		for _, tag := range c.Joined {
+			p.table[tag] = struct{}{}
+		}
+		p.rev = c.Rev
+		p.sinceSent = emptyEvery // the answer to the join is a batch, empty if need be
+	}
+}
+
+func (m *Machine) need(p *peer) {
+	m.add(Send{Gateway: p.gateway, Message: eventlog.Need{Log: m.o.Log, Gateway: p.gateway, Session: p.session}})
+}
+
+func (m *Machine) life(l *eventlog.Life) {
+	p := m.peer(l.Gateway)
+	if p.session == 0 || l.Session != p.session {
+		m.claimAgain(p)
+		return
+	}
+	if !p.stopped {
+		return
+	}
+	p.stopped, p.unconfirmed = false, 0
+	p.dropCollected()
+	p.carrier, p.at, p.from = nil, l.Covered, l.Covered
+	if l.Covered.IsNone() {
+		m.standAtEnd(p)
+	} else {
+		m.prove(p)
+	}
+}
+
+func (m *Machine) claimAgain(p *peer) {
+	if p.claimed >= claimAgainIn {
+		p.claimed = 0
+		m.claimTo(p.gateway)
+	}
+}
+
+func (m *Machine) tickPeers(d time.Duration) {
+	for _, p := range m.sorted() {
+		p.claimed += d
+		p.sinceSent += d
+		if p.quiet += d; p.quiet >= gatewayGone {
+			p.session, p.carrier = 0, nil
+			p.dropCollected()
+			delete(m.peers, p.gateway)
+			continue
+		}
+		if p.session != 0 && p.table == nil {
+			if p.wantTable += d; p.wantTable >= askForTable {
+				p.wantTable = 0
+				m.need(p)
+			}
+		}
+	}
+}

@@ -1,0 +1,348 @@
+package lead
+
+import (
+	"time"
+
+	"belfry/pkg/eventlog"
+)
+
+// reader is a consumer of the log.
+type reader struct {
+	number     int
+	at         eventlog.Cursor // the last entry that it has read
+	first      int64           // it takes up no session below: it has not looked back far enough
+	duplicates eventlog.Duplicates
+	age        time.Duration // since it has brought something
+}
+
+// opening is the way to a main reader that stands on a known entry.
+type opening struct {
+	target eventlog.Cursor // go on behind it; none: at the end
+	probe  *reader         // began at the end, to meet one of the own marks
+	since  time.Duration   // the last mark was written
+}
+
+// read is an entry that the main reader has read.
+type read struct {
+	cursor eventlog.Cursor
+	event  *eventlog.Event // nil: a mark, a duplicate, or nothing that can be sent
+}
+
+// begin says where the main reader goes on: at the lowest cursor of a hello that is
+// not too far below the highest; the others are caught up with.
+func (m *Machine) begin() eventlog.Cursor {
+	highest, lowest := eventlog.NoCursor, eventlog.NoCursor
+	for _, p := range m.sorted() {
+		if p.session != 0 && p.at.Offset > highest.Offset {
+			highest = p.at
+		}
+	}
+	for _, p := range m.sorted() {
+		if p.session != 0 && !p.at.IsNone() && p.at.Offset >= highest.Offset-m.o.LookBack &&
+			(lowest.IsNone() || p.at.Offset < lowest.Offset) {
+			lowest = p.at
+		}
+	}
+	return lowest
+}
+
+func (m *Machine) newReader(at int64) *reader {
+	m.lastReader++
+	m.add(OpenReader{Reader: m.lastReader, At: at})
+	return &reader{number: m.lastReader, at: eventlog.NoCursor, duplicates: eventlog.Duplicates{Size: int(m.o.LookBack)}}
+}
+
+func (m *Machine) closeReader(r *reader) {
+	if r != nil {
+		m.add(CloseReader{Reader: r.number})
+	}
+}
+
+// open begins to read behind c. Where the end is is not known: a reader there gets
+// nothing, and no error, until a mark of its own comes.
+func (m *Machine) open(c eventlog.Cursor) {
+	m.closeReader(m.main)
+	if m.opening != nil {
+		m.closeReader(m.opening.probe)
+	}
+	m.main = nil
+	for _, p := range m.peers {
+		if p.carrier != nil && !m.catchesUp(p.carrier) {
+			m.setDown(p)
+		}
+	}
+	m.opening = &opening{target: c, probe: m.newReader(Next)}
+	m.writeMark()
+}
+
+func (m *Machine) catchesUp(r *reader) bool {
+	for _, c := range m.catchUps {
+		if c == r {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Machine) writeMark() {
+	m.sinceMark = 0
+	id := m.o.MarkID()
+	m.markSeq++
+	m.marks[id] = m.markSeq
+	m.add(WriteMark{ID: id})
+}
+
+// Read is an entry that a reader brings.
+func (m *Machine) Read(number int, e *eventlog.Entry) {
+	cursor := eventlog.Cursor{Offset: e.Offset, FP: m.o.Key.Fingerprint(e.Offset, e.ID, e.Body)}
+	switch {
+	case m.opening != nil && m.opening.probe != nil && m.opening.probe.number == number:
+		m.probed(e, cursor)
+	case m.opening != nil && m.main != nil && m.main.number == number:
+		m.verified(e, cursor)
+	case m.main != nil && m.main.number == number:
+		m.readMain(e, cursor)
+	case m.audit != nil && m.audit.number == number:
+		m.audited(cursor)
+	default:
+		for _, r := range m.catchUps {
+			if r.number == number {
+				m.readCatchUp(r, e, cursor)
+				return
+			}
+		}
+	}
+}
+
+// probed is an entry at the end of the log, while opening.
+func (m *Machine) probed(e *eventlog.Entry, cursor eventlog.Cursor) {
+	o := m.opening
+	o.probe.duplicates.Seen(e)
+	if m.ownMark(e) == 0 {
+		return
+	}
+	m.high = higher(m.high, cursor)
+	switch {
+	case o.target.IsNone():
+		m.startAt(o.probe, cursor)
+	case o.target.Offset >= cursor.Offset: // the log is shorter than what was read of it
+		m.another()
+		m.high = cursor
+		m.startAt(o.probe, cursor)
+	default:
+		m.closeReader(o.probe)
+		o.probe = nil
+		m.main = m.newReader(max(o.target.Offset-m.o.LookBack, 0))
+	}
+}
+
+// startAt makes a reader that stands on cursor the main one.
+func (m *Machine) startAt(r *reader, cursor eventlog.Cursor) {
+	m.opening, m.main = nil, r
+	r.at, m.top = cursor, cursor
+	m.recent, m.recentSize = []read{{cursor: cursor}}, 0
+	m.sinceRead, m.sinceAudit = 0, 0
+	m.high = higher(m.high, cursor)
+	m.pickUp(r, cursor, eventlog.NoCursor)
+	for _, p := range m.sorted() {
+		switch {
+		case p.session == 0 || p.carrier != nil:
+		case p.at.IsNone():
+			m.standAtEnd(p)
+		case p.at.Offset > m.high.Offset:
+			m.prove(p)
+		}
+	}
+	m.catchUp()
+}
+
+func higher(a, b eventlog.Cursor) eventlog.Cursor {
+	if a.Offset < b.Offset {
+		return b
+	}
+	return a
+}
+
+// verified is an entry on the way to the target.
+func (m *Machine) verified(e *eventlog.Entry, cursor eventlog.Cursor) {
+	r, target := m.main, m.opening.target
+	m.ownMark(e)
+	before := r.at
+	switch {
+	case cursor.Offset <= before.Offset:
+		return
+	case cursor.Offset < target.Offset:
+		r.duplicates.Seen(e)
+		r.at = cursor
+	case cursor == target:
+		r.duplicates.Seen(e)
+		m.startAt(r, cursor)
+	case before.IsNone() && cursor.Offset > target.Offset: // retention has passed it
+		for _, p := range m.sorted() {
+			if p.session != 0 && !p.at.IsNone() && p.at.Offset < cursor.Offset {
+				m.reset(p, eventlog.CauseTruncated)
+			}
+		}
+		r.duplicates.Seen(e)
+		m.startAt(r, cursor)
+	default: // another entry stands at that offset, or none
+		m.another()
+		m.open(eventlog.NoCursor)
+	}
+}
+
+// another: the log is not the one that was read.
+func (m *Machine) another() {
+	for _, p := range m.sorted() {
+		if p.session != 0 {
+			m.reset(p, eventlog.CauseAnother)
+		}
+	}
+	m.high = eventlog.NoCursor
+	m.recent, m.recentSize = nil, 0
+	for _, r := range m.catchUps {
+		m.closeReader(r)
+	}
+	m.catchUps = nil
+}
+
+// ownMark reports the number of an own mark that was not read before; 0: it is none.
+func (m *Machine) ownMark(e *eventlog.Entry) uint64 {
+	number, own := m.marks[e.ID]
+	if e.Type != MarkType || !own {
+		return 0
+	}
+	delete(m.marks, e.ID)
+	m.sinceRead = 0
+	return number
+}
+
+// readMain is the next entry of the log.
+func (m *Machine) readMain(e *eventlog.Entry, cursor eventlog.Cursor) {
+	r := m.main
+	if cursor.Offset <= r.at.Offset {
+		return
+	}
+	before := r.at
+	if cursor.Offset > before.Offset+normalStep {
+		m.hole(r)
+	}
+	mark := m.ownMark(e)
+	event := eventOf(r, e, cursor)
+	m.park(e)
+	r.at, m.top = cursor, cursor
+	m.high = higher(m.high, cursor)
+	m.remember(read{cursor, event})
+	m.collect(r, event)
+	m.pickUp(r, cursor, before)
+	if mark != 0 {
+		m.disprove(mark, cursor)
+	}
+}
+
+// hole: entries are missing in front of what a reader brings.
+func (m *Machine) hole(r *reader) {
+	for _, p := range m.sorted() {
+		if p.carrier == r {
+			m.reset(p, eventlog.CauseJump)
+		}
+	}
+	if r == m.main {
+		m.recent, m.recentSize = nil, 0
+	}
+}
+
+func (m *Machine) remember(x read) {
+	m.recent = append(m.recent, x)
+	m.recentSize += x.size()
+	n := 0
+	for len(m.recent)-n > m.o.Recent || m.recentSize > maxRecentBytes && n < len(m.recent)-1 {
+		m.recentSize -= m.recent[n].size()
+		n++
+	}
+	if n > 0 && (n > len(m.recent)/2 || cap(m.recent) == len(m.recent)) {
+		m.recent = append([]read(nil), m.recent[n:]...)
+	} else {
+		m.recent = m.recent[n:]
+	}
+}
+
+func (x read) size() int {
+	if x.event == nil {
+		return 0
+	}
+	return sizeOf(x.event)
+}
+
+// audited compares the entry at top with what was read there.
+func (m *Machine) audited(cursor eventlog.Cursor) {
+	r := m.audit
+	m.audit = nil
+	m.closeReader(r)
+	if cursor.Offset == r.at.Offset && cursor.FP != r.at.FP {
+		m.another()
+		m.open(eventlog.NoCursor)
+	}
+}
+
+// ReaderEnded says that a reader brings nothing more.
+func (m *Machine) ReaderEnded(number int) {
+	switch {
+	case m.opening != nil && (m.opening.probe != nil && m.opening.probe.number == number || m.main != nil && m.main.number == number):
+		target := m.opening.target
+		m.forgetReader(number)
+		m.open(target)
+	case m.main != nil && m.main.number == number:
+		m.forgetReader(number)
+		m.open(m.top)
+	case m.audit != nil && m.audit.number == number:
+		m.audit = nil
+	default:
+		m.endCatchUp(number)
+	}
+}
+
+// forgetReader forgets a reader that has ended: there is nothing to close.
+func (m *Machine) forgetReader(number int) {
+	if m.main != nil && m.main.number == number {
+		for _, p := range m.peers {
+			if p.carrier == m.main {
+				m.setDown(p)
+			}
+		}
+		m.main = nil
+	}
+	if m.opening != nil && m.opening.probe != nil && m.opening.probe.number == number {
+		m.opening.probe = nil
+	}
+}
+
+func (m *Machine) tickReaders(d time.Duration) {
+	if m.sinceMark += d; m.opening != nil && m.sinceMark >= firstMarks || m.sinceMark >= markEvery {
+		m.writeMark()
+	}
+	m.sinceRead += d
+	if m.sinceRead >= readerDead { // neither an entry nor an error: it hangs
+		m.sinceRead = 0
+		if m.opening != nil {
+			m.open(m.opening.target)
+		} else {
+			m.open(m.top)
+		}
+	}
+	if m.opening == nil {
+		if m.sinceAudit += d; m.sinceAudit >= auditEvery {
+			m.sinceAudit = 0
+			m.closeReader(m.audit)
+			m.audit = m.newReader(m.top.Offset)
+			m.audit.at = m.top
+		}
+	}
+	for _, r := range append([]*reader(nil), m.catchUps...) {
+		if r.age += d; r.age >= readerDead {
+			m.closeReader(r)
+			m.endCatchUp(r.number)
+		}
+	}
+	m.catchUp()
+}

@@ -34,11 +34,9 @@ type place struct {
 
 // debt is a group of a client in one log: everything behind from is owed to it.
 type debt struct {
-	from  eventlog.Position
-	fp    eventlog.Fingerprint
-	got   []string
-	last  eventlog.Position
-	epoch int // of the log
+	from eventlog.Position
+	got  []string
+	last eventlog.Position
 }
 
 func (w *world) addClient() {
@@ -212,7 +210,7 @@ func (c *client) begin(p place, at eventlog.ClientCursor, g *gateway) {
 	if c.resumes && has && len(c.member) == 0 {
 		from = s
 	}
-	c.owed[p] = &debt{from: from.Position(), fp: from.FP, last: from.Position()}
+	c.owed[p] = &debt{from: from.Position(), last: from.Position()}
 }
 
 func (c *client) receive(log int, e *eventlog.Event) {
@@ -235,7 +233,7 @@ func (c *client) receive(log int, e *eventlog.Event) {
 }
 
 // gap: the client has loaded everything up to what the gateway covers.
-func (c *client) gap(g *gateway, gap follow.Gap) {
+func (c *client) gap(gap follow.Gap) {
 	w := c.w
 	w.counts.Gaps++
 	w.say("client %d is told of a gap of %v", c.number, gap.Groups)
@@ -243,15 +241,16 @@ func (c *client) gap(g *gateway, gap follow.Gap) {
 		w.broken("client %d was told of a gap of %v for no reason", c.number, gap.Groups)
 	}
 	for _, group := range gap.Groups {
-		for p := range c.owed {
-			if p.group != string(group) {
-				continue
-			}
-			at := g.machine.Covered(p.log)
-			c.owed[p] = &debt{from: at.Position(), fp: at.FP, last: at.Position()}
-			c.since[p.log] = at
-		}
+		c.owed[place{string(group), gap.At.Log}] = &debt{from: gap.At.Position(), last: gap.At.Position()}
 	}
+	c.since[gap.At.Log] = gap.At
+}
+
+func first(ids []string) string {
+	if len(ids) == 0 {
+		return "nothing"
+	}
+	return ids[0]
 }
 
 // check compares what every client got with what the logs say that it is owed.
@@ -273,13 +272,14 @@ func (w *world) check() {
 					want = append(want, e.ID)
 				}
 			}
-			// What has been thrown away since was got before.
 			got := d.got
-			if len(got) > len(want) {
-				got = got[len(got)-len(want):]
-			}
 			if !slices.Equal(got, want) {
-				w.broken("client %d got %v of %s in log %d behind %v, not %v", c.number, d.got, p.group, p.log, d.from, want)
+				i := 0
+				for i < min(len(got), len(want)) && got[i] == want[i] {
+					i++
+				}
+				w.broken("client %d is owed %d events of %s in log %d behind %v and got %d; they differ from number %d on: %v, not %v",
+					c.number, len(want), p.group, p.log, d.from, len(d.got), i, first(got[i:]), first(want[i:]))
 				return
 			}
 		}

@@ -36,6 +36,9 @@ func (w *world) disturbAtTimes() {
 
 func (w *world) disturb() {
 	n, g := w.anyWorker(), w.anyGateway()
+	if n == nil { // the last one was killed; another is on its way
+		return
+	}
 	kinds := 10
 	if w.o.Truncate {
 		kinds = 13

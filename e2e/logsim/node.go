@@ -302,7 +302,7 @@ func (g *gateway) do(e follow.Effect) {
 	case follow.Release:
 		delete(g.conns[e.Conn].held, e.Log)
 	case follow.Gap:
-		g.conns[e.Conn].gap(g, e)
+		g.conns[e.Conn].gap(e)
 	case follow.CloseAll:
 		for _, id := range g.ids() {
 			g.conns[id].leave(false)

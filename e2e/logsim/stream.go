@@ -1,6 +1,7 @@
 package logsim
 
 import (
+	"slices"
 	"time"
 
 	"belfry/pkg/eventlog"
@@ -16,6 +17,7 @@ type stream struct {
 	w       *world
 	number  int
 	entries []eventlog.Entry // held, in order of offset
+	gone    []eventlog.Entry // thrown away by retention, in front of these
 	next    int64            // offset
 	count   int              // entries in the last segment
 	readers map[readerKey]*cursorReader
@@ -133,6 +135,7 @@ func (s *stream) loseAll() {
 // truncate throws whole segments away, as retention does.
 func (s *stream) truncate() {
 	n := len(s.entries) * s.w.r.IntN(80) / 100 / segment * segment
+	s.gone = append(s.gone, s.entries[:n]...)
 	s.entries = append([]eventlog.Entry(nil), s.entries[n:]...)
 }
 
@@ -152,18 +155,18 @@ func (s *stream) loseEnd() {
 
 // recreate deletes the log and declares it again.
 func (s *stream) recreate() {
-	s.entries, s.next, s.count = nil, 0, 0
+	s.entries, s.gone, s.next, s.count = nil, nil, 0, 0
 	s.loseAll()
 }
 
 // truth lists the entries that a member must get: each by the log alone, copies left
-// out.
+// out. What retention has thrown away was owed, too, to who was there.
 func (s *stream) truth() []eventlog.Entry {
 	d := eventlog.Duplicates{Size: lookBack}
 	var all []eventlog.Entry
-	for i := range s.entries {
-		if e := &s.entries[i]; !d.Seen(e) && e.Type != lead.MarkType {
-			all = append(all, *e)
+	for _, e := range slices.Concat(s.gone, s.entries) {
+		if !d.Seen(&e) && e.Type != lead.MarkType {
+			all = append(all, e)
 		}
 	}
 	return all

@@ -156,8 +156,10 @@ func (g *Gateway) tickFills(d time.Duration) {
 		c, l := g.conns[f.conn], g.logs[f.log]
 		b := c.behind[f.log]
 		f.age += d
-		b.waited += d
 		g.fills[id] = f
+		if l.noRoute <= heardLately { // a gateway that nothing reaches cannot tell
+			b.waited += d
+		}
 		switch {
 		case l.owesGap || l.covered.IsNone(): // it ends with the log's own gap
 		case b.waited >= fillWithin:

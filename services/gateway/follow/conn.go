@@ -104,7 +104,7 @@ func (g *Gateway) tryAnswer(c *conn, last bool) {
 		if s.Shards != g.o.Shards || l == nil || !slices.Contains(logs, l) || s.Offset <= l.covered.Offset {
 			continue
 		}
-		if ended := l.lag == 0 && l.quiet <= heardLately; !last || !ended {
+		if ended := l.lag == 0 && l.noRoute <= heardLately; !last || !ended {
 			return
 		}
 	}
@@ -137,7 +137,7 @@ func (g *Gateway) answer(c *conn, logs []*log) {
 	}
 	g.add(Answer{Conn: c.id, Groups: sorted(c.groups), At: at})
 	for _, l := range gaps {
-		g.add(Gap{Conn: c.id, Groups: g.groupsIn(c, l)})
+		g.gap(c, l)
 	}
 	for _, l := range logs {
 		if c.behind[l.number] != nil {
@@ -166,10 +166,14 @@ func (g *Gateway) tellGap(l *log) {
 	}
 }
 
+func (g *Gateway) gap(c *conn, l *log) {
+	g.add(Gap{Conn: c.id, Groups: g.groupsIn(c, l), At: g.Covered(l.number)})
+}
+
 // goLive ends catching up, if the connection does, with or without a gap.
 func (g *Gateway) goLive(c *conn, l *log, gap bool) {
 	if gap {
-		g.add(Gap{Conn: c.id, Groups: g.groupsIn(c, l)})
+		g.gap(c, l)
 	}
 	if c.behind[l.number] == nil {
 		return

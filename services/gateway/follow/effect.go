@@ -61,10 +61,12 @@ type (
 		Log  int
 	}
 
-	// Gap tells the connection that events of these groups may be missing.
+	// Gap tells the connection that events of these groups may be missing in front of
+	// At; from there on it gets them.
 	Gap struct {
 		Conn   ConnID
 		Groups []protocol.Group
+		At     eventlog.ClientCursor
 	}
 
 	// CloseAll closes all connections with 1013: a log has had no leader for long.

@@ -1,0 +1,127 @@
+//go:build plants
+
+package logsim
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// plant is an error that somebody might make: a change of the machines' source that
+// the simulation must find.
+type plant struct {
+	name     string
+	file     string // below the repository's top
+	from, to string
+}
+
+const (
+	followLog   = "services/gateway/follow/log.go"
+	followConn  = "services/gateway/follow/conn.go"
+	followCatch = "services/gateway/follow/catchup.go"
+	leadReader  = "services/worker/lead/reader.go"
+	leadPeer    = "services/worker/lead/peer.go"
+	leadBatch   = "services/worker/lead/batch.go"
+	leadCatch   = "services/worker/lead/catchup.go"
+	leadFill    = "services/worker/lead/fill.go"
+	cursors     = "pkg/eventlog/cursor.go"
+)
+
+var plants = []plant{
+	{"fingerprints say nothing", cursors, "return Fingerprint(h.Sum(nil)[:4])", "return Fingerprint{}"},
+	{"batches of another session are taken", followLog, "case b.Session != l.session:", "case false:"},
+	{"a join is active at once", followLog, "i = &interest{changed: l.rev}", "i = &interest{changed: l.rev, active: true}"},
+	{"any batch makes a join active", followLog, "if g.changed <= l.applied {", "if true {"},
+	{"batches of an older revision are taken", followLog, "case b.Rev < l.applied:", "case false:"},
+	{"a missing batch is passed over", followLog, "if b.From.Offset > l.covered.Offset {", "if false {"},
+	{"what is covered is delivered again", followLog, "if e.Offset <= l.covered.Offset {", "if false {"},
+	{"a reset is no gap", followLog, "l.covered, l.owesGap, l.lag = eventlog.NoCursor, true, 0", "l.covered, l.owesGap, l.lag = eventlog.NoCursor, false, 0"},
+	{"a gap is owed and clients are answered", followLog, "!l.covered.IsNone() && !l.owesGap &&", "!l.covered.IsNone() &&"},
+	{"an answer while nothing is covered", followConn, "if !l.active(group) || !l.ready() {", "if !l.active(group) {"},
+	{"a cursor that is ahead is not waited for", followConn, "!last || !ended {", "false {"},
+	{"whoever resumes goes on at covered", followCatch, "\tdefault:\n\t\tc.behind[l.number] = ", "\tcase true:\n\tdefault:\n\t\tc.behind[l.number] = "},
+	{"an answer promises what is still on its way", followConn, "if c.behind[l.number] != nil { // what", "if false { // what"},
+	{"the window serves groups that it did not have", followCatch, "i.since > b.reached.Offset {", "false {"},
+	{"the window serves places that nobody has proven", followCatch, "return b.proven || l.window.proves(b.reached.Offset, b.fp)", "return true"},
+	{"catching up ends with the first filling", followCatch, "\t\tdelete(g.fills, p.ID)\n\t\tg.catchUp(c, l)", "\t\tdelete(g.fills, p.ID)\n\t\tg.goLive(c, l, false)"},
+	{"live events come while catching up", followCatch, "g.add(Hold{Conn: c.id, Log: l.number})", ""},
+	{"parts of a filling in any order", followCatch, "case p.From != b.reached:", "case false:"},
+	{"a change is applied without its base", leadPeer, "case p.table == nil || p.rev < c.Base:", "case p.table == nil:"},
+	{"an older snapshot is applied", leadPeer, "p.table != nil && s.Rev < p.rev {", "false {"},
+	{"a half of a snapshot counts", leadPeer, "if len(whole.have) < whole.count {", "if false {"},
+	{"a batch is of two revisions", leadBatch, "if p.carrier == nil || p.stopped ||", "if true || p.carrier == nil || p.stopped ||"},
+	{"a session without a table is carried", leadCatch, "case p.at == cursor && p.table == nil:", "case false:"},
+	{"a refused batch stops nothing", leadBatch, "\tp.stopped = true\n\tm.setDown(p)", ""},
+	{"a hello's cursor is believed", leadCatch, "if m.recent[i].cursor != p.at {", "if false {"},
+	{"catch-up readers do not look back", leadCatch, "r := m.newReader(max(lowest.at.Offset-m.o.LookBack, 0))", "r := m.newReader(lowest.at.Offset)"},
+	{"catch-up readers take up whom they have not looked back for", leadCatch, "p.at.Offset < r.first {", "false {"},
+	{"fillings do not look back", leadFill, "At: max(q.After.Offset-f.o.LookBack, 0)", "At: q.After.Offset"},
+	{"fillings do not look at the fingerprint", leadFill, "cursor.Offset == after.Offset && cursor.FP != r.fill.FP,", "false,"},
+	{"retention tells nobody", leadReader, "m.reset(p, eventlog.CauseTruncated)", ""},
+	{"another entry at the known offset is passed over", leadReader, "case cursor == target:", "case cursor.Offset == target.Offset:"},
+	{"a hole in the log is passed over", leadReader, "m.reset(p, eventlog.CauseJump)", ""},
+	{"a log that is shorter than before is read on", leadReader, "case o.target.Offset >= cursor.Offset:", "case false:"},
+	{"nobody looks at the entry at top again", leadReader, "if cursor.Offset == r.at.Offset && cursor.FP != r.at.FP {", "if false {"},
+}
+
+// harmless names the plants that need not be found, and why.
+var harmless = map[string]string{}
+
+var foundAt = regexp.MustCompile(`seed (\d+): (.*)`)
+
+// TestPlants builds the simulation with one error at a time. Each must be found in
+// some of the schedules.
+func TestPlants(t *testing.T) {
+	top, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range plants {
+		t.Run(p.name, func(t *testing.T) {
+			file := filepath.Join(top, p.file)
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Count(string(source), p.from) != 1 {
+				t.Fatalf("%s does not hold this once: %s", p.file, p.from)
+			}
+			dir := t.TempDir()
+			changed := filepath.Join(dir, "changed.go")
+			if err := os.WriteFile(changed, []byte(strings.Replace(string(source), p.from, p.to, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			list := filepath.Join(dir, "overlay.json")
+			if err := os.WriteFile(list, overlay, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-overlay", list, "-count=1", "-run", "TestSchedules", ".")
+			cmd.Env = append(os.Environ(), "GOWORK=off", "BELFRY_TEST_SIM_SCHEDULES=400", "BELFRY_TEST_SIM_SEED=")
+			out, err := cmd.CombinedOutput()
+			found := foundAt.FindStringSubmatch(string(out))
+			switch {
+			case err == nil && harmless[p.name] != "":
+				t.Logf("not found, as it should be: %s", harmless[p.name])
+			case err == nil:
+				t.Error("400 schedules of each form did not find it")
+			case found == nil:
+				t.Fatalf("it does not build, or the run ended otherwise:\n%s", out)
+			default:
+				t.Logf("found by schedule %s: %s", found[1], found[2])
+			}
+		})
+	}
+}

@@ -89,8 +89,9 @@ type replyQueue struct {
 }
 
 // publish brings a message to a process. settled is told what the broker said, if
-// it says something.
-func (w *world) publish(to string, message any, settled func(bool)) {
+// it says something. What one process sends to another keeps its order, but for some
+// that are sent again over another link.
+func (w *world) publish(from, to string, message any, settled func(bool)) {
 	if settled == nil {
 		settled = func(bool) {}
 	}
@@ -98,7 +99,14 @@ func (w *world) publish(to string, message any, settled func(bool)) {
 		w.after(time.Second, func() { settled(false) }) // nobody knows
 		return
 	}
-	w.after(w.within(2*time.Millisecond), func() {
+	way := from + " " + to
+	arrival := max(w.now+w.within(2*time.Millisecond), w.arrivals[way])
+	if w.calm || !w.one(100) {
+		w.arrivals[way] = arrival
+	} else {
+		arrival += w.within(50 * time.Millisecond)
+	}
+	w.after(arrival-w.now, func() {
 		q := w.queues[to]
 		switch {
 		case q == nil, q.full, !w.calm && w.one(200):

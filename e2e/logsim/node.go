@@ -131,7 +131,7 @@ func (n *worker) do(log int, e lead.Effect) {
 			w.counts.Batches++
 		}
 		w.say("%s sends %s %T %s", n.name, e.Gateway, e.Message, brief(e.Message))
-		w.publish(e.Gateway, e.Message, func(taken bool) {
+		w.publish(n.name, e.Gateway, e.Message, func(taken bool) {
 			if batch {
 				n.input(func() { m.Settled(e.Gateway, b.Session, taken); n.perform() })
 			}
@@ -140,7 +140,7 @@ func (n *worker) do(log int, e lead.Effect) {
 		w.counts.Terms++
 		w.say("%s tells all %s", n.name, brief(e.Message))
 		for _, g := range w.gateways {
-			w.publish(g.name, e.Message, nil)
+			w.publish(n.name, g.name, e.Message, nil)
 		}
 	case lead.OpenReader:
 		key := readerKey{node: n.name, number: e.Reader}
@@ -175,7 +175,7 @@ func (n *worker) fill(log int, e lead.Effect) {
 	switch e := e.(type) {
 	case lead.Send:
 		w.say("%s fills %s %s", n.name, e.Gateway, brief(e.Message))
-		w.publish(e.Gateway, e.Message, func(taken bool) {
+		w.publish(n.name, e.Gateway, e.Message, func(taken bool) {
 			if e.Batch != 0 {
 				n.input(func() { f.Settled(e.Batch, taken); n.perform() })
 			}
@@ -270,20 +270,20 @@ func (g *gateway) do(e follow.Effect) {
 	switch e := e.(type) {
 	case follow.Send:
 		w.say("%s sends %s %T %s", g.name, e.Worker, e.Message, brief(e.Message))
-		w.publish(e.Worker, e.Message, func(taken bool) {
+		w.publish(g.name, e.Worker, e.Message, func(taken bool) {
 			if h, hello := e.Message.(eventlog.Hello); hello && taken {
 				g.input(func() { g.machine.Confirmed(h.Log, h.Session); g.perform() })
 			}
 		})
 	case follow.SendAll:
 		for _, n := range w.workers {
-			w.publish(n.name, e.Message, nil)
+			w.publish(g.name, n.name, e.Message, nil)
 		}
 	case follow.Ask:
 		w.counts.Fills++
 		w.say("%s asks %+v", g.name, e.Fill)
 		if n := w.anyWorker(); n != nil {
-			w.publish(n.name, e.Fill, nil)
+			w.publish(g.name, n.name, e.Fill, nil)
 		}
 	case follow.Deliver:
 		for _, id := range g.ids() {

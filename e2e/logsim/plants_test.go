@@ -45,7 +45,7 @@ var plants = []plant{
 	{"a reset is no gap", followLog, "l.covered, l.owesGap, l.lag = eventlog.NoCursor, true, 0", "l.covered, l.owesGap, l.lag = eventlog.NoCursor, false, 0"},
 	{"a gap is owed and clients are answered", followLog, "!l.covered.IsNone() && !l.owesGap &&", "!l.covered.IsNone() &&"},
 	{"an answer while nothing is covered", followConn, "if !l.active(group) || !l.ready() {", "if !l.active(group) {"},
-	{"a cursor that is ahead is not waited for", followConn, "!last || !ended {", "false {"},
+	{"a cursor that is ahead is not waited for", followConn, "!lost {", "false {"},
 	{"whoever resumes goes on at covered", followCatch, "\tdefault:\n\t\tc.behind[l.number] = ", "\tcase true:\n\tdefault:\n\t\tc.behind[l.number] = "},
 	{"an answer promises what is still on its way", followConn, "if c.behind[l.number] != nil { // what", "if false { // what"},
 	{"the window serves groups that it did not have", followCatch, "i.since > b.reached.Offset {", "false {"},

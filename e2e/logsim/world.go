@@ -22,9 +22,10 @@ type world struct {
 	gateways []*gateway
 	clients  []*client
 	queues   map[string]*replyQueue
-	calm     bool // no more faults: everything must come right
-	down     bool // the broker is
-	alarm    bool // it blocks publishers
+	arrivals map[string]time.Duration // when the last message of a way comes
+	calm     bool                     // no more faults: everything must come right
+	down     bool                     // the broker is
+	alarm    bool                     // it blocks publishers
 	emits    uint64
 	excused  time.Duration // until then a gap needs no other reason
 	trace    []string
@@ -50,7 +51,7 @@ type Options struct {
 }
 
 func newWorld(seed uint64, o Options) *world {
-	w := &world{seed: seed, r: rand.New(rand.NewPCG(seed, 1)), o: o, queues: map[string]*replyQueue{}}
+	w := &world{seed: seed, r: rand.New(rand.NewPCG(seed, 1)), o: o, queues: map[string]*replyQueue{}, arrivals: map[string]time.Duration{}}
 	logs := 1
 	if o.Shards > 1 {
 		logs = o.Shards + 1

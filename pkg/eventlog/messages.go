@@ -54,6 +54,8 @@ type (
 		Rev      uint64
 		From, To Cursor
 		End      int64 // the offset of the last entry that the leader knows of
+		Proved   uint64
+		ProvedAt int64 // the offset of a mark that was written after Life asked with Prove = Proved
 		Events   []Event
 	}
 
@@ -128,6 +130,9 @@ type (
 		Gateway string
 		Session uint64
 		Covered Cursor
+		// Prove, where it rises, asks where the end of the log is: a mark is written, and
+		// a batch says where it stands.
+		Prove uint64
 	}
 
 	// Who asks all workers who leads.

@@ -16,6 +16,7 @@ type conn struct {
 	want   map[protocol.Group]bool // nil: it waits for no answer
 	since  []eventlog.ClientCursor // with its first set alone
 	waited time.Duration
+	prove  map[int]uint64   // for each log in which a cursor is ahead: the question where it ends
 	behind map[int]*catchUp // the logs on which it is catching up
 	queued *queued          // a set that came while it was catching up
 }
@@ -38,7 +39,7 @@ func (g *Gateway) Subscribe(id ConnID, groups []protocol.Group, since []eventlog
 		return
 	}
 	g.withdraw(c)
-	c.want, c.waited, c.since = map[protocol.Group]bool{}, 0, nil
+	c.want, c.waited, c.since, c.prove = map[protocol.Group]bool{}, 0, nil, map[int]uint64{}
 	if len(c.groups) == 0 {
 		c.since = since
 	}
@@ -52,7 +53,7 @@ func (g *Gateway) Subscribe(id ConnID, groups []protocol.Group, since []eventlog
 		}
 	}
 	g.asking = append(g.asking, id)
-	g.tryAnswer(c, false)
+	g.tryAnswer(c)
 }
 
 // Close ends a connection.
@@ -81,10 +82,10 @@ func (g *Gateway) withdraw(c *conn) {
 }
 
 // tryAnswer answers if everything that the connection wants is active. A cursor that
-// is ahead of the log is waited for. At the end of the time it is a gap where the
-// leader says, now, that the log ends before it: the log has lost its end. A gateway
-// that has not heard from the leader knows nothing, and the client tries again.
-func (g *Gateway) tryAnswer(c *conn, last bool) {
+// is ahead of what the gateway covers is waited for, and the leader is asked where the
+// log ends: where a mark that is written now stands before the cursor, the log has lost
+// its end, and the cursor is a gap.
+func (g *Gateway) tryAnswer(c *conn) {
 	if c.want == nil {
 		return
 	}
@@ -104,7 +105,12 @@ func (g *Gateway) tryAnswer(c *conn, last bool) {
 		if s.Shards != g.o.Shards || l == nil || !slices.Contains(logs, l) || s.Offset <= l.covered.Offset {
 			continue
 		}
-		if ended := l.lag == 0 && l.noRoute <= heardLately; !last || !ended {
+		if c.prove[l.number] == 0 {
+			l.prove++
+			c.prove[l.number] = l.prove
+			l.send(l.alive())
+		}
+		if lost := l.proved >= c.prove[l.number] && l.end <= s.Offset; !lost {
 			return
 		}
 	}
@@ -195,11 +201,8 @@ func (g *Gateway) tickConns(d time.Duration) {
 		if c.waited += d; c.waited < answerWithin {
 			continue
 		}
-		g.tryAnswer(c, true)
-		if c.want != nil {
-			g.withdraw(c)
-			g.add(Unavailable{Conn: id})
-		}
+		g.withdraw(c)
+		g.add(Unavailable{Conn: id})
 	}
 	g.tickFills(d)
 }

@@ -100,7 +100,7 @@ func (g *Gateway) batch(l *log, b *eventlog.Batch) {
 // proceed looks at every connection that waits for the log.
 func (g *Gateway) proceed(l *log) {
 	for _, id := range slices.Clone(g.asking) {
-		g.tryAnswer(g.conns[id], false)
+		g.tryAnswer(g.conns[id])
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.catching)) {
 		g.catchUp(g.conns[id], l)
@@ -151,7 +151,7 @@ func (g *Gateway) logsOf(group protocol.Group) []*log {
 }
 
 func (l *log) alive() eventlog.Life {
-	return eventlog.Life{Log: l.number, Gateway: l.o.Gateway, Session: l.session, Covered: l.covered}
+	return eventlog.Life{Log: l.number, Gateway: l.o.Gateway, Session: l.session, Covered: l.covered, Prove: l.prove}
 }
 
 func (l *log) whoLeads() eventlog.Who { return eventlog.Who{Log: l.number, Gateway: l.o.Gateway} }

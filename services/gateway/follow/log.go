@@ -21,6 +21,9 @@ type log struct {
 	applied uint64          // the highest revision that a taken batch had; at most rev
 	owesGap bool            // events may be missing; told when it covers again
 	lag     int64
+	prove   uint64 // the last question where the end of the log is
+	proved  uint64 // the last one that was answered
+	end     int64  // offset of a mark that was written after that one was asked
 
 	groups    map[protocol.Group]*interest
 	joining   map[protocol.Group]*interest // those of groups that are not active yet
@@ -129,6 +132,9 @@ func (l *log) batch(b *eventlog.Batch) bool {
 	l.quiet, l.noRoute, l.asked, l.patience = 0, 0, false, firstPatience
 	l.applied = max(l.applied, min(b.Rev, l.rev))
 	l.lag = b.End - b.To.Offset
+	if b.Proved > l.proved && b.Proved <= l.prove {
+		l.proved, l.end = b.Proved, b.ProvedAt
+	}
 	for name, g := range l.joining {
 		if g.changed <= l.applied {
 			g.active, g.since = true, l.covered.Offset

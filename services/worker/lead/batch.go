@@ -42,7 +42,7 @@ func (m *Machine) closeBatch(p *peer) {
 	to := p.place()
 	m.add(Send{Gateway: p.gateway, Batch: m.lastBatch, Message: eventlog.Batch{
 		Log: m.o.Log, Gateway: p.gateway, Session: p.session, Rev: p.rev, From: p.from, To: to,
-		End: max(m.high.Offset, to.Offset), Events: p.events,
+		End: max(m.high.Offset, to.Offset), Events: p.events, Proved: p.proved, ProvedAt: p.provedAt,
 	}})
 	p.from, p.sinceSent = to, 0
 	p.unconfirmed++

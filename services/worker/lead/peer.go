@@ -23,6 +23,11 @@ type peer struct {
 	rev   uint64
 	parts *parts
 
+	asked    uint64 // the gateway's question where the log ends
+	asksMark uint64 // an own mark of this number or later answers it
+	proved   uint64 // the last one that was answered
+	provedAt int64  // by the mark at this offset
+
 	stopped     bool // a batch was refused
 	unconfirmed int
 	events      []eventlog.Event
@@ -99,9 +104,12 @@ func (m *Machine) prove(p *peer) {
 }
 
 // disprove resets the sessions that stand at or behind a mark which was written
-// after they said where they stand.
+// after they said where they stand, and answers who asked where the log ends.
 func (m *Machine) disprove(mark uint64, cursor eventlog.Cursor) {
 	for _, p := range m.sorted() {
+		if p.asked > p.proved && mark >= p.asksMark {
+			p.proved, p.provedAt, p.sinceSent = p.asked, cursor.Offset, emptyEvery
+		}
 		if p.session != 0 && p.carrier == nil && p.at.Offset >= cursor.Offset && p.afterMk != 0 && mark >= p.afterMk {
 			m.reset(p, eventlog.CauseAnother)
 		}
@@ -173,6 +181,10 @@ func (m *Machine) life(l *eventlog.Life) {
 	if p.session == 0 || l.Session != p.session {
 		m.claimAgain(p)
 		return
+	}
+	if l.Prove > p.asked {
+		m.writeMark()
+		p.asked, p.asksMark = l.Prove, m.markSeq
 	}
 	if !p.stopped {
 		return

@@ -87,7 +87,7 @@ func (f *Filler) Read(number int, e *eventlog.Entry) {
 	}
 	after, to := r.fill.After, r.fill.To
 	switch {
-	case !before.IsNone() && cursor.Offset > before.Offset+normalStep, // entries are missing
+	case r.begun && cursor.Offset > before.Offset+normalStep, // entries are missing
 		cursor.Offset > after.Offset && !r.begun,                // the entry that the connection has is not there
 		cursor.Offset == after.Offset && cursor.FP != r.fill.FP, // or is another
 		cursor.Offset == to.Offset && cursor.FP != to.FP,        // this is not the gateway's log

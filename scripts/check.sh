@@ -14,7 +14,7 @@ for module in $(scripts/modules.sh); do
 	unformatted=$(gofmt -l .)
 	[ -z "$unformatted" ] || { echo "not formatted (make fmt): $unformatted" >&2; failed+=(gofmt); }
 	GOWORK=off go build ./... || failed+=(build)
-	GOWORK=off go vet -tags drills ./... || failed+=(vet)
+	GOWORK=off go vet -tags drills,containers ./... || failed+=(vet)
 	GOWORK=off go mod tidy -diff || failed+=(tidy)
 	if [ ${#failed[@]} -gt 0 ]; then
 		echo "FAIL check $module: ${failed[*]}"

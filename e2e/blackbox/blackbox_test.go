@@ -6,14 +6,11 @@
 package blackbox
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"belfry/e2e/harness"
 )
-
-func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // row is one statement of the protocol.
 type row struct {
@@ -42,6 +39,15 @@ var debug = []string{"BELFRY_LOG_LEVEL=debug"}
 
 func run(t *testing.T, shape harness.Shape, slow bool) *harness.Installation {
 	in := harness.Start(t, shape)
+	rows(t, in, shape, slow)
+	if in.Nginx != nil {
+		t.Run("Logs", func(t *testing.T) { noToken(t, in.Nginx.Finish(t)) })
+	}
+	return in
+}
+
+// rows runs all rows that apply to an installation.
+func rows(t *testing.T, in *harness.Installation, shape harness.Shape, slow bool) {
 	for _, section := range sections {
 		t.Run(section.name, func(t *testing.T) {
 			for _, r := range section.rows {
@@ -57,10 +63,6 @@ func run(t *testing.T, shape harness.Shape, slow bool) *harness.Installation {
 			}
 		})
 	}
-	if in.Nginx != nil {
-		t.Run("Logs", func(t *testing.T) { noToken(t, in.Nginx.Finish(t)) })
-	}
-	return in
 }
 
 // noToken looks for the tokens that the rows used, and for the parameter itself,

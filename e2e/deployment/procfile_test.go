@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"belfry/e2e/harness"
+	"belfry/e2e/visitor"
 )
 
 // lineCount is how many lines the example's job "count" writes.
@@ -41,24 +42,24 @@ func TestProcfile(t *testing.T) {
 
 	config := harness.Trust(t, filepath.Join(dir, "tmp", "nginx", "certificate.pem"))
 	const addr = "127.0.0.1:8043"
-	bob := visit(t, "https://"+addr, config, "bob")
-	job := bob.launch("count")
+	bob := visitor.Visit(t, "https://"+addr, config, "bob")
+	job := bob.Launch("count")
 	group := fmt.Sprintf("job_events-%d", job)
-	mine, reply := bob.watch(addr, "jobs-status_changed", group)
+	mine, reply := bob.Watch(addr, "jobs-status_changed", group)
 	if !strings.Contains(reply, `"groups_joined": ["`+group+`", "jobs-status_changed"]`) {
 		t.Fatalf("the reply is %s", reply)
 	}
 
-	alice := visit(t, "https://"+addr, config, "alice")
-	theirs := alice.launch("count")
-	_, refusal := bob.watch(addr, fmt.Sprintf("job_events-%d", theirs))
+	alice := visitor.Visit(t, "https://"+addr, config, "alice")
+	theirs := alice.Launch("count")
+	_, refusal := bob.Watch(addr, fmt.Sprintf("job_events-%d", theirs))
 	if !strings.Contains(refusal, fmt.Sprintf("access denied to channel job_events for resource id %d", theirs)) {
 		t.Errorf("bob asked for alice's job, the reply is %s", refusal)
 	}
 
-	first := bob.lines(mine, job, lineCount)
+	first := bob.Lines(mine, job, lineCount)
 	var stored []struct{ Counter int }
-	bob.call(http.MethodGet, fmt.Sprintf("/api/jobs/%d/events?after=0", job), nil, &stored)
+	bob.Call(http.MethodGet, fmt.Sprintf("/api/jobs/%d/events?after=0", job), nil, &stored)
 	if len(stored) != lineCount {
 		t.Errorf("the API has %d lines", len(stored))
 	}

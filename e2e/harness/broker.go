@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -16,9 +15,12 @@ import (
 // installation: gateway and worker (here one user, guest) and backend, which may
 // publish emits and orders to disconnect, and nothing else.
 type Broker struct {
-	node  *brokertest.Node
+	node  *brokertest.Node // nil: something else runs it
 	vhost string
 	via   string // where clients reach it; empty: at the node
+	user  string // of gateways, workers and what looks into queues; also its password
+	// queues are the names of all queues, asked of who runs it; nil: of the node.
+	queues func() ([]string, error)
 }
 
 // Backend is the broker user of a backend.
@@ -54,11 +56,11 @@ func ofVHost(t testing.TB, vhost *brokertest.VHost) *Broker {
 	if err := vhost.AddUser(Backend, "^$", backendMay, "^$"); err != nil {
 		t.Fatal(err)
 	}
-	return &Broker{node: vhost.Node, vhost: vhost.Name}
+	return &Broker{node: vhost.Node, vhost: vhost.Name, user: "guest"}
 }
 
 // URL is the broker's address for gateways and workers.
-func (b *Broker) URL() string { return b.url("guest", "guest") }
+func (b *Broker) URL() string { return b.url(b.user, b.user) }
 
 // BackendURL is its address for a backend.
 func (b *Broker) BackendURL() string { return b.url(Backend, brokertest.Password) }
@@ -67,7 +69,11 @@ func (b *Broker) BackendURL() string { return b.url(Backend, brokertest.Password
 func (b *Broker) URLOf(user, password string) string { return b.url(user, password) }
 
 func (b *Broker) url(user, password string) string {
-	u := url.URL{Scheme: "amqp", User: url.UserPassword(user, password), Host: cmp.Or(b.via, b.node.Address()), Path: "/" + b.vhost}
+	host := b.via
+	if host == "" {
+		host = b.node.Address()
+	}
+	u := url.URL{Scheme: "amqp", User: url.UserPassword(user, password), Host: host, Path: "/" + strings.TrimPrefix(b.vhost, "/")}
 	return u.String()
 }
 
@@ -186,7 +192,11 @@ func (b *Broker) Identities(t testing.TB) []string {
 // Queues are the names of all queues.
 func (b *Broker) Queues(t testing.TB) []string {
 	t.Helper()
-	names, err := b.node.Queues(b.vhost)
+	ask := b.queues
+	if ask == nil {
+		ask = func() ([]string, error) { return b.node.Queues(b.vhost) }
+	}
+	names, err := ask()
 	if err != nil {
 		t.Fatal(err)
 	}

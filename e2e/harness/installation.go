@@ -60,13 +60,7 @@ type driver interface {
 // test.
 func Start(t testing.TB, shape Shape) *Installation {
 	t.Helper()
-	in := &Installation{shape: shape, dir: t.TempDir()}
-	if shape.Nginx {
-		FixedPorts(t)
-	}
-	t.Cleanup(func() { in.stop(t) })
-	in.authority = newAuthority(t, shape.Auth, in.dir)
-	in.shape.Env = slices.Concat(in.authority.env, shape.Env)
+	in := prepare(t, shape)
 	if shape.Embedded {
 		in.startEmbedded(t)
 		return in
@@ -87,6 +81,20 @@ func Start(t testing.TB, shape Shape) *Installation {
 		StartAPI(t)
 		in.Nginx = StartNginx(t)
 	}
+	return in
+}
+
+// prepare makes what an installation needs before its first process starts: tokens
+// and a policy.
+func prepare(t testing.TB, shape Shape) *Installation {
+	t.Helper()
+	in := &Installation{shape: shape, dir: t.TempDir()}
+	if shape.Nginx {
+		FixedPorts(t)
+	}
+	t.Cleanup(func() { in.stop(t) })
+	in.authority = newAuthority(t, shape.Auth, in.dir)
+	in.shape.Env = slices.Concat(in.authority.env, shape.Env)
 	return in
 }
 

@@ -1,11 +1,12 @@
-package deployment
+// Package visitor is a person at the example application's page, without a
+// browser: logs in, launches jobs, and watches the websocket.
+package visitor
 
 import (
 	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -16,15 +17,18 @@ import (
 	"belfry/e2e/wsclient"
 )
 
-// visitor is a person at the example application's page, behind nginx.
-type visitor struct {
+// Visitor is a person at the example application's page, behind nginx. Its methods
+// fail the test where something must succeed.
+type Visitor struct {
 	t      *testing.T
 	base   string
 	tls    *tls.Config
 	client *http.Client
 }
 
-func visit(t *testing.T, base string, config *tls.Config, name string) *visitor {
+// Visit logs in at the page's address (https://host:port), whose certificate config
+// trusts. The demo users' password is the same for all.
+func Visit(t *testing.T, base string, config *tls.Config, name string) *Visitor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -32,13 +36,13 @@ func visit(t *testing.T, base string, config *tls.Config, name string) *visitor 
 	}
 	transport := &http.Transport{TLSClientConfig: config}
 	t.Cleanup(transport.CloseIdleConnections)
-	v := &visitor{t: t, base: base, tls: config, client: &http.Client{Jar: jar, Transport: transport, Timeout: 10 * time.Second}}
-	v.call(http.MethodPost, "/api/login", map[string]string{"name": name, "password": "tower"}, nil)
+	v := &Visitor{t: t, base: base, tls: config, client: &http.Client{Jar: jar, Transport: transport, Timeout: 10 * time.Second}}
+	v.Call(http.MethodPost, "/api/login", map[string]string{"name": name, "password": "tower"}, nil)
 	return v
 }
 
-// call is one request that must succeed.
-func (v *visitor) call(method, path string, body, into any) {
+// Call is one request that must succeed.
+func (v *Visitor) Call(method, path string, body, into any) {
 	v.t.Helper()
 	status, text, err := v.try(method, path, body)
 	if err != nil || status/100 != 2 {
@@ -51,7 +55,7 @@ func (v *visitor) call(method, path string, body, into any) {
 	}
 }
 
-func (v *visitor) try(method, path string, body any) (status int, text []byte, err error) {
+func (v *Visitor) try(method, path string, body any) (status int, text []byte, err error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		return 0, nil, err
@@ -72,20 +76,20 @@ func (v *visitor) try(method, path string, body any) (status int, text []byte, e
 	return response.StatusCode, text, err
 }
 
-// launch starts a job.
-func (v *visitor) launch(template string) (job int64) {
+// Launch starts a job.
+func (v *Visitor) Launch(template string) (job int64) {
 	v.t.Helper()
 	var answer struct{ ID int64 }
-	v.call(http.MethodPost, "/api/jobs", map[string]string{"template": template}, &answer)
+	v.Call(http.MethodPost, "/api/jobs", map[string]string{"template": template}, &answer)
 	return answer.ID
 }
 
-// watch opens the websocket with a fresh token and asks for groups. It returns
+// Watch opens the websocket with a fresh token and asks for groups. It returns
 // the frames that are not events.
-func (v *visitor) watch(addr string, groups ...string) (conn *wsclient.Conn, reply string) {
+func (v *Visitor) Watch(addr string, groups ...string) (conn *wsclient.Conn, reply string) {
 	v.t.Helper()
 	var token struct{ Token string }
-	v.call(http.MethodGet, "/api/token", nil, &token)
+	v.Call(http.MethodGet, "/api/token", nil, &token)
 	conn, answer, err := wsclient.Dial(v.t.Context(), wsclient.Request{
 		Addr: addr, TLS: v.tls, Path: "/websocket", Token: token.Token,
 		Header: []wsclient.Field{{Name: "Origin", Value: "https://" + addr}},
@@ -94,14 +98,15 @@ func (v *visitor) watch(addr string, groups ...string) (conn *wsclient.Conn, rep
 		v.t.Fatalf("the websocket: %+v, %v", answer, err)
 	}
 	v.t.Cleanup(conn.Drop)
-	v.next(conn) // the accept frame
+	v.Next(conn) // the accept frame
 	if err := conn.Text(load.Subscription(groups)); err != nil {
 		v.t.Fatal(err)
 	}
-	return conn, v.next(conn)
+	return conn, v.Next(conn)
 }
 
-func (v *visitor) next(conn *wsclient.Conn) string {
+// Next is the next frame, which must come within 20 s.
+func (v *Visitor) Next(conn *wsclient.Conn) string {
 	v.t.Helper()
 	text, err := conn.Next(20 * time.Second)
 	if err != nil {
@@ -110,9 +115,9 @@ func (v *visitor) next(conn *wsclient.Conn) string {
 	return text
 }
 
-// lines reads a job's output from the websocket up to its last line, and fails
+// Lines reads a job's output from the websocket up to its last line, and fails
 // when one is missing, doubled or out of order. It returns the first.
-func (v *visitor) lines(conn *wsclient.Conn, job int64, last int) (first int) {
+func (v *Visitor) Lines(conn *wsclient.Conn, job int64, last int) (first int) {
 	v.t.Helper()
 	for at := 0; at < last; {
 		var event struct {
@@ -120,7 +125,7 @@ func (v *visitor) lines(conn *wsclient.Conn, job int64, last int) (first int) {
 			Job       int64  `json:"job"`
 			Counter   int    `json:"counter"`
 		}
-		text := v.next(conn)
+		text := v.Next(conn)
 		if err := json.Unmarshal([]byte(text), &event); err != nil {
 			v.t.Fatalf("%v in %s", err, text)
 		}
@@ -135,39 +140,4 @@ func (v *visitor) lines(conn *wsclient.Conn, job int64, last int) (first int) {
 		}
 	}
 	return first
-}
-
-// until tries something until it works.
-func until(t *testing.T, what string, within time.Duration, try func() error) {
-	t.Helper()
-	deadline := time.Now().Add(within)
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", what, err)
-		}
-		<-time.After(200 * time.Millisecond)
-	}
-}
-
-func answers(client *http.Client, url string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 500))
-		return fmt.Errorf("HTTP %d %s", response.StatusCode, text)
-	}
-	return nil
 }

@@ -106,6 +106,16 @@ func outside() (status int, err error) {
 		return 0, fmt.Errorf("scripts/engine.sh: %w", err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	folder := lines[len(lines)-1]
+	lock, err := os.Create(filepath.Join(folder, "data.lock"))
+	if err != nil {
+		return 0, fmt.Errorf("lock the engine's data: %w", err)
+	}
+	defer func() { _ = lock.Close() }()
+	// Another package's tests may be at it: one engine at a time has the data.
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return 0, fmt.Errorf("lock the engine's data: %w", err)
+	}
 	network, err := os.Open("/proc/self/ns/net")
 	if err != nil {
 		return 0, fmt.Errorf("hold on to the network: %w", err)
@@ -117,7 +127,7 @@ func outside() (status int, err error) {
 	}
 	arguments := []string{"--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--net", "sh", "-c", enter, "enter", self}
 	again := exec.Command("unshare", append(arguments, os.Args[1:]...)...)
-	again.Env = append(os.Environ(), insideVariable+"="+lines[len(lines)-1])
+	again.Env = append(os.Environ(), insideVariable+"="+folder)
 	again.Stdout, again.Stderr, again.ExtraFiles = os.Stdout, os.Stderr, []*os.File{network}
 	again.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	err = again.Run()

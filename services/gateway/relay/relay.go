@@ -120,14 +120,26 @@ func (r *Relay) Start() {
 }
 
 // Stop publishes the reports that wait, withdraws all interest, then ends the
-// loops and deletes the reply queue. What was not done when ctx ends is named
-// in the error; the workers find it out by themselves.
+// loops and deletes the reply queue. Each step has half of the time that is left,
+// so one that waits in vain (reports, where the workers have gone already) takes
+// nothing from the others. What was not done is named in the error; the workers
+// find it out by themselves.
 func (r *Relay) Stop(ctx context.Context) error {
-	err := errors.Join(r.report.flush(ctx), r.announce.bye(ctx))
+	err := errors.Join(within(ctx, r.report.flush), within(ctx, r.announce.bye))
 	r.quit()
 	r.running.Wait()
 	r.ask.packs.Close()
 	return errors.Join(err, r.deleteQueue(ctx))
+}
+
+// within gives a step half of the time that ctx leaves; without a deadline, all.
+func within(ctx context.Context, step func(context.Context) error) error {
+	if end, bounded := ctx.Deadline(); bounded {
+		half, cancel := context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+		ctx = half
+	}
+	return step(ctx)
 }
 
 // Ready returns the reasons why new connections must wait; empty: none.

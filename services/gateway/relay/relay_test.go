@@ -330,8 +330,17 @@ func TestStopNamesWhatWasNotDone(t *testing.T) {
 		r.relay.Report(protocol.LifeReport{Kind: protocol.LifeClosed, Conn: 1})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.relay.Stop(ctx); err == nil || !strings.Contains(err.Error(), "1 connection reports") {
+		err := r.relay.Stop(ctx)
+		if err == nil || !strings.Contains(err.Error(), "1 connection reports") || strings.Contains(err.Error(), "interest") {
 			t.Errorf("stopped with %v", err)
+		}
+		// No worker took the report; all else was done all the same.
+		if ds := r.take(amqpbus.ShardQueue(1, 0)); len(ds) == 0 || ds[len(ds)-1].Type != protocol.TypeBye {
+			t.Error("the last word to the shard is not bye")
+		}
+		_, err = r.worker.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ReplyQueue(string(self)), Prefetch: 1})
+		if !errors.Is(err, amqpbus.ErrNoQueue) {
+			t.Errorf("the reply queue is still there: %v", err)
 		}
 	})
 }

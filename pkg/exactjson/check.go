@@ -48,6 +48,9 @@ func CheckTop(text []byte) error {
 
 // check looks for doubled names down to a depth; negative: at any.
 func check(text []byte, same func(string) string, depth int) error {
+	if bytes.HasPrefix(text, []byte("\ufeff")) {
+		return at(text, 1, "it begins with a byte order mark (BOM), so it is not JSON: save it as UTF-8 without one")
+	}
 	if !utf8.Valid(text) {
 		return at(text, 1, "it is not valid UTF-8")
 	}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"belfry/pkg/spelling"
 )
 
 // injected are the variables that orchestrators set for a service called
@@ -23,7 +25,7 @@ func checkNames(environ []string) error {
 	for _, name := range strangers(environ) {
 		if !injected.MatchString(name) {
 			problems = append(problems, fmt.Errorf("%s is not a setting of any Belfry program: did you mean %s? (docs/configuration.md lists all)",
-				name, nearest(name)))
+				name, spelling.Nearest(name, known)))
 		}
 	}
 	return errors.Join(problems...)
@@ -49,35 +51,4 @@ func strangers(environ []string) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// nearest is the known name with the least edit distance.
-func nearest(name string) string {
-	best, least := "", -1
-	for _, candidate := range known {
-		if d := distance(name, candidate); least < 0 || d < least {
-			best, least = candidate, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's: the fewest bytes to insert, delete or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,21 +66,14 @@ func LoadPolicy(path string) (*Policy, error) {
 
 // ParsePolicy parses the text of a policy file, whole: one bad rule is an error.
 func ParsePolicy(text []byte) (*Policy, error) {
-	// Of a doubled key the last one would count, and a rule that somebody reads
-	// in the file would not.
-	if err := exactjson.CheckFolded(text); err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
-	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
 	var file policyFile
-	if err := dec.Decode(&file); err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
+	if err := exactjson.Decode(text, &file); err != nil {
+		return nil, err
 	}
 	p := &Policy{byName: map[string][]rule{}}
 	for i, r := range file.Rules {
-		if err := p.add(r.Groups, r.Allow); err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i+1, err)
+		if wrong := p.add(r.Groups, r.Allow); wrong != nil {
+			return nil, wrong.in(text, i)
 		}
 	}
 	if len(file.Rules) == 0 {
@@ -90,12 +82,12 @@ func ParsePolicy(text []byte) (*Policy, error) {
 	return p, nil
 }
 
-func (p *Policy) add(groups, allow []string) error {
+func (p *Policy) add(groups, allow []string) *mistake {
 	if len(groups) == 0 || len(allow) == 0 {
-		return errors.New(`it needs "groups" and "allow", neither of them empty`)
+		return &mistake{err: errors.New(`it needs "groups" and "allow", neither of them empty`)}
 	}
 	var r rule
-	for _, way := range allow {
+	for i, way := range allow {
 		switch way {
 		case allowAll:
 			r.all = true
@@ -104,13 +96,13 @@ func (p *Policy) add(groups, allow []string) error {
 		case allowApplication:
 			r.application, p.asks = true, true
 		default:
-			return fmt.Errorf("allow %q is not one of all, claim, application", way)
+			return &mistake{[]any{"allow", i}, unknownWay(way)}
 		}
 	}
-	for _, text := range groups {
+	for i, text := range groups {
 		t, err := parseTemplate(text)
 		if err != nil {
-			return err
+			return &mistake{[]any{"groups", i}, err}
 		}
 		r.template = t
 		if t.name == "" {

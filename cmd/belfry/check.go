@@ -14,6 +14,7 @@ import (
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/membus"
 	"belfry/pkg/daemon"
+	"belfry/pkg/protocol"
 	"belfry/pkg/settings"
 	gateway "belfry/services/gateway/app"
 	worker "belfry/services/worker/app"
@@ -25,10 +26,16 @@ func checkCommand() *cli.Command {
 		Usage: "say what is wrong with the configuration, the broker and the permissions, and how to fix it",
 		Description: "It looks at the environment as gateway, worker and backend, at the broker, at what this\n" +
 			"broker user may do there, and at whether the numbers of shards agree. It ends with status 1\n" +
-			"when something is wrong. --role looks at one role, where each has an environment of its own.\n\n" +
-			"Example:\n  belfry check --role worker",
+			"when something is wrong; that no worker runs is wrong, too, but with --nothing-runs. --role\n" +
+			"looks at one role, where each has an environment of its own. --group also sends an event\n" +
+			"all the way: it opens BELFRY_URL with BELFRY_TOKEN, subscribes to the group, emits\n" +
+			"{\"group_name\": ..., \"belfry_check\": ...} to it, which whoever watches it sees, and waits for it.\n\n" +
+			"Examples:\n  belfry check --role worker\n" +
+			"  BELFRY_TOKEN=... BELFRY_URL=wss://tower.example.com/websocket/ belfry check --group jobs-summary",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "role", Usage: "gateway, worker or backend", DefaultText: "all three"},
+			&cli.BoolFlag{Name: "nothing-runs", Usage: "before the first start: a missing worker is no fault", HideDefault: true},
+			&cli.StringFlag{Name: "group", Usage: "send an event to this group and wait for it on the websocket"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if err := arguments(c, 0, 0); err != nil {
@@ -43,7 +50,13 @@ func checkCommand() *cli.Command {
 					return usagef("--role is %q: %s", role, strings.Join(check.Roles(), ", "))
 				}
 			}
-			o := check.Options{Version: daemon.Version, Out: c.Root().Writer}
+			o := check.Options{Version: daemon.Version, Out: c.Root().Writer, NothingRuns: c.Bool("nothing-runs")}
+			if c.IsSet("group") {
+				var err error
+				if o.Try, err = tryOf(c); err != nil {
+					return err
+				}
+			}
 			for _, p := range programs() {
 				if len(wanted) == 0 || slices.Contains(wanted, p.Role) {
 					o.Programs = append(o.Programs, p)
@@ -52,6 +65,31 @@ func checkCommand() *cli.Command {
 			return check.Run(ctx, o)
 		},
 	}
+}
+
+// tryOf prepares the event that goes all the way.
+func tryOf(c *cli.Command) (*check.Try, error) {
+	group, err := protocol.ParseGroup(c.String("group"))
+	if err != nil {
+		return nil, usagef("--group is %q: %w", c.String("group"), err)
+	}
+	var l environment.Listen
+	if err := settings.Load(&l); err != nil {
+		return nil, err
+	}
+	if l.Token.Empty() {
+		return nil, settings.Wrong("BELFRY_TOKEN", "is not set", "set a token that may see the group, for --group")
+	}
+	return &check.Try{
+		URL: l.URL, Token: l.Token.Reveal(), Group: group,
+		Emit: func(ctx context.Context, group protocol.Group, payload []byte) error {
+			e, err := openEmitter(c)
+			if err != nil {
+				return err
+			}
+			return finish(ctx, e, e.Emit(ctx, string(group), payload))
+		},
+	}, nil
 }
 
 // programs are those whose configuration can be looked at.

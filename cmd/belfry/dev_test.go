@@ -49,6 +49,9 @@ func TestDevCarriesEventsFromEmitToListen(t *testing.T) {
 		t.Errorf("listen printed\n%s\nwant\n%s", got, want)
 	}
 	sh(t, "", "check").want(t, 0, "is ready; it has no broker", "")
+	sh(t, "", "check", "--group", "jobs-summary").want(t, 0, "ok     websocket: an event to jobs-summary was emitted, routed and delivered", "")
+	set(t, "BELFRY_TOKEN", "another")
+	sh(t, "", "check", "--group", "jobs-summary").want(t, 1, "WRONG  websocket: ", "something is wrong")
 
 	r.cancel()
 	if status := r.ends(t); status != 0 {

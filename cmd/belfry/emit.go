@@ -94,11 +94,14 @@ func openEmitter(c *cli.Command) (*emitter.Emitter, error) {
 	}
 	o := emitter.Options{
 		URL: s.AmqpURL.Reveal(), Name: s.Name + " belfry emit", Shards: s.Shards,
-		Expiration: s.EmitExpiration, Persistent: s.EmitPersistent, Timeout: c.Duration("timeout"),
+		Expiration: s.EmitExpiration, Persistent: s.EmitPersistent, Timeout: 10 * time.Second,
 		Insecure: s.AmqpInsecure, CAFile: s.AmqpCAFile, CertFile: s.AmqpCertFile, KeyFile: s.AmqpKeyFile,
 	}
 	if o.Expiration == 0 {
 		o.Expiration = -1 // for ever, in the emitter's words
+	}
+	if c.IsSet("timeout") {
+		o.Timeout = c.Duration("timeout")
 	}
 	if o.Timeout <= 0 {
 		return nil, usagef("--timeout is %v: it must be positive", o.Timeout)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"belfry/cmd/belfry/internal/environment"
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/protocol"
@@ -15,26 +14,32 @@ import (
 // examination is the look at one broker as one user.
 type examination struct {
 	*report
-	probe  *rabbit.Probe // looks, and never publishes: it gets its answers also under an alarm
-	tries  *rabbit.Probe // publishes
-	broker settings.Broker
-	layout amqpbus.Layout
+	probe       *rabbit.Probe // looks, and never publishes: it gets its answers also under an alarm
+	tries       *rabbit.Probe // publishes
+	connection  rabbit.Options
+	broker      settings.Broker
+	layout      amqpbus.Layout
+	nothingRuns bool
 }
 
 func (e *examination) run(ctx context.Context, is func(role string) bool) {
 	there := e.topologyThere(ctx)
-	e.otherShards(ctx)
+	others := e.otherShards(ctx)
 	if is(RoleGateway) || is(RoleWorker) {
 		e.asProcess(ctx, there, is)
 	}
 	switch {
-	case !there:
+	case there:
+		if is(RoleBackend) {
+			e.asBackend(ctx)
+		}
+		e.running(ctx)
+	case others: // said
+	case e.nothingRuns:
 		e.note("the queues do not exist yet: the first gateway or worker to start declares them")
-		return
-	case is(RoleBackend):
-		e.asBackend(ctx)
+	default:
+		e.bad("running", errors.New("no worker has ever run here: start one, or say --nothing-runs while it is meant to be so"))
 	}
-	e.running(ctx)
 }
 
 // topologyThere reports whether an installation with this number of shards has
@@ -50,27 +55,30 @@ func (e *examination) topologyThere(ctx context.Context) bool {
 
 // otherShards looks for queues of another number of shards: both get what is
 // emitted to belfry.emit, and the one that nobody reads fills up.
-func (e *examination) otherShards(ctx context.Context) {
+func (e *examination) otherShards(ctx context.Context) (found bool) {
 	for n := 1; n <= protocol.MaxShards && ctx.Err() == nil; n++ {
 		if n == e.layout.Shards {
 			continue
 		}
 		name := amqpbus.ShardQueue(n, 0)
 		q, err := e.probe.Queue(ctx, name)
-		switch {
-		case err != nil: // not there, which is good
-		case q.Consumers > 0:
-			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but workers with %d shards run: set the same number everywhere", e.layout.Shards, n))
-		default:
-			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but queues of %d shards still exist (%d messages in %s) and store a copy of every event: "+
-				"set BELFRY_SHARDS=%d, or stop everything and move over with belfry reshard --from %d --to %d", e.layout.Shards, n, q.Messages, name, n, n, e.layout.Shards))
+		if err != nil { // not there, which is good
+			continue
 		}
+		found = true
+		if q.Consumers > 0 {
+			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but workers with %d shards run: set the same number everywhere", e.layout.Shards, n))
+			continue
+		}
+		e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but queues of %d shards still exist (%d messages in %s) and store a copy of every event: "+
+			"set BELFRY_SHARDS=%d, or stop everything and move over with belfry reshard --from %d --to %d", e.layout.Shards, n, q.Messages, name, n, n, e.layout.Shards))
 	}
+	return found
 }
 
 // asProcess does what a gateway and a worker do with their own queue.
 func (e *examination) asProcess(ctx context.Context, there bool, is func(role string) bool) {
-	bus, err := rabbit.Open(environment.Connection(e.broker, "belfry check"))
+	bus, err := rabbit.Open(e.connection)
 	if err != nil {
 		e.bad("broker", err)
 		return
@@ -78,7 +86,7 @@ func (e *examination) asProcess(ctx context.Context, there bool, is func(role st
 	defer func() { _ = bus.Close(context.WithoutCancel(ctx)) }()
 	if there { // then it compares, and creates nothing
 		if err := bus.Declare(ctx, amqpbus.SharedTopology(e.layout)); err != nil {
-			e.bad("topology", e.unlessBackend(err))
+			e.bad(aboutOf(err, "topology"), e.unlessBackend(err))
 			return
 		}
 		e.good("topology: as this version declares it (BELFRY_SHARDS=%d)", e.layout.Shards)
@@ -90,7 +98,7 @@ func (e *examination) asProcess(ctx context.Context, there bool, is func(role st
 	}
 	queue := amqpbus.ReplyQueue(string(id))
 	if err := bus.Declare(ctx, own); err != nil {
-		e.bad("permissions", e.unlessBackend(err))
+		e.bad(aboutOf(err, "permissions"), e.unlessBackend(err))
 		return
 	}
 	e.good("permissions: may declare and bind its own queue")
@@ -116,10 +124,13 @@ func (e *examination) refused(about string, err error) {
 		about, err = "broker", fmt.Errorf("%w: %s: events, handshakes and subscriptions wait until it is over: "+
 			"free memory or disk space where the broker runs (rabbitmqctl status shows its alarms), or raise its limits", amqpbus.ErrBlocked, reason)
 	}
-	e.bad(about, err)
+	e.bad(aboutOf(err, about), err)
 }
 
 func (e *examination) unlessBackend(err error) error {
+	if !errors.Is(err, amqpbus.ErrPermission) {
+		return err
+	}
 	return fmt.Errorf("%w (a user that only emits is checked with --role backend)", err)
 }
 

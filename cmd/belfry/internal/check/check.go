@@ -29,6 +29,10 @@ type Options struct {
 	Programs []Program // at least one
 	Version  string    // of this program
 	Out      io.Writer
+	// NothingRuns says that workers are not started yet: none is no fault.
+	NothingRuns bool
+	// Try, when set, sends an event all the way to a websocket.
+	Try *Try
 }
 
 // ErrWrong is what Run returns when it found something wrong.
@@ -53,7 +57,7 @@ func Run(ctx context.Context, o Options) error {
 	for _, name := range settings.Injected() {
 		r.note("%s looks as if an orchestrator had set it; it has no effect", name)
 	}
-	if err := look(ctx, r, brokers); err != nil {
+	if err := look(ctx, r, brokers, o); err != nil {
 		return err
 	}
 	if r.wrong > 0 {
@@ -64,7 +68,7 @@ func Run(ctx context.Context, o Options) error {
 
 // look looks at the broker of the roles whose configuration is good. They have
 // one environment, so they have one broker.
-func look(ctx context.Context, r *report, brokers map[string]settings.Broker) error {
+func look(ctx context.Context, r *report, brokers map[string]settings.Broker, o Options) error {
 	for _, role := range []string{RoleWorker, RoleGateway, RoleBackend} {
 		b, ok := brokers[role]
 		if !ok {
@@ -72,27 +76,40 @@ func look(ctx context.Context, r *report, brokers map[string]settings.Broker) er
 		}
 		if host, embedded := embeddedHost(b); embedded {
 			door(ctx, r, host)
-			return ctx.Err()
+		} else {
+			lookAtBroker(ctx, r, b, o, func(role string) bool { _, ok := brokers[role]; return ok })
 		}
-		probe, err := rabbit.OpenProbe(ctx, environment.Connection(b, "belfry check"))
-		if err != nil {
-			r.bad("broker", fmt.Errorf("%w; is it running, and is BELFRY_AMQP_URL its address?", err))
-			return nil
+		if o.Try != nil {
+			o.Try.run(ctx, r)
 		}
-		defer func() { _ = probe.Close() }()
-		r.good("broker %s: %s, as user %s", b.Endpoint(), probe.Server(), probe.User())
-		tries, err := rabbit.OpenProbe(ctx, environment.Connection(b, "belfry check"))
-		if err != nil {
-			r.bad("broker", err)
-			return nil
-		}
-		defer func() { _ = tries.Close() }()
-		e := examination{report: r, probe: probe, tries: tries, broker: b, layout: amqpbus.Layout(b.Layout())}
-		e.run(ctx, func(role string) bool { _, ok := brokers[role]; return ok })
 		return ctx.Err()
 	}
 	r.note("broker not checked: fix the configuration first")
 	return nil
+}
+
+func lookAtBroker(ctx context.Context, r *report, b settings.Broker, o Options, is func(role string) bool) {
+	connection := environment.Connection(b, "belfry check")
+	if connection.URL = eachNode(ctx, r, connection); connection.URL == "" {
+		return
+	}
+	probe, err := rabbit.OpenProbe(ctx, connection)
+	if err != nil {
+		r.bad("broker", err)
+		return
+	}
+	defer func() { _ = probe.Close() }()
+	tries, err := rabbit.OpenProbe(ctx, connection)
+	if err != nil {
+		r.bad(aboutOf(err, "broker"), err)
+		return
+	}
+	defer func() { _ = tries.Close() }()
+	e := examination{
+		report: r, probe: probe, tries: tries, connection: connection, broker: b,
+		layout: amqpbus.Layout(b.Layout()), nothingRuns: o.NothingRuns,
+	}
+	e.run(ctx, is)
 }
 
 // The roles.

@@ -28,20 +28,40 @@ func (e *examination) asBackend(ctx context.Context) {
 	}
 }
 
-// running tells what the queues say about who runs.
+// running tells what the queues say about who runs. A shard without a worker
+// says nothing new where there is no worker at all.
 func (e *examination) running(ctx context.Context) {
-	if q, err := e.probe.Queue(ctx, amqpbus.QueueSession); err == nil {
-		if q.Consumers == 0 {
-			e.note("running: no worker is running, so no client can connect: start one")
+	answering, err := e.probe.Queue(ctx, amqpbus.QueueSession)
+	if err != nil {
+		e.bad(aboutOf(err, "running"), fmt.Errorf("%w: a running worker declares it again", err))
+	}
+	waiting, idle := e.shards(ctx)
+	switch {
+	case idle == e.layout.Shards && answering.Consumers == 0:
+		e.missing("no worker is running, so no client can connect: start one; questions waiting: %d, events waiting: %d", answering.Messages, waiting)
+	default:
+		if answering.Consumers > 0 {
+			e.good("running: workers answering questions: %d, questions waiting: %d", answering.Consumers, answering.Messages)
+		} else if err == nil {
+			e.missing("no worker answers handshakes, though one routes events: see its log and its /health/ready")
+		}
+		if idle > 0 {
+			e.missing("shards without a worker: %d of %d, events waiting: %d; start a worker", idle, e.layout.Shards, waiting)
 		} else {
-			e.good("running: workers answering questions: %d, questions waiting: %d", q.Consumers, q.Messages)
+			e.good("running: every shard has a worker, messages waiting: %d", waiting)
 		}
 	}
-	waiting, idle := 0, 0
+	if q, err := e.probe.Queue(ctx, amqpbus.QueueDead); err == nil && q.Messages > 0 {
+		e.note("%d messages could not be decoded and are in %s, each with its reason: belfry dead shows them", q.Messages, amqpbus.QueueDead)
+	}
+}
+
+// shards counts what waits in all of them, and those that nobody consumes.
+func (e *examination) shards(ctx context.Context) (waiting, idle int) {
 	for shard := range e.layout.Shards {
 		q, err := e.probe.Queue(ctx, amqpbus.ShardQueue(e.layout.Shards, shard))
 		if err != nil {
-			e.bad("topology", err)
+			e.bad(aboutOf(err, "topology"), err)
 			continue
 		}
 		waiting += q.Messages
@@ -49,12 +69,14 @@ func (e *examination) running(ctx context.Context) {
 			idle++
 		}
 	}
-	if idle > 0 {
-		e.note("running: shards without a worker: %d of %d, messages waiting: %d; start a worker", idle, e.layout.Shards, waiting)
-	} else {
-		e.good("running: every shard has a worker, messages waiting: %d", waiting)
+	return waiting, idle
+}
+
+// missing adds what does not run, which is wrong unless nothing is to run yet.
+func (e *examination) missing(format string, args ...any) {
+	if e.nothingRuns {
+		e.note("running: "+format, args...)
+		return
 	}
-	if q, err := e.probe.Queue(ctx, amqpbus.QueueDead); err == nil && q.Messages > 0 {
-		e.note("%d messages could not be decoded and are in %s, each with its reason: read and then purge them", q.Messages, amqpbus.QueueDead)
-	}
+	e.bad("running", fmt.Errorf(format, args...))
 }

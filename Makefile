@@ -79,7 +79,7 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 picture: build ## docs/picture.gif, the README's moving picture, from the real page
 	@scripts/browser-clients.sh picture
 
-docs: ## write the generated files again (settings)
+docs: ## write the generated files again: settings, and the values in deploy/
 	@scripts/docs.sh
 
 clean: ## remove bin/ and tmp/

@@ -44,62 +44,6 @@ func users(f files) error {
 	return nil
 }
 
-// composePorts: each service is asked where it listens.
-func composePorts(f files) error {
-	api, err := one(service(f, "api"), `TOWER_LISTEN: 0\.0\.0\.0:(\d+)`)
-	if err != nil {
-		return err
-	}
-	broker, err := one(f[rabbitFile], `(?m)^listeners\.tcp\.default = (\d+)$`)
-	if err != nil {
-		return err
-	}
-	for _, look := range []struct{ what, text, pattern, want string }{
-		{"nginx asks the application", f[nginxCompose], `server api:(\d+);`, api},
-		{"the worker asks the application", service(f, "worker"), `BELFRY_AUTHORIZE_URL: http://api:(\d+)/`, api},
-		{"the application's health", service(f, "api"), `http://127\.0\.0\.1:(\d+)/health`, api},
-		{"the application's image", f[dockerFile], `(?s)AS tower\n.*?EXPOSE (\d+)`, api},
-		{"the broker's port outside", service(f, "broker"), `ports: \["127\.0\.0\.1:\d+:(\d+)"\]`, broker},
-		{"programs and the broker", f[composeFile], `@broker:(\d+)/`, broker},
-	} {
-		found, err := find(look.text, look.pattern)
-		if err != nil {
-			return fmt.Errorf("%s: %w", look.what, err)
-		}
-		for _, got := range found {
-			if got != look.want {
-				return fmt.Errorf("%s: port %s, it listens on %s", look.what, got, look.want)
-			}
-		}
-	}
-	return nil
-}
-
-// proxies: the gateways believe nginx, which is somewhere in the network.
-func proxies(f files) error {
-	believed, err := one(service(f, "gateway"), `BELFRY_TRUSTED_PROXIES: (\S+)`)
-	if err != nil {
-		return err
-	}
-	subnet, err := one(f[composeFile], `subnet: ([\d./]+)`)
-	if err != nil {
-		return err
-	}
-	if believed != subnet {
-		return fmt.Errorf("the gateway believes %s, nginx is in %s", believed, subnet)
-	}
-	for _, file := range []string{envFile, gatewayEnv} {
-		believed, err := one(f[file], `(?m)^BELFRY_TRUSTED_PROXIES=(\S+)$`)
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		if believed != "127.0.0.1" {
-			return fmt.Errorf("%s: the gateway believes %s, nginx connects from 127.0.0.1", file, believed)
-		}
-	}
-	return nil
-}
-
 // images: the Dockerfile takes what make build makes, starts what it took, and
 // has what the health checks run.
 func images(f files) error {

@@ -15,44 +15,35 @@ import (
 type files map[string]string
 
 const (
-	composeFile       = "docker-compose.yml"
-	dockerFile        = "Dockerfile"
-	makeFile          = "Makefile"
-	procFile          = "Procfile"
-	supervisorFile    = "deploy/supervisord/supervisord.conf"
-	gatewayUnit       = "deploy/systemd/belfry-gateway@.service"
-	workerUnit        = "deploy/systemd/belfry-worker@.service"
-	apiUnit           = "deploy/systemd/belfry-api.service"
-	supervisorUnit    = "deploy/systemd/belfry-supervisord.service"
-	gatewayEnv        = "deploy/etc/gateway.env"
-	workerEnv         = "deploy/etc/worker.env"
-	apiEnv            = "deploy/etc/api.env"
-	nginxHTTP         = "deploy/nginx/http.conf"
-	nginxLocations    = "deploy/nginx/locations.conf"
-	nginxLog          = "deploy/nginx/log.conf"
-	nginxCompose      = "deploy/compose/nginx.conf"
-	nginxProd         = "deploy/nginx/production.conf"
-	nginxDev          = "deploy/nginx/development.conf"
-	envFile           = ".env"
-	brokerScript      = "deploy/development/broker"
-	nginxScript       = "deploy/development/nginx"
-	towerFile         = "examples/tower/serve.go"
-	towerServer       = "examples/tower/server.go"
-	towerAPI          = "examples/tower/api/api.go"
-	edgeFile          = "services/gateway/internal/edge/edge.go"
-	adminFile         = "pkg/daemon/admin.go"
-	certificateScript = "deploy/nginx/certificate"
-	rabbitFile        = "deploy/rabbitmq/rabbitmq.conf"
-	brokerFile        = "deploy/rabbitmq/definitions.json"
-	scrapeFile        = "deploy/prometheus/prometheus.yml"
+	composeFile    = "docker-compose.yml"
+	dockerFile     = "Dockerfile"
+	makeFile       = "Makefile"
+	procFile       = "Procfile"
+	supervisorFile = "deploy/supervisord/supervisord.conf"
+	gatewayUnit    = "deploy/systemd/belfry-gateway@.service"
+	workerUnit     = "deploy/systemd/belfry-worker@.service"
+	apiUnit        = "deploy/systemd/belfry-api.service"
+	gatewayEnv     = "deploy/etc/gateway.env"
+	workerEnv      = "deploy/etc/worker.env"
+	apiEnv         = "deploy/etc/api.env"
+	nginxLocations = "deploy/nginx/locations.conf"
+	nginxLog       = "deploy/nginx/log.conf"
+	nginxCompose   = "deploy/compose/nginx.conf"
+	nginxProd      = "deploy/nginx/production.conf"
+	nginxDev       = "deploy/nginx/development.conf"
+	envFile        = ".env"
+	towerFile      = "examples/tower/serve.go"
+	towerAPI       = "examples/tower/api/api.go"
+	edgeFile       = "services/gateway/internal/edge/edge.go"
+	adminFile      = "pkg/daemon/admin.go"
+	brokerFile     = "deploy/rabbitmq/definitions.json"
 )
 
 var all = []string{
 	composeFile, dockerFile, makeFile, procFile, supervisorFile, gatewayUnit, workerUnit,
-	nginxHTTP, nginxLocations, nginxProd, nginxDev, brokerFile,
-	nginxLog, nginxCompose, envFile, brokerScript, nginxScript, towerFile,
-	scrapeFile, apiUnit, supervisorUnit, gatewayEnv, workerEnv, apiEnv, towerServer, towerAPI, edgeFile, adminFile,
-	certificateScript, rabbitFile,
+	nginxLocations, nginxProd, nginxDev, brokerFile,
+	nginxLog, nginxCompose, envFile, towerFile,
+	apiUnit, gatewayEnv, workerEnv, apiEnv, towerAPI, edgeFile, adminFile,
 }
 
 func read(t *testing.T) files {
@@ -96,15 +87,6 @@ func section(text, header string) string {
 		}
 	}
 	return b.String()
-}
-
-// setting is the value of a key in such a part.
-func setting(part, key string) (string, error) {
-	found, err := find(part, `(?m)^`+key+`=(.*)$`)
-	if err != nil {
-		return "", err
-	}
-	return found[0], nil
 }
 
 // one returns the only match.

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"belfry/pkg/settings"
 	gateway "belfry/services/gateway/app"
@@ -15,76 +13,19 @@ import (
 
 // program is one of those that supervisord, systemd and compose run.
 type program struct {
-	name    string // supervisord's without "belfry-", compose's service
-	unit    string
-	env     string // the shipped sample of its variables
-	numbers bool   // there may be several: each has a number
+	name string // supervisord's without "belfry-", compose's service
+	unit string
+	env  string // the shipped sample of its variables
 }
 
 var shippedPrograms = []program{
-	{"gateway", gatewayUnit, gatewayEnv, true},
-	{"worker", workerUnit, workerEnv, true},
-	{"api", apiUnit, apiEnv, false},
+	{"gateway", gatewayUnit, gatewayEnv},
+	{"worker", workerUnit, workerEnv},
+	{"api", apiUnit, apiEnv},
 }
 
 func (p program) supervised(f files) string {
 	return section(f[supervisorFile], "program:belfry-"+p.name)
-}
-
-// grace is how long a program may take to end by itself.
-func (p program) grace(f files) (time.Duration, error) {
-	switch p.name {
-	case "gateway":
-		return gateway.Grace, nil
-	case "worker":
-		return worker.Grace, nil
-	}
-	// The example's constant bounds requests and last events; its jobs get a
-	// second more.
-	seconds, err := one(f[towerServer], `const stopWithin = (\d+) \* time\.Second`)
-	if err != nil {
-		return 0, err
-	}
-	n, err := strconv.Atoi(seconds)
-	return time.Duration(n+1) * time.Second, err
-}
-
-func graces(f files) error {
-	var together time.Duration // supervisord stops one group after the other
-	for _, p := range shippedPrograms {
-		own, err := p.grace(f)
-		if err != nil {
-			return err
-		}
-		for _, look := range []struct{ what, text, pattern string }{
-			{"supervisord", p.supervised(f), `(?m)^stopwaitsecs=(\d+)`},
-			{"systemd", f[p.unit], `(?m)^TimeoutStopSec=(\d+)`},
-			{"compose", service(f, p.name), `stop_grace_period: (\d+)s`},
-		} {
-			seconds, err := one(look.text, look.pattern)
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", look.what, p.name, err)
-			}
-			n, err := strconv.Atoi(seconds)
-			if err != nil || time.Duration(n)*time.Second <= own {
-				return fmt.Errorf("%s kills the %s after %s s, the own grace period is %v", look.what, p.name, seconds, own)
-			}
-			if look.what == "supervisord" {
-				together += time.Duration(n) * time.Second
-			}
-		}
-		if signal, err := setting(p.supervised(f), "stopsignal"); err != nil || signal != "TERM" {
-			return fmt.Errorf("supervisord stops the %s with %q, not TERM", p.name, signal)
-		}
-	}
-	seconds, err := one(f[supervisorUnit], `(?m)^TimeoutStopSec=(\d+)`)
-	if err != nil {
-		return err
-	}
-	if n, err := strconv.Atoi(seconds); err != nil || time.Duration(n)*time.Second <= together {
-		return fmt.Errorf("systemd kills supervisord after %s s, its programs may take %v", seconds, together)
-	}
-	return nil
 }
 
 func variables(f files) error {
@@ -152,6 +93,7 @@ func samples(f files) error {
 	return nil
 }
 
+// programs: the Procfile names commands and nothing else, and runs what is built.
 func programs(f files) error {
 	for line := range strings.Lines(f[procFile]) {
 		if !regexp.MustCompile(`^[a-z]+: [a-z/]+( serve)?\n$`).MatchString(line) {
@@ -169,66 +111,6 @@ func programs(f files) error {
 	for _, program := range run {
 		if !slices.Contains(built, program) {
 			return fmt.Errorf("the Procfile runs %s, make build makes %v", program, built)
-		}
-	}
-	for _, p := range shippedPrograms {
-		looks := []struct{ ofUnit, ofSupervisor string }{
-			{`(?m)^ExecStart=(.*)$`, `exec (.*)'`},
-			{`(?m)^EnvironmentFile=(\S+)`, `set -a; \. (\S+);`},
-			{`(?m)^User=(\S+)`, `(?m)^user=(\S+)`},
-		}
-		if p.numbers {
-			looks = append(looks, struct{ ofUnit, ofSupervisor string }{`(?m)^Environment=(.*)$`, `\.env; (.*) exec`})
-		}
-		for _, look := range looks {
-			a, err := one(f[p.unit], look.ofUnit)
-			if err != nil {
-				return fmt.Errorf("%s: %w", p.unit, err)
-			}
-			b, err := one(p.supervised(f), look.ofSupervisor)
-			if err != nil {
-				return fmt.Errorf("supervisord, %s: %w", p.name, err)
-			}
-			if b = strings.ReplaceAll(b, "%(process_num)d", "%i"); a != b {
-				return fmt.Errorf("%s has %s, supervisord %s", p.unit, a, b)
-			}
-		}
-	}
-	return nil
-}
-
-// persistence: no unit is given up after a few quick restarts.
-func persistence(f files) error {
-	for _, unit := range []string{gatewayUnit, workerUnit, apiUnit, supervisorUnit} {
-		head, service, found := strings.Cut(f[unit], "\n[Service]\n")
-		if !found || !strings.Contains(head, "\nStartLimitIntervalSec=0\n") || !strings.Contains(service, "\nRestart=always\n") {
-			return fmt.Errorf("systemd may give %s up", unit)
-		}
-	}
-	for _, p := range shippedPrograms {
-		if retries, err := setting(p.supervised(f), "startretries"); err != nil || retries != "1000000" {
-			return fmt.Errorf("supervisord gives the %s up after %s retries", p.name, retries)
-		}
-	}
-	return nil
-}
-
-func descriptors(f files) error {
-	most, err := strconv.Atoi(fallback(gateway.Config{}, "MaxConnections"))
-	if err != nil {
-		return err
-	}
-	for what, look := range map[string][2]string{
-		"systemd":                  {f[gatewayUnit], `(?m)^LimitNOFILE=(\d+)`},
-		"supervisord":              {f[supervisorFile], `(?m)^minfds=(\d+)`},
-		"systemd, for supervisord": {f[supervisorUnit], `(?m)^LimitNOFILE=(\d+)`},
-	} {
-		found, err := find(look[0], look[1])
-		if err != nil {
-			return err
-		}
-		if n, err := strconv.Atoi(found[0]); err != nil || n < most+1000 {
-			return fmt.Errorf("%s allows %s open files, a gateway takes %d connections", what, found[0], most)
 		}
 	}
 	return nil

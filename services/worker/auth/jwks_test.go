@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -132,14 +133,14 @@ func TestUnusualKeysAreUsed(t *testing.T) {
 }
 
 // shortEC is a key whose x begins with a zero.
-func shortEC() *ecdsa.PrivateKey {
+var shortEC = sync.OnceValue(func() *ecdsa.PrivateKey {
 	for {
 		k := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 		if must(k.PublicKey.Bytes())[1] == 0 {
 			return k
 		}
 	}
-}
+})
 
 // TestHundredsOfKeys: named, and without names as far as one token is tried.
 func TestHundredsOfKeys(t *testing.T) {

@@ -3,9 +3,11 @@ package outbound
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"go.uber.org/zap"
@@ -72,10 +74,15 @@ type Answer struct {
 }
 
 // Fetch sends the request and reads an answer of status 200 and at most `most`
-// bytes. Its errors name the host and hold nothing of the request's body.
+// bytes. Its errors name the host; they hold nothing of the address's path and
+// query, nor of the request's body.
 func Fetch(ctx context.Context, client *http.Client, req *http.Request, most int) (Answer, error) {
 	resp, err := client.Do(req.WithContext(ctx))
 	if err != nil {
+		var whole *url.Error // it quotes the address, whose query may hold a secret
+		if errors.As(err, &whole) {
+			err = whole.Err
+		}
 		return Answer{}, fmt.Errorf("ask %s: %w", req.URL.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }()

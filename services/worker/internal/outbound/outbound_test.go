@@ -86,6 +86,25 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// TestErrorsShowNoQuery: a key set's address may hold a secret.
+func TestErrorsShowNoQuery(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	client, err := NewClient(Options{Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	check := func() {
+		t.Helper()
+		if _, err := get(t, client, server.URL+"/path?key=s3cr3t", 10); err == nil || strings.Contains(err.Error(), "s3cr3t") || strings.Contains(err.Error(), "/path") {
+			t.Errorf("got %v", err)
+		}
+	}
+	check()
+	server.Close()
+	check()
+}
+
 // write gives the file another time each time, as an editor would.
 func write(t *testing.T, path string, text []byte, age time.Duration) {
 	t.Helper()

@@ -50,7 +50,7 @@ test: ## the gate: what a change must pass, with a private RabbitMQ; installs wh
 test-short: ## the tests that need Go alone
 	@scripts/test.sh -short
 
-verify: ## everything that can be tested, for hours; PART=fuzz,drills runs these parts, PART=list names them
+verify: ## everything that can be tested, for hours; PART=fuzz,drills runs these parts, an unknown PART lists them
 	@scripts/test.sh -verify -part '$(PART)'
 
 simulate: ## the routing rules under SCHEDULES (100000) new schedules of faults

@@ -88,6 +88,7 @@ func TestEmbedded(t *testing.T) {
 
 func TestOneGatewayOneWorker(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	run(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Env: debug}, true)
 }
 
@@ -95,6 +96,7 @@ func TestOneGatewayOneWorker(t *testing.T) {
 // detector.
 func TestTwoAndTwo(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1, Env: debug, Auth: harness.ByIntrospection, Race: true}, false)
 	if in.Introspected() == 0 {
 		t.Error("no worker has asked about a token")
@@ -104,6 +106,7 @@ func TestTwoAndTwo(t *testing.T) {
 // TestTwoAndTwoFourShards checks signed tokens.
 func TestTwoAndTwoFourShards(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 4, Env: debug, Auth: harness.ByJWT}, false)
 }
 
@@ -111,6 +114,7 @@ func TestTwoAndTwoFourShards(t *testing.T) {
 // gateways behind it.
 func TestThroughNginx(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1, Nginx: true}, false)
 }
 

@@ -48,6 +48,7 @@ func TestLimitsEmbedded(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Env: debug})
 	for i, row := range limited {
 		in.AddGateway(t, fmt.Sprint("limited", i), row.env...)

@@ -20,7 +20,9 @@ import (
 // other one takes over, and the page has every line exactly once.
 func TestBrowserOutlivesItsGateway(t *testing.T) {
 	needsBroker(t)
-	harness.FixedPorts(t)
+	if !harness.Namespace(t) {
+		return
+	}
 	root, err := harness.Root()
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,9 @@ const hsts = "Strict-Transport-Security"
 // TestNginxProduction starts the configuration for production.
 func TestNginxProduction(t *testing.T) {
 	needsBroker(t)
-	harness.FixedPorts(t)
+	if !harness.Namespace(t) {
+		return
+	}
 	p := startProduction(t)
 	t.Run("port 80 leads to TLS", func(t *testing.T) {
 		answer := p.get(t, "/api/jobs?page=2", true)
@@ -150,7 +152,9 @@ func (p *production) versions(t *testing.T) {
 // ports, is production's alone; the application's inside is not to be had.
 func TestNginxDevelopment(t *testing.T) {
 	needsBroker(t)
-	harness.FixedPorts(t)
+	if !harness.Namespace(t) {
+		return
+	}
 	asked := application(t, "127.0.0.1:8050")
 	n := harness.StartNginx(t)
 	get := func(path string) *wsclient.Answer {

@@ -22,7 +22,9 @@ const lineCount = 60
 // launches a job and sees its output; another one may not.
 func TestProcfile(t *testing.T) {
 	needsBroker(t)
-	harness.FixedPorts(t)
+	if !harness.Namespace(t) {
+		return
+	}
 	foreman, err := exec.LookPath("foreman")
 	if err != nil {
 		t.Fatalf("foreman is missing: install the package ruby-foreman: %v", err)

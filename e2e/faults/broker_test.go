@@ -14,6 +14,7 @@ import (
 // TestBrokerKilled kills the broker's process and starts it again.
 func TestBrokerKilled(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	broker := harness.OwnBroker(t)
 	shape := pairs
 	shape.Broker = broker
@@ -34,7 +35,7 @@ func TestBrokerKilled(t *testing.T) {
 // close with 1013, little by little, and the clients come back when it does.
 func TestBrokerAwayForLong(t *testing.T) {
 	needsBroker(t)
-	t.Parallel() // it waits for most of its time
+	t.Parallel()
 	broker := harness.OwnBroker(t)
 	shape := pairs
 	shape.Broker = broker
@@ -84,7 +85,7 @@ func TestBrokerAwayForLong(t *testing.T) {
 // of the set is answered as unavailable, and new connections with 503.
 func TestBrokerAway(t *testing.T) {
 	needsBroker(t)
-	t.Parallel() // it waits for most of its time
+	t.Parallel()
 	broker := harness.OwnBroker(t)
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Broker: broker})
 	conn := dial(t, in, 0)
@@ -100,7 +101,7 @@ func TestBrokerAway(t *testing.T) {
 	if answer != `{"error": "subscriptions are unavailable, try again"}` {
 		t.Errorf("a change without a broker is answered %s", answer)
 	}
-	if took := time.Since(asked); took > 7*time.Second {
+	if took := time.Since(asked); took > harness.Within(7*time.Second) {
 		t.Errorf("the answer took %v, 5 s were promised", took)
 	}
 	unavailable(t, in)
@@ -121,6 +122,7 @@ func TestBrokerAway(t *testing.T) {
 // TestNoWorker answers new connections with 503 within the 5 s that a worker has.
 func TestNoWorker(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	in.Workers[0].Kill9()
 	unavailable(t, in)
@@ -133,6 +135,7 @@ func TestNoWorker(t *testing.T) {
 // group gets a gap, another group does not.
 func TestExpiredEmits(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	conn := dial(t, in, 0)
 	expectFrame(t, conn, `{"accept": true, "user": 7}`)
@@ -211,6 +214,7 @@ func nextBut(t *testing.T, conn *wsclient.Conn, prefix string, within time.Durat
 // clients with a group each.
 func TestBrokerResources(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	broker := harness.OwnBroker(t)
 	shape := harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Broker: broker, GatewayEnv: harness.Unlimited()}
 	in := harness.Start(t, shape)

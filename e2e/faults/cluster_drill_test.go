@@ -59,6 +59,7 @@ func TestDrillClusterRollingRestart(t *testing.T) {
 
 func clusterDrill(t *testing.T) (*harness.Cluster, *trial) {
 	t.Helper()
+	t.Parallel()
 	c := harness.StartCluster(t)
 	shape := pairs
 	shape.Broker, shape.Env = c.Broker, []string{"BELFRY_QUEUE_TYPE=quorum"}

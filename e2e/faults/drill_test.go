@@ -29,6 +29,7 @@ type mend struct {
 func drill(t *testing.T, shape harness.Shape) *trial {
 	t.Helper()
 	if shape.Broker == nil {
+		t.Parallel() // it waits more than it computes
 		shape.Broker = harness.OwnBroker(t)
 	}
 	in := harness.Start(t, shape)

@@ -20,6 +20,7 @@ import (
 // gateway that was started a moment ago may have more to tell.
 func TestExpiredEmitWithAHistory(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	conn := dial(t, in, 0)
 	expectFrame(t, conn, `{"accept": true, "user": 7}`)

@@ -19,6 +19,7 @@ import (
 // lingering or leaving when they are joined.
 func TestEmitAfterReply(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	one, four := harness.Shape{Gateways: 2, Workers: 1, Shards: 1}, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}
 	for i, in := range settled(t, one, four) {
 		t.Run(fmt.Sprintf("%d shards", in.Shards()), func(t *testing.T) { emitAfterReply(t, in, []int{1000, 250}[i]) })
@@ -99,6 +100,7 @@ func afterReply(ctx context.Context, conn *wsclient.Conn, e load.Emitter, group 
 // doubled, and none of the others comes early or late.
 func TestGroupsReplacedUnderLoad(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	for _, in := range settled(t, pairs, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}) {
 		t.Run(fmt.Sprintf("%d shards", in.Shards()), func(t *testing.T) {
 			tr := restless(t, in, 100*time.Millisecond)

@@ -68,6 +68,7 @@ func TestDrillWrongPassword(t *testing.T) {
 // rightsDrill is a drill whose gateways and workers have a user of their own.
 func rightsDrill(t *testing.T) *trial {
 	t.Helper()
+	t.Parallel()
 	shape := pairs
 	shape.Broker = harness.OwnBroker(t)
 	shape.Broker.Ctl(t, "add_user", drillUser, drillPassword)

@@ -25,7 +25,7 @@ func script(name string, command ...string) part { return part{name: name, comma
 // gate is what a change must pass.
 func gate() []lane {
 	return []lane{
-		{goTest("e2e", "e2e", "-p", parallel, "-parallel", parallel, "-shuffle=on", "-timeout", "15m", "./...")},
+		{endToEnd("e2e", "-p", parallel, "-parallel", parallel, "-shuffle=on", "-timeout", "15m", "./...")},
 		{checks, units("-race", "-p", "2", "-timeout", "15m")},
 		{script("clients/js", "scripts/browser-clients.sh", "client"), script("examples/tower/browser", "scripts/browser-clients.sh", "tower")},
 	}

@@ -44,27 +44,23 @@ func run(ctx context.Context, short, verify bool, only string) error {
 		return err
 	}
 	b := newBoard(os.Stdout)
+	var shared error
 	switch {
 	case short:
 		b.lanes(ctx, root, os.Environ(), withoutBroker())
 	case verify:
-		err = withShared(ctx, b, func(env []string) error {
-			chosen, err := choose(everything(), only)
-			if err == nil {
-				b.lanes(ctx, root, env, chosen)
-			}
+		chosen, err := choose(everything(), only)
+		if err != nil {
 			return err
-		})
+		}
+		shared = withShared(ctx, b, func(env []string) { b.lanes(ctx, root, env, chosen) })
 	default:
-		err = withShared(ctx, b, func(env []string) error {
-			b.lanes(ctx, root, env, gate())
-			return nil
-		})
+		shared = withShared(ctx, b, func(env []string) { b.lanes(ctx, root, env, gate()) })
 	}
-	if b.print() && err == nil {
-		return ctx.Err()
+	if b.print() && shared == nil && ctx.Err() == nil {
+		return nil
 	}
-	return errors.Join(err, ctx.Err(), errors.New("FAILED"))
+	return errors.Join(shared, ctx.Err(), errors.New("FAILED"))
 }
 
 // choose keeps the parts with the given names; none given: all.

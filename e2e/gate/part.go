@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,8 @@ type part struct {
 	command []string
 	// skip, when set, says why the part cannot run here; empty: it can.
 	skip func() string
+	// prepare, when set, makes what the part needs and returns more of its environment.
+	prepare func(root string) ([]string, error)
 	// within bounds the part; 0: an hour.
 	within time.Duration
 }
@@ -28,9 +31,15 @@ type part struct {
 // lane is parts that run one after another.
 type lane []part
 
-// goTest is a run of go test in a module's folder.
-func goTest(name, dir string, args ...string) part {
-	return part{name: name, dir: dir, env: []string{"GOWORK=off"}, command: append([]string{"go", "test"}, args...)}
+// endToEnd is a run of go test in the folder of the end-to-end tests.
+func endToEnd(name string, args ...string) part {
+	return part{name: name, dir: "e2e", env: []string{"GOWORK=off"}, command: append([]string{"go", "test"}, args...)}
+}
+
+// bounded gives the part another bound.
+func (p part) bounded(within time.Duration) part {
+	p.within = within
+	return p
 }
 
 // with adds variables to a part's environment.
@@ -52,6 +61,13 @@ func (p part) run(ctx context.Context, root string, env []string, progress func(
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	if p.prepare != nil {
+		more, err := p.prepare(root)
+		if err != nil {
+			return nil, 0, fmt.Errorf("prepare: %w", err)
+		}
+		p = p.with(more...)
+	}
 	var out scribe
 	out.progress = progress
 	cmd := exec.CommandContext(ctx, p.command[0], p.command[1:]...)
@@ -83,7 +99,19 @@ type scribe struct {
 var _ io.Writer = (*scribe)(nil)
 
 // telling are the beginnings of lines that show progress.
-var telling = []string{"ok  \t", "ok   ", "FAIL\t", "FAIL ", "--- FAIL", "--- SKIP", "== ", "seed "}
+var telling = []string{"ok  \t", "ok   ", "FAIL\t", "FAIL ", "--- FAIL", "--- SKIP", "== "}
+
+// seeds are in lines that say how to replay what was drawn.
+const seeds = " from seed "
+
+func tells(line string) bool {
+	for _, beginning := range telling {
+		if strings.HasPrefix(line, beginning) {
+			return true
+		}
+	}
+	return strings.Contains(line, seeds)
+}
 
 // Write implements io.Writer.
 func (s *scribe) Write(b []byte) (int, error) {
@@ -98,11 +126,8 @@ func (s *scribe) Write(b []byte) (int, error) {
 		}
 		line := string(s.line[:end])
 		s.line = s.line[end+1:]
-		for _, beginning := range telling {
-			if strings.HasPrefix(line, beginning) {
-				s.progress(line)
-				break
-			}
+		if tells(line) {
+			s.progress(line)
 		}
 	}
 }

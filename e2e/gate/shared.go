@@ -20,7 +20,7 @@ const nodeWithin = 3 * time.Minute
 
 // withShared starts a RabbitMQ node and builds the programs, hands both to use as
 // an environment, and ends and removes them.
-func withShared(ctx context.Context, b *board, use func(env []string) error) (err error) {
+func withShared(ctx context.Context, b *board, use func(env []string)) (err error) {
 	dir, err := os.MkdirTemp("", "belfry-gate-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the run: %w", err)
@@ -38,9 +38,10 @@ func withShared(ctx context.Context, b *board, use func(env []string) error) (er
 	if err := errors.Join(nodeErr, programsErr); err != nil {
 		return err
 	}
-	return use(append(os.Environ(),
+	use(append(os.Environ(),
 		brokertest.SharedVariable+"="+filepath.Join(dir, "broker"),
 		harness.ProgramsVariable+"="+filepath.Join(dir, "programs")))
+	return nil
 }
 
 func startNode(ctx context.Context, b *board, dir string) (*brokertest.Node, error) {

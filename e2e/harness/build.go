@@ -24,6 +24,12 @@ const ProgramsVariable = "BELFRY_TEST_PROGRAMS"
 
 // Main runs a test binary's tests and removes what the harness built for them.
 func Main(m *testing.M) int {
+	if os.Getenv(insideVariable) != "" {
+		if err := loopbackUp(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	code := brokertest.Sharing{Tests: m}.Run()
 	for _, dir := range []string{plain.dir, raced.dir} {
 		if dir != "" && os.Getenv(ProgramsVariable) == "" {

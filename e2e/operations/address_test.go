@@ -22,6 +22,7 @@ func forged(claim string) []wsclient.Field {
 // the one that it comes from.
 func TestForgedAddress(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	const most = 3
 	in := harness.Start(t, harness.Shape{
 		Gateways: 2, Workers: 1, Shards: 1, Nginx: true,

@@ -82,6 +82,7 @@ func (f *follower) expect(t *testing.T, keys ...string) []amqpbus.Delivery {
 // no token is in any of it, nor in a log.
 func TestLifeOfConnections(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1, Env: []string{"BELFRY_LOG_LEVEL=debug", "BELFRY_DRAIN_NOTICE=0s"}})
 	f := follow(t, open(t, in.Broker.URL()))
 	f.bind(t)

@@ -103,6 +103,7 @@ func (p *piped) dropped(t *testing.T) map[string]int {
 // for ever, and the gateway drains when it is told to.
 func TestALogReaderEndsNothing(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	for _, c := range []struct {
 		name     string
@@ -171,6 +172,7 @@ func TestALogReaderEndsNothing(t *testing.T) {
 // TestALogReaderThatGoesOn is told how many lines are missing.
 func TestALogReaderThatGoesOn(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -205,6 +207,7 @@ func TestALogReaderThatGoesOn(t *testing.T) {
 // does, however often it says so.
 func TestHangUpDrains(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Workers: 1, Gateways: 1, Shards: 1, Env: []string{"BELFRY_DRAIN_NOTICE=0s"}})
 	g := in.Gateways[0]
 	request := in.Request(0, wsclient.Request{Token: harness.TokenAdmin})

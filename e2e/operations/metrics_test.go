@@ -62,6 +62,7 @@ func (e exported) scrape(text string, families map[string]bool) {
 // has metrics, and compares both ways with what the operator is given.
 func TestEveryMetric(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 2, Env: []string{"BELFRY_TRACE_URL=http://" + harness.FreeAddr(t) + "/v1/traces"}})
 	all, families := exported{}, map[string]bool{}
 	for _, p := range []*harness.Process{in.Gateways[0], in.Workers[0]} {

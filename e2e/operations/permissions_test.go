@@ -37,6 +37,7 @@ func TestPermissionsAreDocumented(t *testing.T) {
 // TestPermissions tries the shipped permissions on one broker.
 func TestPermissions(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	n := newNode(t)
 	t.Run("they suffice", n.suffice)
 	t.Run("who may what", n.whoMayWhat)

@@ -13,6 +13,7 @@ import (
 // say why, and the installation works on.
 func TestAnotherNumberOfShards(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	const why = "another BELFRY_SHARDS or BELFRY_QUEUE_TYPE"
 

@@ -89,6 +89,7 @@ const tracedPayload = `{"group_name": "control", "reason": "a-payload-nobody-tra
 // members. What is not sampled is in none.
 func TestOneTrace(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	for _, shards := range []int{1, 2} {
 		t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) { oneTrace(t, shards) })
 	}
@@ -170,6 +171,7 @@ func parent(t *testing.T, id string, flags trace.TraceFlags) trace.SpanContext {
 // TestCollectorAway: no collector answers, and no event or stop is held up.
 func TestCollectorAway(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Env: []string{"BELFRY_DRAIN_NOTICE=0s", "BELFRY_TRACE_URL=http://" + harness.FreeAddr(t) + "/v1/traces"}})
 	conn := join(t, in.Addr(0), harness.TokenAdmin, "jobs", "summary")
 	e, err := emitter.Open(emitter.Options{URL: in.Broker.BackendURL(), Trace: func(context.Context, string) (string, func(error)) {

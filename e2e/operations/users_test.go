@@ -36,6 +36,7 @@ func says(t *testing.T, p *harness.Process, words ...string) {
 // name the other one. Both sides and `belfry check` name user and variable.
 func TestUsersThatAreNotNamed(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	n := newNode(t)
 	_, of := shipped(t)
 	var permissions []permission

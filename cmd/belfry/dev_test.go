@@ -167,7 +167,8 @@ func TestThePageMayConnectAndOthersMayNot(t *testing.T) {
 	u, _ := url.Parse(os.Getenv("BELFRY_URL"))
 	for origin, allowed := range map[string]bool{
 		strings.TrimSuffix(page, "/"): true, "http://" + u.Host: true,
-		"http://localhost:" + u.Port(): false, "http://evil.example": false, "null": false,
+		"http://localhost:" + u.Port(): true, "http://localhost:5173": true, "https://127.0.0.1:5173": true, "http://[::1]:3000": true, "http://app.localhost:8080": true,
+		"http://evil.example": false, "null": false, "http://localhost.evil.example:5173": false, "http://192.0.2.1:5173": false,
 	} {
 		conn, response, err := websocket.Dial(ctx, os.Getenv("BELFRY_URL")+"?token="+os.Getenv("BELFRY_TOKEN"), &websocket.DialOptions{
 			HTTPClient: client, HTTPHeader: http.Header{"Origin": {origin}},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ func NewAdmin(o AdminOptions) *Admin {
 	}
 	a := &Admin{options: o, mux: http.NewServeMux()}
 	a.server = &http.Server{
-		Handler:           a.mux,
+		Handler:           http.HandlerFunc(a.serve),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -122,6 +123,29 @@ func (a *Admin) Stop(ctx context.Context) error {
 	}
 	<-served
 	return nil
+}
+
+// serve refuses names that were pointed at this listener (DNS rebinding): a page of
+// any site could read what it shows otherwise. Where other hosts may reach it, they
+// have names of their own for it, and the network is closed.
+func (a *Admin) serve(w http.ResponseWriter, r *http.Request) {
+	if !a.options.AllowRemote && !ownName(r.Host) {
+		answer(w, http.StatusMisdirectedRequest, map[string]any{
+			"error": "this listener is for this host alone: ask for 127.0.0.1 or localhost, or set BELFRY_ADMIN_ALLOW_REMOTE=true where the network is closed",
+		})
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// ownName reports that a Host header is an address or localhost, which nobody can
+// point elsewhere. HTTP/1.0 has none.
+func ownName(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host) != nil
 }
 
 func stopWithin(ctx context.Context) time.Duration {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -240,6 +241,28 @@ func TestAdminAnswers(t *testing.T) {
 	}
 	if err := a.Stop(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAdminAnswersNoForeignName: a site's name can be pointed at 127.0.0.1, and its
+// page would read what is shown here.
+func TestAdminAnswersNoForeignName(t *testing.T) {
+	for _, remote := range []bool{false, true} {
+		a := NewAdmin(AdminOptions{Listen: "127.0.0.1:0", AllowRemote: remote, Gatherer: prometheus.NewRegistry()})
+		for host, own := range map[string]bool{
+			"127.0.0.1:9051": true, "localhost:9051": true, "LOCALHOST": true, "[::1]:9051": true, "a.localhost": true, "10.0.0.7": true, "": true,
+			"evil.example": false, "evil.example:9051": false, "localhost.evil.example": false, "127.0.0.1.evil.example": false, "gateway:9051": false,
+		} {
+			for _, path := range []string{"/metrics", "/health/ready", "/health/live", "/emit/jobs-1"} {
+				w := httptest.NewRecorder()
+				r := httptest.NewRequest(http.MethodGet, path, nil)
+				r.Host = host
+				a.server.Handler.ServeHTTP(w, r)
+				if refused := w.Code == http.StatusMisdirectedRequest; refused == (own || remote) {
+					t.Errorf("%s of %q, remote %t: %d", path, host, remote, w.Code)
+				}
+			}
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ func (u *Users) Trusts(user string) bool {
 	s.last = now
 	s.messages++
 	if now.Sub(s.logged) >= again {
-		u.log.Warn("messages of a broker user that is not trusted are passed over: if it is one of this installation, name it in "+u.variable,
+		u.log.Warn("messages of a broker user that is not trusted are passed over: if it is one of this installation, name it in the variable",
 			zap.String("broker_user", user), zap.String("variable", u.variable), zap.Strings("trusted", u.trusted), zap.Uint64("messages", s.messages))
 		s.logged, s.messages = now, 0
 	}

@@ -131,7 +131,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 		HandshakeRate: cfg.HandshakeRate, HandshakeBurst: int(2 * cfg.HandshakeRate),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("BELFRY_ALLOWED_ORIGINS or another setting of the listener: %w", err)
+		return nil, fmt.Errorf("set up the listener: %w", err)
 	}
 	a.admin = daemon.NewAdmin(daemon.AdminOptions{
 		Listen: cfg.AdminListen, AllowRemote: cfg.AdminAllowRemote, Gatherer: registry, Ready: a.Ready, Logger: a.log,

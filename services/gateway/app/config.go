@@ -20,7 +20,7 @@ type Config struct {
 	Listen      string `split_words:"true" default:":8051" desc:"address of the public websocket listener"`
 	AdminListen string `split_words:"true" default:"127.0.0.1:9051" desc:"address of /health/live, /health/ready and /metrics; loopback only, unless BELFRY_ADMIN_ALLOW_REMOTE"`
 
-	AllowedOrigins []string `split_words:"true" desc:"web origins that may connect, such as https://tower.example.com, separated by commas; * alone allows all; empty: the page's host must be the websocket's"`
+	AllowedOrigins []string `split_words:"true" desc:"web origins that may connect, separated by commas: https://tower.example.com, https://*.example.com (all names below), http://localhost:* (every port), null or file:// (shells of desktop and mobile programs); * alone allows all; empty: the page's host and port must be the websocket's"`
 	AllowedHosts   []string `split_words:"true" desc:"values of the Host header that are served, separated by commas; empty: all"`
 	TokenCookies   []string `split_words:"true" default:"token" desc:"names of the cookies that may hold the token, separated by commas; the first one that is there and readable counts, and only where the token is in no other place; empty: no cookie is looked at"`
 	TrustedProxies []string `split_words:"true" desc:"addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-For, or where there is none Forwarded (RFC 7239), is believed, separated by commas"`

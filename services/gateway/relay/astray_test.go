@@ -40,7 +40,7 @@ func TestAQuestionThatComesBack(t *testing.T) {
 		if why := r.relay.Ready(); len(why) > 0 {
 			t.Errorf("not ready again: %q", why)
 		}
-		warned, found := logs.FilterMessage("not ready: "+astrayReason), logs.FilterMessageSnippet("questions reach")
+		warned, found := logs.FilterMessageSnippet("not ready: questions to workers come back"), logs.FilterMessageSnippet("questions reach")
 		if warned.Len() != 1 || warned.All()[0].Level != zap.WarnLevel || found.Len() != 1 {
 			t.Errorf("the log says %+v", logs.All())
 		}

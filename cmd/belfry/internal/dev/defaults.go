@@ -136,18 +136,25 @@ func choosePort(ctx context.Context, address string) (string, error) {
 	return net.JoinHostPort(host, port), errors.Join(err, l.Close())
 }
 
-// origins are those of the page, and of a page beside the websocket, which is
-// allowed where nothing is said about origins.
+// loopback are the origins of pages that this host serves itself, such as those of a
+// development server on another port.
+var loopback = []string{
+	"http://localhost:*", "http://*.localhost:*", "http://127.0.0.1:*", "http://[::1]:*",
+	"https://localhost:*", "https://*.localhost:*", "https://127.0.0.1:*", "https://[::1]:*",
+}
+
+// origins are those of the page, and, where nothing is said about origins, of every
+// page of this host and of one beside the websocket.
 func origins(c gateway.Config) []string {
-	out := []string{"http://" + reachable(c.AdminListen)}
-	if host, port, _ := net.SplitHostPort(out[0][len("http://"):]); host == "127.0.0.1" {
-		out = append(out, "http://localhost:"+port)
+	page := "http://" + reachable(c.AdminListen)
+	if len(c.AllowedOrigins) == 0 {
+		return append([]string{page, "http://" + reachable(c.Listen)}, loopback...)
 	}
-	if len(c.AllowedOrigins) > 0 {
-		return out
+	if len(c.AllowedOrigins) == 1 && c.AllowedOrigins[0] == "*" {
+		return nil
 	}
-	out = append(out, "http://"+reachable(c.Listen))
-	if host, port, _ := net.SplitHostPort(c.Listen); unspecified(host) {
+	out := []string{page}
+	if host, port, _ := net.SplitHostPort(reachable(c.AdminListen)); host == "127.0.0.1" {
 		out = append(out, "http://localhost:"+port)
 	}
 	return out

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,7 +19,9 @@ import (
 // Edge is the door, an http.Handler for /websocket and /websocket/.
 type Edge struct {
 	o        Options
-	origins  []origin
+	origins  []origin // nil: a page must be of the websocket's host
+	hosts    []origin // without schemes; nil: every host is served
+	told     told
 	anyone   bool // every origin is allowed
 	slots    *slots
 	rate     *rate
@@ -34,14 +37,21 @@ func New(o Options) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{o: o, slots: newSlots(o), rate: newRate(o.HandshakeRate, o.HandshakeBurst), metrics: newMetrics(o.Registerer)}
+	for _, text := range o.AllowedHosts {
+		host, err := parseHost(text)
+		if err != nil {
+			return nil, fmt.Errorf("BELFRY_ALLOWED_HOSTS: %w", err)
+		}
+		e.hosts = append(e.hosts, host)
+	}
 	if len(o.AllowedOrigins) == 1 && o.AllowedOrigins[0] == "*" {
 		e.anyone = true
 		return e, nil
 	}
 	for _, text := range o.AllowedOrigins {
-		allowed, err := parseOrigin(text)
+		allowed, err := parseAllowed(text)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("BELFRY_ALLOWED_ORIGINS: %w", err)
 		}
 		e.origins = append(e.origins, allowed)
 	}
@@ -60,6 +70,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	outcome := e.handshake(w, r)
 	e.metrics.handshakes.WithLabelValues(outcome.label).Inc()
 	if outcome.status != 0 {
+		e.tell(r, outcome)
 		e.refuse(w, r, outcome)
 	}
 }

@@ -26,8 +26,9 @@ type Options struct {
 	// Conn bounds each connection; its Slow count is the hub's too.
 	Conn wsconn.Options
 
-	// AllowedOrigins are `scheme://host[:port]`; empty: Origin's host and port
-	// must equal Host's. "*" alone allows every origin.
+	// AllowedOrigins are `scheme://host[:port]`, `scheme://*.host`, `scheme://host:*`
+	// or `null`; empty: Origin's host and port must equal Host's, and its scheme must
+	// be https where the client came over TLS. "*" alone allows every origin.
 	AllowedOrigins []string
 	// AllowedHosts are `host[:port]` as in the Host header (without a port: any
 	// port); empty: any host.

@@ -1,28 +1,107 @@
 package edge
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"golang.org/x/net/idna"
 )
 
-// origin is a web origin (RFC 6454): all three parts are compared.
-type origin struct{ scheme, host, port string }
+// origin is a web origin (RFC 6454): all three parts are compared. In an allow-list
+// the host may stand for all names below one, and the port for every port.
+type origin struct {
+	scheme, host, port string
+	below              bool // the host is what names must end in, with its dot
+	anyPort            bool
+}
 
-// parseOrigin reads `scheme://host[:port]`; the scheme's own port is filled in.
+// opaque is the origin `null`, which a browser sends for pages that have none: of
+// files, data URLs and sandboxed frames.
+var opaque = origin{scheme: "null"}
+
+// parseOrigin reads what a browser sends: `scheme://host[:port]`, `null`, or a
+// scheme without a host, as the shells of desktop programs send it (`file://`).
+// The scheme's own port is filled in.
 func parseOrigin(text string) (origin, error) {
+	if text == "null" {
+		return opaque, nil
+	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+	switch {
+	case err != nil, u.Scheme == "", u.Opaque != "", u.User != nil, u.Path != "", u.RawQuery != "", u.Fragment != "",
+		!strings.Contains(text, "://"), strings.HasSuffix(text, "?"), strings.HasSuffix(text, "#"),
+		u.Hostname() == "" && (u.Host != "" || isWeb(u.Scheme)):
 		return origin{}, fmt.Errorf("%q is not an origin of the form scheme://host[:port]", text)
 	}
 	port := u.Port()
 	if port == "" {
 		port = defaultPort(u.Scheme)
 	}
-	return origin{strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), port}, nil
+	return origin{scheme: strings.ToLower(u.Scheme), host: strings.ToLower(u.Hostname()), port: port}, nil
 }
+
+// parseAllowed reads an item of an allow-list: an origin, whose host may begin with
+// `*.` and whose port may be `*`. International names become what browsers send.
+func parseAllowed(text string) (origin, error) {
+	switch {
+	case text == "*":
+		return origin{}, errors.New("* allows every origin and stands alone: leave the others out, or leave it out")
+	case text == "null":
+		return opaque, nil
+	}
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		return origin{}, fmt.Errorf("%q is not an origin: write scheme://host[:port], such as https://tower.example.com", text)
+	}
+	rest, anyPort := strings.CutSuffix(rest, ":*")
+	rest, below := strings.CutPrefix(rest, "*.")
+	if strings.Contains(scheme+rest, "*") {
+		return origin{}, fmt.Errorf("%q has a * where it means nothing: write https://*.example.com for all names below one, https://host:* for every port", text)
+	}
+	rest, err := inASCII(rest)
+	if err != nil {
+		return origin{}, fmt.Errorf("%q has a host that is no name: %w", text, err)
+	}
+	o, err := parseOrigin(scheme + "://" + rest)
+	if err != nil {
+		return origin{}, fmt.Errorf("%q is not an origin: write scheme://host[:port] and nothing behind it, such as https://tower.example.com", text)
+	}
+	if o.host == "" && (below || anyPort) || below && net.ParseIP(o.host) != nil {
+		return origin{}, fmt.Errorf("%q has no name that something could be below of", text)
+	}
+	if below {
+		o.host = "." + o.host
+	}
+	o.below, o.anyPort = below, anyPort
+	return o, nil
+}
+
+// inASCII is `host[:port]` as a browser sends it (RFC 5891).
+func inASCII(hostport string) (string, error) {
+	for i := 0; i < len(hostport); i++ {
+		if hostport[i] >= 0x80 {
+			host, port, hasPort := strings.Cut(hostport, ":")
+			host, err := idna.Lookup.ToASCII(host)
+			if hasPort {
+				host += ":" + port
+			}
+			return host, err
+		}
+	}
+	return hostport, nil
+}
+
+// matches reports whether o, of an allow-list, covers what a browser sent.
+func (o origin) matches(sent origin) bool {
+	return o.scheme == sent.scheme && (o.anyPort || o.port == sent.port) &&
+		(!o.below && o.host == sent.host || o.below && strings.HasSuffix(sent.host, o.host) && len(sent.host) > len(o.host))
+}
+
+func isWeb(scheme string) bool { return defaultPort(scheme) != "" }
 
 func defaultPort(scheme string) string {
 	switch strings.ToLower(scheme) {
@@ -47,45 +126,53 @@ func (e *Edge) originAllowed(r *http.Request, shown credentials) bool {
 	if e.anyone {
 		return true
 	}
-	o, err := parseOrigin(values[0])
-	if err != nil || (o.scheme != "http" && o.scheme != "https") && len(e.origins) == 0 {
+	sent, err := parseOrigin(values[0])
+	if err != nil {
 		return false
 	}
 	if len(e.origins) == 0 {
-		host, port := splitHost(r.Host)
-		if port == "" {
-			port = defaultPort(o.scheme)
-		}
-		return o.host == host && o.port == port
+		return ownOrigin(sent, r)
 	}
 	for _, allowed := range e.origins {
-		if o == allowed {
+		if allowed.matches(sent) {
 			return true
 		}
 	}
 	return false
 }
 
-// hostAllowed guards against names that were pointed at us (DNS rebinding).
-func (e *Edge) hostAllowed(header string) bool {
-	if len(e.o.AllowedHosts) == 0 {
+// ownOrigin reports that a page is of the host that the request was sent to. On a
+// site of TLS a page that came without it is another: whoever is between its
+// visitor and the site can write it.
+func ownOrigin(sent origin, r *http.Request) bool {
+	if sent.scheme != "http" && sent.scheme != "https" || sent.scheme == "http" && overTLS(r) {
+		return false
+	}
+	host, port := splitHost(r.Host)
+	if port == "" {
+		port = defaultPort(sent.scheme)
+	}
+	return sent.host == host && sent.port == port
+}
+
+// overTLS reports that the client came over TLS, here or to a proxy that says so.
+// Anybody's word counts, for it can only refuse more; no page can make a browser
+// send one.
+func overTLS(r *http.Request) bool {
+	if r.TLS != nil {
 		return true
 	}
-	host, port := splitHost(header)
-	for _, allowed := range e.o.AllowedHosts {
-		name, wanted := splitHost(allowed)
-		if host == name && (wanted == "" || wanted == port) {
+	for _, line := range r.Header["X-Forwarded-Proto"] {
+		for proto := range strings.SplitSeq(line, ",") {
+			if proto = strings.ToLower(strings.TrimSpace(proto)); proto == "https" || proto == "wss" {
+				return true
+			}
+		}
+	}
+	for _, line := range r.Header["Forwarded"] {
+		if line = strings.ToLower(line); strings.Contains(line, "proto=https") || strings.Contains(line, `proto="https"`) {
 			return true
 		}
 	}
-	return false
-}
-
-// splitHost splits `host[:port]`, also of IPv6, in lower case.
-func splitHost(text string) (host, port string) {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil {
-		host, port = strings.Trim(text, "[]"), ""
-	}
-	return strings.ToLower(host), port
+	return strings.EqualFold(r.Header.Get("X-Forwarded-Ssl"), "on") || strings.EqualFold(r.Header.Get("Front-End-Https"), "on")
 }

@@ -79,7 +79,7 @@ func TestAPageOnAnotherPort(t *testing.T) {
 	}
 	in := harness.Start(t, harness.Shape{Embedded: true})
 	for _, host := range []string{"localhost", "127.0.0.1"} {
-		if said := openPage(t, in.Gateways[0].Addr, in.Request(0, wsclient.Request{Token: harness.TokenAdmin}).Token, host); !strings.Contains(said, `"accept":true`) {
+		if said := openPage(t, in.Gateways[0].Addr, in.Request(0, wsclient.Request{Token: harness.TokenAdmin}).Token, host); !strings.Contains(said, `"accept": true`) {
 			t.Errorf("a page of %s: %s", host, said)
 		}
 	}

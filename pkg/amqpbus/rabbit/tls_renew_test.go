@@ -105,7 +105,9 @@ func TestRenewedCertificates(t *testing.T) {
 	r.use(after)
 	r.cut()
 	// The key is not there yet: the error names the files' variables, and the bus goes on.
-	h := healthy(t, b, func(h amqpbus.Health) bool { return h.Err != nil && strings.Contains(h.Err.Error(), "BELFRY_AMQP_KEY_FILE") })
+	h := healthy(t, b, func(h amqpbus.Health) bool {
+		return h.Err != nil && strings.Contains(h.Err.Error(), "BELFRY_AMQP_KEY_FILE")
+	})
 	if h.Connected {
 		t.Error("connected with a certificate and another's key")
 	}

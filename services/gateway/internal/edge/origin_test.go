@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestAllowedOrigins(t *testing.T) {
 	} {
 		e := door(t, Options{AllowedOrigins: []string{c.allowed, "https://other.example"}})
 		try := func(sent string) bool {
-			return e.originAllowed(&http.Request{Host: "elsewhere", Header: http.Header{"Origin": {sent}}})
+			return e.originAllowed(&http.Request{Host: "elsewhere", Header: http.Header{"Origin": {sent}}}, credentials{cookie: "x"})
 		}
 		for _, sent := range append(c.yes, "https://other.example") {
 			if !try(sent) {
@@ -112,14 +113,14 @@ func TestWithoutAList(t *testing.T) {
 		{origin: "https://tower.example", host: "tower.example", header: proto("X-Forwarded-Proto", "https"), want: true},
 		{origin: "https://tower.example:8043", host: "tower.example:8043", header: proto("X-Forwarded-Proto", "https"), want: true},
 	} {
-		r := &http.Request{Host: c.host, Header: http.Header{"Origin": {c.origin}, "Cookie": {"token=x"}}}
+		r := &http.Request{Host: c.host, URL: &url.URL{}, Header: http.Header{"Origin": {c.origin}, "Cookie": {"token=x"}}}
 		for name, values := range c.header {
 			r.Header[name] = values
 		}
 		if c.tls {
 			r.TLS = &tls.ConnectionState{}
 		}
-		if got := e.originAllowed(r); got != c.want {
+		if got := e.originAllowed(r, e.credentials(r)); got != c.want {
 			t.Errorf("%+v: %t", c, got)
 		}
 	}
@@ -141,7 +142,7 @@ func TestACookieWithoutAnOrigin(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header = http.Header{"Cookie": {"token=x"}, "Authorization": c.authorization}
-		if got := e.originAllowed(r); got != c.want {
+		if got := e.originAllowed(r, e.credentials(r)); got != c.want {
 			t.Errorf("%q %q: %t", c.authorization, c.query, got)
 		}
 	}

@@ -21,7 +21,7 @@ func root(in io.Reader, out, errOut io.Writer) *cli.Command {
 		Reader:  in, Writer: out, ErrWriter: errOut,
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			devCommand(), emitCommand(), disconnectCommand(), listenCommand(), tokenCommand(), checkCommand(), reshardCommand(), versionCommand(),
+			devCommand(), emitCommand(), disconnectCommand(), listenCommand(), tokenCommand(), checkCommand(), permissionsCommand(), deadCommand(), reshardCommand(), versionCommand(),
 		},
 		// The exit status is run's to choose.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},

@@ -81,7 +81,7 @@ func look(ctx context.Context, o Options) ([]held, error) {
 		case state.Consumers > 0:
 			return nil, fmt.Errorf("%s still has %d consumers: stop every worker and gateway first", q.Name, state.Consumers)
 		case q.Name == amqpbus.QueueDead && state.Messages > 0:
-			return nil, fmt.Errorf("%s holds %d messages that could not be decoded: read them, then purge it (rabbitmqctl purge_queue %s)", q.Name, state.Messages, q.Name)
+			return nil, fmt.Errorf("%s holds %d messages that could not be decoded: read them, then take them away (belfry dead --purge)", q.Name, state.Messages)
 		default:
 			old = append(old, held{q.Name, state.Messages})
 		}

@@ -41,6 +41,7 @@ func checkCommand() *cli.Command {
 			if err := arguments(c, 0, 0); err != nil {
 				return err
 			}
+			useDoor(c)
 			wanted := c.StringSlice("role")
 			if len(wanted) == 0 && strings.HasPrefix(os.Getenv("BELFRY_AMQP_URL"), "embedded://") {
 				wanted = []string{check.RoleBackend} // belfry dev has checked the rest
@@ -83,7 +84,7 @@ func tryOf(c *cli.Command) (*check.Try, error) {
 	return &check.Try{
 		URL: l.URL, Token: l.Token.Reveal(), Group: group,
 		Emit: func(ctx context.Context, group protocol.Group, payload []byte) error {
-			e, err := openEmitter(c)
+			e, err := openEmitter(ctx, c)
 			if err != nil {
 				return err
 			}

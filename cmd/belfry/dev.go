@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"belfry/cmd/belfry/internal/dev"
+	"belfry/cmd/belfry/internal/environment"
 	"belfry/pkg/daemon"
 )
 
@@ -59,6 +60,11 @@ func runDev(ctx context.Context, c *cli.Command, dir string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if forget, err := environment.LeaveDoor(d.Door()); err == nil {
+		defer func() { _ = forget() }()
+	} else {
+		say(c, "belfry: %v; they need the line below", err)
 	}
 	err = d.Greet(c.Root().Writer, self())
 	if err == nil {

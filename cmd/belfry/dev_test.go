@@ -49,6 +49,14 @@ func TestDevCarriesEventsFromEmitToListen(t *testing.T) {
 		t.Errorf("listen printed\n%s\nwant\n%s", got, want)
 	}
 	sh(t, "", "check").want(t, 0, "is ready; it has no broker", "")
+	address := os.Getenv("BELFRY_AMQP_URL")
+	for _, args := range [][]string{{"emit", "jobs-summary", "1"}, {"disconnect", "12"}, {"check"}} {
+		if err := os.Unsetenv("BELFRY_AMQP_URL"); err != nil {
+			t.Fatal(err)
+		}
+		sh(t, "", args...).want(t, 0, "", "taking the belfry dev on 127.0.0.1:")
+	}
+	set(t, "BELFRY_AMQP_URL", address)
 	sh(t, "", "check", "--group", "jobs-summary").want(t, 0, "ok     websocket: an event to jobs-summary was emitted, routed and delivered", "")
 	set(t, "BELFRY_TOKEN", "another")
 	sh(t, "", "check", "--group", "jobs-summary").want(t, 1, "WRONG  websocket: ", "something is wrong")

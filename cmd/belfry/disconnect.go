@@ -36,7 +36,7 @@ func disconnect(ctx context.Context, c *cli.Command) error {
 	if err := order.Check(); err != nil {
 		return usageError{err}
 	}
-	e, err := openEmitter(c)
+	e, err := openEmitter(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -21,7 +22,8 @@ func emitCommand() *cli.Command {
 		ArgsUsage: "GROUP JSON|-",
 		Description: "It ends with status 0 when the broker has confirmed. With - every line of standard\n" +
 			"input is one event, in order. BELFRY_AMQP_URL says where to: amqp://, amqps://, or\n" +
-			"embedded:// for a belfry dev, which prints the whole line.\n\n" +
+			"embedded:// for a belfry dev, which prints the whole line; unset, a belfry dev of the same\n" +
+			"user that runs is found, else it is a broker on this host.\n\n" +
 			"Examples:\n" +
 			"  belfry emit jobs-status_changed '{\"group_name\": \"jobs\", \"unified_job_id\": 42}'\n" +
 			"  tail -f events.jsonl | belfry emit job_events-42 -",
@@ -47,7 +49,7 @@ func emit(ctx context.Context, c *cli.Command) error {
 			return usageError{err}
 		}
 	}
-	e, err := openEmitter(c)
+	e, err := openEmitter(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -75,7 +77,8 @@ func finish(ctx context.Context, e *emitter.Emitter, err error) error {
 	return err
 }
 
-func openEmitter(c *cli.Command) (*emitter.Emitter, error) {
+func openEmitter(ctx context.Context, c *cli.Command) (*emitter.Emitter, error) {
+	unnamed := os.Getenv("BELFRY_AMQP_URL") == "" && !useDoor(c)
 	var s environment.Emit
 	if err := settings.Load(&s); err != nil {
 		return nil, err
@@ -105,6 +108,11 @@ func openEmitter(c *cli.Command) (*emitter.Emitter, error) {
 	}
 	if o.Timeout <= 0 {
 		return nil, usagef("--timeout is %v: it must be positive", o.Timeout)
+	}
+	if unnamed {
+		if err := answers(ctx, s.Broker); err != nil {
+			return nil, err
+		}
 	}
 	e, err := emitter.Open(o)
 	if err != nil {

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 // what the test sets goes, at the test's end.
 func clean(t *testing.T) {
 	t.Helper()
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir()) // a belfry dev of the developer's is not the test's
 	before := os.Environ()
 	forget := func() {
 		for _, entry := range os.Environ() {

@@ -9,6 +9,15 @@ import (
 // websocket is the address that browsers on this host open.
 func (d *Dev) websocket() string { return "ws://" + reachable(d.Addr()) + "/websocket/" }
 
+// Door is where events go, for BELFRY_AMQP_URL. A secret of one's own is known,
+// and is not in it.
+func (d *Dev) Door() string {
+	if d.cfg.Given {
+		return "embedded://" + reachable(d.AdminAddr())
+	}
+	return "embedded://:" + d.cfg.Secret.Reveal() + "@" + reachable(d.AdminAddr())
+}
+
 // Greet says what there is and what can be done with it. self is how this
 // program is run.
 func (d *Dev) Greet(out io.Writer, self string) error {
@@ -17,10 +26,9 @@ func (d *Dev) Greet(out io.Writer, self string) error {
 	if d.cfg.Token != "" {
 		token, query = d.cfg.Token, url.QueryEscape(d.cfg.Token)
 	}
-	// A secret of one's own is known, and is not printed.
-	embedded, bearer := "embedded://"+admin, "$BELFRY_EMIT_SECRET" //nolint:gosec // the variable's name
+	embedded, bearer := d.Door(), "$BELFRY_EMIT_SECRET" //nolint:gosec // the variable's name
 	if !d.cfg.Given {
-		embedded, bearer = "embedded://:"+d.cfg.Secret.Reveal()+"@"+admin, d.cfg.Secret.Reveal()
+		bearer = d.cfg.Secret.Reveal()
 	}
 	const event = `'{"group_name": "jobs", "unified_job_id": 42, "status": "running"}'`
 	_, err := fmt.Fprintf(out, `Belfry: gateway and worker in this process, no broker, nothing is kept.
@@ -31,7 +39,8 @@ func (d *Dev) Greet(out io.Writer, self string) error {
 
 Emit an event, from another shell:
 
-  BELFRY_AMQP_URL=%[4]s %[5]s emit jobs-status_changed %[6]s
+  %[5]s emit jobs-status_changed %[6]s
+  BELFRY_AMQP_URL=%[4]s   # where it is to be said, as for an application
   curl -H "Authorization: Bearer %[7]s" -d %[6]s http://%[3]s/emit/jobs-status_changed
 
 Watch for events:

@@ -1,0 +1,63 @@
+package environment
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// doorFile is where a `belfry dev` leaves its embedded:// address for the other
+// commands of the same user.
+func doorFile() string {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		dir = os.TempDir()
+	}
+	return filepath.Join(dir, "belfry-door."+strconv.Itoa(os.Getuid()))
+}
+
+// LeaveDoor writes the address of a running `belfry dev`, readable for its user
+// alone; forget takes it away, unless another one has left its own since.
+func LeaveDoor(address string) (forget func() error, err error) {
+	path := doorFile()
+	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return nil, fmt.Errorf("leave the address for other commands: %w", err)
+	}
+	_, err = next.WriteString(address + "\n")
+	if err = errors.Join(err, next.Close()); err == nil {
+		err = os.Rename(next.Name(), path)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("leave the address for other commands: %w", err), os.Remove(next.Name()))
+	}
+	return func() error {
+		if FindDoor() != address {
+			return nil
+		}
+		return os.Remove(path)
+	}, nil
+}
+
+// FindDoor is the address that a `belfry dev` of this user has left; empty: none.
+// A file of somebody else's, or that others can read, is passed over.
+func FindDoor() string {
+	path := doorFile()
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return ""
+	}
+	if owner, known := info.Sys().(*syscall.Stat_t); !known || int(owner.Uid) != os.Getuid() {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	address := strings.TrimSpace(string(text))
+	if err != nil || !strings.HasPrefix(address, "embedded://") {
+		return ""
+	}
+	return address
+}

@@ -83,6 +83,7 @@ func control(t *testing.T, broker *harness.Broker) (string, <-chan order) {
 	t.Cleanup(broker.Resume) // also when a test ended while it was paused
 	orders := make(chan order)
 	server := http.NewServeMux()
+	var endAlarm []string
 	for name, do := range map[string]func(){
 		"pause":  broker.Pause,
 		"resume": broker.Resume,
@@ -92,6 +93,15 @@ func control(t *testing.T, broker *harness.Broker) (string, <-chan order) {
 		},
 		"start":             func() { broker.Restart(t) },
 		"close-connections": func() { broker.Ctl(t, "close_all_connections", "a test") },
+		"memory-alarm": func() {
+			broker.Ctl(t, "set_vm_memory_high_watermark", "0.00001")
+			endAlarm = []string{"set_vm_memory_high_watermark", "0.4"}
+		},
+		"disk-alarm": func() {
+			broker.Ctl(t, "set_disk_free_limit", "900000GB")
+			endAlarm = []string{"set_disk_free_limit", "50MB"}
+		},
+		"no-alarm": func() { broker.Ctl(t, endAlarm...) },
 	} {
 		server.HandleFunc("POST /"+name, func(_ http.ResponseWriter, r *http.Request) {
 			o := order{do: do, done: make(chan struct{})}

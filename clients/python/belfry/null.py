@@ -4,7 +4,7 @@
 class NullDriver:
     """Takes every event and every order, and sends nothing."""
 
-    def publish(self, event, route, until):
+    def publish(self, event, route, until, silence):
         pass
 
     def alarm(self):

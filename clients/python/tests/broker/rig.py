@@ -28,7 +28,8 @@ faulthandler.dump_traceback_later(110, exit=True)
 
 
 def command(name):
-    """pause, resume, kill, start or close-connections; returns when it is done."""
+    """pause, resume, kill, start, close-connections, memory-alarm, disk-alarm or
+    no-alarm; returns when it is done."""
     with urllib.request.urlopen(f"{os.environ['BELFRY_TEST_CONTROL']}/{name}", data=b"", timeout=90):
         pass
 
@@ -113,9 +114,10 @@ class Proxy:
     hold: new links keep back what the broker says
     tls: an ssl.SSLContext with which clients are spoken to
     silent: links are accepted, and nothing more
+    port: where it listens; 0 for any
     """
 
-    def __init__(self, hold=False, tls=None, silent=False, receive_buffer=None):
+    def __init__(self, hold=False, tls=None, silent=False, receive_buffer=None, port=0):
         self.hold, self.tls, self.silent = hold, tls, silent
         self.reading = True
         self.links = []
@@ -123,7 +125,8 @@ class Proxy:
         self._listener = socket.socket()
         if receive_buffer:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
         self._listener.listen()
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -172,6 +175,7 @@ class Link:
     def __init__(self, client, proxy):
         self.withheld = threading.Event()  # the broker said something, and it is kept back
         self.client_left = threading.Event()  # the client's end is closed
+        self.said = b""  # the newest of what the client has said
         self.refusal = None  # why the client did not want to speak TLS
         self._client = client
         self._server = None
@@ -237,8 +241,13 @@ class Link:
                 with self._changed:
                     self._changed.wait_for(lambda: self._reading or self._over)
                 data = self._client.recv(4096)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._reading or self._over)
+                    if self._over:
+                        break
                 if not data:
                     break
+                self.said = (self.said + data)[-4096:]
                 self._server.sendall(data)
         except OSError:
             pass

@@ -12,10 +12,14 @@ class Turn:
     The lock is an RLock because only that knows its owner. A signal may raise
     right after acquire() has returned and before anything could note that it
     did; release() then still knows whether there is something to release.
+
+    It is made at the first use. A server that forks and then makes greenlets of
+    threads, as gunicorn and uwsgi do with gevent, would otherwise leave here a
+    lock for which all greenlets are one thread.
     """
 
     def __init__(self):
-        self._lock = threading.RLock()
+        self._locks = {}  # at most one: setdefault is one step for all threads
         self._owner = None
 
     @contextlib.contextmanager
@@ -24,8 +28,9 @@ class Turn:
         if self._owner == threading.get_ident():
             raise EmitError("an emit began inside another of the same thread and emitter, "
                             "in a logging or signal handler perhaps: give that an Emitter of its own")
+        lock = self._locks.get("it") or self._locks.setdefault("it", threading.RLock())
         try:
-            if not self._lock.acquire(timeout=until.left()):
+            if not lock.acquire(timeout=until.left()):
                 raise EmitError("other threads used the connection for all the time of this call: nothing was sent")
             self._owner = threading.get_ident()
             yield
@@ -33,4 +38,4 @@ class Turn:
             if self._owner == threading.get_ident():
                 self._owner = None
             with contextlib.suppress(RuntimeError):  # it was not acquired
-                self._lock.release()
+                lock.release()

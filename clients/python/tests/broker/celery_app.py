@@ -10,6 +10,8 @@ from rig import DRIVER, URL, recipe
 
 app = Celery("belfry", broker=URL, backend="rpc://")
 app.conf.broker_connection_retry_on_startup = True
+# Of this run alone: a worker that is ended may leave a task for the next one.
+app.conf.task_default_queue = os.environ["BELFRY_TEST_QUEUE"]
 
 
 def output_of(job_id):

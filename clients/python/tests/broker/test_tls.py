@@ -1,39 +1,11 @@
 """amqps, through a proxy that ends it."""
 
-import os
-import ssl
-import subprocess
-import tempfile
 import unittest
 
 from rig import PATIENCE, BrokerTest
 
 
 class TLS(BrokerTest):
-    def certificate(self, name):
-        """A server's context with a certificate for name, which is also trusted."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        cert, key = os.path.join(folder.name, "cert.pem"), os.path.join(folder.name, "key.pem")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-days", "2", "-subj", "/CN=belfry test", "-addext", f"subjectAltName={name}", "-keyout", key, "-out", cert],
-            check=True, capture_output=True)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        self.trust(cert)
-        return context
-
-    def trust(self, cert):
-        former = os.environ.get("SSL_CERT_FILE")
-
-        def restore():
-            os.environ.pop("SSL_CERT_FILE")
-            if former is not None:
-                os.environ["SSL_CERT_FILE"] = former
-        os.environ["SSL_CERT_FILE"] = cert
-        self.addCleanup(restore)
-
     def url(self, proxy):
         return proxy.url().replace("amqp://", "amqps://")
 

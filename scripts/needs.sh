@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs through apt what `make test` needs beside Go, git and make, where it
-# is missing. The tests start a RabbitMQ node of their own (own name, ports and
+# is missing; with -verify also what `make verify` needs. The tests start a RabbitMQ node of their own (own name, ports and
 # data folder); the system's node, if there is one, is neither used nor touched.
 set -euo pipefail
 
@@ -26,6 +26,7 @@ pika() { /usr/bin/python3 -c 'import pika' >/dev/null 2>&1; }
 kombu() { /usr/bin/python3 -c 'import kombu' >/dev/null 2>&1; }
 django() { /usr/bin/python3 -c 'import django' >/dev/null 2>&1; }
 celery() { /usr/bin/python3 -c 'import celery' >/dev/null 2>&1; }
+module() { /usr/bin/python3 -c "import $1" >/dev/null 2>&1; }
 program() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
 
 broker || need rabbitmq-server 'a private broker for the tests'
@@ -33,6 +34,8 @@ pika || need python3-pika 'the foreign AMQP client that emits in a test'
 kombu || need python3-kombu 'the other AMQP library of the Python emitter'
 django || need python3-django 'its documented way to emit from Django, in Django'
 celery || need python3-celery 'the same from Celery, in a worker that forks'
+module gevent || need python3-gevent 'green threads that the Python emitter runs in'
+module eventlet || need python3-eventlet 'the other kind of them'
 program nginx || need nginx 'TLS in front of the gateways, with the shipped configuration'
 program openssl || need openssl 'a certificate for it'
 program supervisord || need supervisor 'the shipped configuration for production, started'
@@ -46,6 +49,21 @@ program npm || need npm 'its dependencies for tests'
 if ! command -v gcc >/dev/null || ! compiles; then
 	need gcc 'the race detector is linked with it'
 	need libc6-dev 'its headers'
+fi
+
+if [ "${1:-}" = -verify ] || [ -n "${BELFRY_TEST_FULL:-}" ]; then
+	program gunicorn || need gunicorn 'the Python emitter under it, with each of its kinds of workers'
+	module tornado || need python3-tornado 'one of these kinds'
+	program uvicorn || need uvicorn 'another, and a server of its own: asyncio'
+	program uwsgi || need uwsgi-core 'the Python emitter under it: forks and threads'
+	compgen -G '/usr/lib/uwsgi/plugins/python3_plugin.so' >/dev/null || need uwsgi-plugin-python3 'its Python'
+	compgen -G '/usr/lib/uwsgi/plugins/gevent_python3_plugin.so' >/dev/null || need uwsgi-plugin-gevent-python3 'its green threads'
+	program daphne || need daphne 'the Python emitter under it: asyncio'
+	module waitress || need python3-waitress 'the Python emitter under it: threads'
+	module cheroot || need python3-cheroot 'the same'
+	program apache2 || need apache2-bin 'the Python emitter under mod_wsgi'
+	[ -e /usr/lib/apache2/modules/mod_wsgi.so ] || need libapache2-mod-wsgi-py3 'that, with processes, threads and a daemon'
+	program mypy || need mypy 'the Python emitter in a program with types'
 fi
 
 [ ${#packages[@]} -gt 0 ] || exit 0

@@ -6,7 +6,7 @@
 #   scripts/test.sh -verify    everything; -part NAMES runs some of its parts
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ "${1:-}" = -short ] || scripts/needs.sh
+[ "${1:-}" = -short ] || scripts/needs.sh "${1:-}"
 cd e2e
 GOWORK=off go build -o ../tmp/gate ./gate
 exec ../tmp/gate "$@"

@@ -35,6 +35,13 @@ func sharedBroker(t testing.TB) *Broker {
 	return ofVHost(t, brokertest.Share(t))
 }
 
+// OnSharedNode is a virtual host of that node, for a test that has no
+// installation and leaves the node alone.
+func OnSharedNode(t testing.TB) *Broker {
+	t.Helper()
+	return sharedBroker(t)
+}
+
 // OwnBroker starts a node for one test alone, which may kill it.
 func OwnBroker(t testing.TB) *Broker {
 	t.Helper()

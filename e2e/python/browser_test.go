@@ -39,6 +39,7 @@ with belfry.Emitter(os.environ["URL"], raise_errors=True, driver=os.environ["DRI
 
 func TestAnEventFromPythonReachesABrowser(t *testing.T) {
 	needs(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	conn := watch(t, in, []string{"job_events-4711"})
 	for _, library := range libraries {
@@ -69,6 +70,7 @@ with belfry.Emitter(raise_errors=True, driver=os.environ["DRIVER"], shards=3) as
 
 func TestEventsFromPythonGoStraightToTheirShards(t *testing.T) {
 	needs(t)
+	t.Parallel()
 	const jobs, shards = 12, 4
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 2, Shards: shards})
 	var groups []string

@@ -119,24 +119,56 @@ func control(t *testing.T, broker *harness.Broker) (string, <-chan order) {
 
 func TestPythonUnits(t *testing.T) {
 	needs(t)
+	t.Parallel()
 	python(t, nil, nil, "-m", "unittest", "discover", "-s", "tests")
 }
 
+// overTheNode are tests that pause, kill or alarm the node.
+var overTheNode = map[string]bool{"test_alarm": true, "test_loss": true, "test_stall": true}
+
+// forLibrary is the environment of tests at a broker.
+func forLibrary(library string, broker *harness.Broker, control string) []string {
+	return []string{"BELFRY_TEST_AMQP_URL=" + broker.URL(), "BELFRY_TEST_DRIVER=" + library, "BELFRY_TEST_CONTROL=" + control}
+}
+
+// TestPythonEmitter runs beside each other what leaves the node alone, and what
+// does not with a node for each library.
 func TestPythonEmitter(t *testing.T) {
 	needs(t)
-	broker := harness.OwnBroker(t) // without a worker: what has no queue comes back
-	address, orders := control(t, broker)
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(folder(t), "tests", "broker", "test_*.py"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no tests", err)
 	}
 	for _, library := range libraries {
-		env := []string{"BELFRY_TEST_AMQP_URL=" + broker.URL(), "BELFRY_TEST_DRIVER=" + library, "BELFRY_TEST_CONTROL=" + address}
+		var own []string
 		for _, file := range files {
-			name := filepath.Base(file)
-			t.Run(library+"/"+strings.TrimSuffix(name, ".py"), func(t *testing.T) {
-				python(t, orders, env, "-m", "unittest", "discover", "-v", "-s", "tests/broker", "-p", name)
+			name := strings.TrimSuffix(filepath.Base(file), ".py")
+			if overTheNode[name] {
+				own = append(own, name)
+				continue
+			}
+			t.Run(library+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				atBroker(t, nil, name, forLibrary(library, harness.OnSharedNode(t), ""))
 			})
 		}
+		if len(own) != len(overTheNode) {
+			t.Fatalf("tests that need a node of their own: %v of %v", own, overTheNode)
+		}
+		t.Run(library+"/node", func(t *testing.T) {
+			t.Parallel()
+			broker := harness.OwnBroker(t)
+			address, orders := control(t, broker)
+			for _, name := range own {
+				t.Run(name, func(t *testing.T) { atBroker(t, orders, name, forLibrary(library, broker, address)) })
+			}
+		})
 	}
+}
+
+// atBroker runs one file of tests. They have no worker: what has no queue comes back.
+func atBroker(t *testing.T, orders <-chan order, name string, env []string) {
+	t.Helper()
+	python(t, orders, env, "-m", "unittest", "discover", "-v", "-s", "tests/broker", "-p", name+".py")
 }

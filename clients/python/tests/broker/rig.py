@@ -24,6 +24,9 @@ import belfry
 URL = os.environ["BELFRY_TEST_AMQP_URL"]
 DRIVER = os.environ["BELFRY_TEST_DRIVER"]
 
+# What the project's quick run leaves out.
+only_in_full = unittest.skipUnless(os.environ.get("BELFRY_TEST_FULL"), "runs with BELFRY_TEST_FULL=1, as make verify does")
+
 # How long to wait for what must happen. Whatever hangs for longer fails the
 # run, and shows where.
 PATIENCE = 60

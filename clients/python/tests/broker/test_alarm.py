@@ -6,7 +6,7 @@ import sys
 import unittest
 
 import belfry
-from rig import DRIVER, PATIENCE, URL, BrokerTest, command, in_thread
+from rig import DRIVER, PATIENCE, URL, BrokerTest, command, in_thread, only_in_full
 
 
 class Alarm(BrokerTest):
@@ -61,6 +61,7 @@ class Alarm(BrokerTest):
                  "belfry.default_emitter()._settings.__dict__['timeout'] = 80000\n"
         subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE, env={**os.environ, "PYTHONPATH": "."})
 
+    @only_in_full
     def test_disk(self):
         emitter = self.open(raise_errors=True)
         self.assertTrue(emitter.emit("jobs-a", {"n": 0}))

@@ -22,7 +22,6 @@ JOBS = 6
 class Worker(BrokerTest):
     def setUp(self):
         super().setUp()
-        self.addCleanup(self.channel.queue_delete, os.environ["BELFRY_TEST_QUEUE"])
         here = pathlib.Path(__file__).parent
         self.worker = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "celery_app", "worker", f"--pool={POOL}", "--concurrency=2",

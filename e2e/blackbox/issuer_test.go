@@ -52,16 +52,10 @@ func newProvider(t *testing.T) *provider {
 	return p
 }
 
-// rotate publishes one new key and gives what signs with it.
-func (p *provider) rotate(t *testing.T) ed25519.PrivateKey {
-	t.Helper()
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q}`, base64.RawURLEncoding.EncodeToString(public))
-	p.keys.Store(&key)
-	return private
+// publish makes it the only key that can be understood.
+func (p *provider) publish(key ed25519.PrivateKey) {
+	text := fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q}`, base64.RawURLEncoding.EncodeToString(key[ed25519.PublicKeySize:]))
+	p.keys.Store(&text)
 }
 
 // sign makes a token without a kid, its alg as RFC 9864 spells it.
@@ -84,7 +78,11 @@ func sign(t *testing.T, in *harness.Installation, key ed25519.PrivateKey, claims
 func TestIdentityProvider(t *testing.T) {
 	needsBroker(t)
 	p := newProvider(t)
-	first := p.rotate(t)
+	_, first, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.publish(first)
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, Env: append([]string{
 		"BELFRY_TOKENS_FILE=", "BELFRY_JWT_KEYS_URL=" + p.URL + "/realms/tower/keys?client=belfry", "BELFRY_JWT_KEYS_CA_FILE=" + p.caFile,
 		"BELFRY_GROUPS_CLAIM=realm_access.roles",
@@ -96,46 +94,59 @@ func TestIdentityProvider(t *testing.T) {
 	c := open(t, in, 0, old)
 	c.ask(`{"groups": {"job_events": [42]}}`, reply([]string{"job_events-42"}, nil, []string{"job_events-42"}))
 
-	second := p.rotate(t)
-	long := strings.Repeat("u", 255)
-	d := open(t, in, 0, sign(t, in, second, roles(long, map[string]any{"job_events": "*"})))
-	d.send(`{"groups": {"job_events": [42]}}`)
-	d.expect(`{"error": "access denied to channel job_events for resource id 42"}`)
-
-	d = accepted(t, in, wsclient.Request{Token: old}) // of a key that was withdrawn
-	d.expect(`{"accept": false, "user": null}`)
-	d.expectClose(4401)
-
-	worker := in.Workers[0]
-	if n := worker.Metric(t, `belfry_worker_key_set_keys_skipped`); n != 3 {
-		t.Errorf("%v keys were passed over, want 3", n)
-	}
-	if n := worker.Metric(t, `belfry_worker_claims_ignored_total`); n != 2 {
-		t.Errorf("%v parts of claims were ignored, want 2", n)
-	}
-
 	p.keys.Store(nil)
-	known := sign(t, in, second, roles(8, nil))
-	_, unpublished, err := ed25519.GenerateKey(rand.Reader)
+	_, second, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rotated := sign(t, in, unpublished, roles(9, nil))
-	asked := p.asked.Load()
-	for deadline := time.Now().Add(time.Minute); p.asked.Load() == asked; { // within the rate limit there is a verdict
-		if time.Now().After(deadline) {
-			t.Fatal("the worker does not ask for the keys again")
-		}
-		if conn, _, err := wsclient.Dial(t.Context(), in.Request(0, wsclient.Request{Token: rotated})); err == nil && conn != nil {
-			conn.Drop()
-		}
-	}
-	refused(t, in, wsclient.Request{Token: rotated}, 503)
-	open(t, in, 0, known)
+	long := strings.Repeat("u", 255)
+	rotated := sign(t, in, second, roles(long, map[string]any{"job_events": "*"}))
+	refused(t, in, wsclient.Request{Token: rotated}, 503) // it may be of a new key
+	open(t, in, 0, old)
+	worker := in.Workers[0]
 	if n := strings.Count(worker.Log(), "key set not fetched"); n != 1 {
 		t.Errorf("the worker's log says %d times that the key set is not fetched, want 1", n)
 	}
 	if strings.Contains(worker.Log(), "client=belfry") {
 		t.Error("the worker's log shows the address's query")
+	}
+
+	p.publish(second)
+	c = p.patient(t, in, rotated)
+	c.send(`{"groups": {"job_events": [42]}}`)
+	c.expect(`{"error": "access denied to channel job_events for resource id 42"}`)
+	c = accepted(t, in, wsclient.Request{Token: old}) // its key was withdrawn
+	c.expect(`{"accept": false, "user": null}`)
+	c.expectClose(4401)
+	if n := worker.Metric(t, `belfry_worker_key_set_keys_skipped`); n != 3 {
+		t.Errorf("%v keys were passed over, want 3", n)
+	}
+	for reason, want := range map[string]float64{"item": 2, "shape": 1} {
+		if n := worker.Metric(t, `belfry_worker_claims_ignored_total{reason="`+reason+`"}`); n != want {
+			t.Errorf("%v parts of claims were ignored for %q, want %v", n, reason, want)
+		}
+	}
+}
+
+// patient opens a connection as soon as the worker has asked for the keys again.
+func (p *provider) patient(t *testing.T, in *harness.Installation, token string) *client {
+	t.Helper()
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
+	late := time.NewTimer(time.Minute)
+	defer late.Stop()
+	for {
+		conn, _, err := wsclient.Dial(t.Context(), in.Request(0, wsclient.Request{Token: token}))
+		if err == nil && conn != nil {
+			t.Cleanup(conn.Drop)
+			c := &client{t, conn}
+			c.expect(`{"accept": true, "user": "` + strings.Repeat("u", 255) + `"}`)
+			return c
+		}
+		select {
+		case <-again.C:
+		case <-late.C:
+			t.Fatalf("the new key is not taken; the provider was asked %d times", p.asked.Load())
+		}
 	}
 }

@@ -110,6 +110,10 @@ func readLines(ctx context.Context, in io.Reader, lines chan<- line) {
 // checkPayload says what is wrong with an event before anything is sent.
 func checkPayload(text []byte) error {
 	switch {
+	case bytes.HasPrefix(text, []byte("\ufeff")):
+		return errors.New("the event begins with a byte order mark (BOM): save the file as UTF-8 without one")
+	case bytes.HasSuffix(text, []byte("\r")):
+		return errors.New("the event ends in a carriage return (CR): take it away")
 	case len(text) > emitter.MaxPayload:
 		return fmt.Errorf("the event has %d bytes, %d are allowed", len(text), emitter.MaxPayload)
 	case !utf8.Valid(text):

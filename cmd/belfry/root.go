@@ -19,9 +19,14 @@ func root(in io.Reader, out, errOut io.Writer) *cli.Command {
 			"Example:\n  belfry emit jobs-summary '{\"unified_job_id\": 42}'",
 		Version: daemon.Version,
 		Reader:  in, Writer: out, ErrWriter: errOut,
-		HideHelpCommand: true,
+		HideHelpCommand:       true,
+		EnableShellCompletion: true,
+		ConfigureShellCompletionCommand: func(c *cli.Command) {
+			c.Hidden, c.Usage = false, "print what lets a shell complete this command's words"
+			c.Description = "Examples:\n  belfry completion bash >/etc/bash_completion.d/belfry\n  source <(belfry completion zsh)"
+		},
 		Commands: []*cli.Command{
-			devCommand(), emitCommand(), disconnectCommand(), listenCommand(), tokenCommand(), checkCommand(), permissionsCommand(), deadCommand(), reshardCommand(), versionCommand(),
+			devCommand(), emitCommand(), disconnectCommand(), listenCommand(), tokenCommand(), checkCommand(), permissionsCommand(), deadCommand(), reshardCommand(), manCommand(), versionCommand(),
 		},
 		// The exit status is run's to choose.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},

@@ -18,6 +18,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+
+	"belfry/pkg/settings"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,7 +52,7 @@ func TestAnErrorEndsTheProgramWithStatusOne(t *testing.T) {
 		if status := supervise("worker", run, signals, &stderr, nil); status != 1 {
 			t.Errorf("%s: status %d", name, status)
 		}
-		if !strings.HasPrefix(stderr.String(), "worker: ") || !strings.Contains(stderr.String(), "no luck") {
+		if !json.Valid(stderr.Bytes()) || !strings.Contains(stderr.String(), `"msg":"worker failed and ends"`) || !strings.Contains(stderr.String(), "no luck") {
 			t.Errorf("%s: said %q", name, &stderr)
 		}
 	}
@@ -110,7 +112,7 @@ func TestArguments(t *testing.T) {
 		end    bool
 	}{{nil, 0, false}, {[]string{"--version"}, 0, true}, {[]string{"--help"}, 0, true}, {[]string{"--port=1"}, 2, true}} {
 		var out bytes.Buffer
-		status, end := arguments("gateway", c.args, &out, &out)
+		status, end := arguments("gateway", &settings.Broker{}, c.args, &out, &out)
 		if status != c.status || end != c.end || c.end != (out.Len() > 0) {
 			t.Errorf("%q: %d %v %q", c.args, status, end, &out)
 		}

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"belfry/pkg/settings"
 )
 
 // sayWithin bounds the wait for who reads standard error, when a program ends.
@@ -18,10 +20,11 @@ const sayWithin = time.Second
 // run's context. A second SIGTERM or SIGINT ends the process at once with 128 +
 // the signal's number; a SIGHUP never does, because a terminal that closes sends
 // several. The exit status is 0 when run returns nil, or returns because of the
-// cancelled context; 1 when it returns another error, which is printed; 2 for
-// arguments that make no sense.
-func Main(name string, run func(ctx context.Context) error) {
-	if status, end := arguments(name, os.Args[1:], os.Stdout, os.Stderr); end {
+// cancelled context; 1 when it returns another error, which is printed as a line
+// of the log; 2 for arguments that make no sense. spec is a pointer to the struct
+// of its variables, which --help lists.
+func Main(name string, spec any, run func(ctx context.Context) error) {
+	if status, end := arguments(name, spec, os.Args[1:], os.Stdout, os.Stderr); end {
 		os.Exit(status)
 	}
 	signals := make(chan os.Signal, 2)
@@ -41,7 +44,7 @@ func Endings() []os.Signal {
 
 // arguments answers --version and --help. The programs are configured by their
 // environment alone, so anything else is an error.
-func arguments(name string, args []string, stdout, stderr io.Writer) (status int, end bool) {
+func arguments(name string, spec any, args []string, stdout, stderr io.Writer) (status int, end bool) {
 	if len(args) == 0 {
 		return 0, false
 	}
@@ -50,8 +53,13 @@ func arguments(name string, args []string, stdout, stderr io.Writer) (status int
 		_, _ = fmt.Fprintf(stdout, "%s %s\n", name, Version)
 		return 0, true
 	case "--help", "-help", "-h", "help":
-		_, _ = fmt.Fprintf(stdout, "Usage: %s [--version]\n\nIt is configured by BELFRY_ variables: docs/configuration.md.\n\n"+
-			"Example:\n  BELFRY_AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ %s\n", name, name)
+		variables, err := settings.Help(spec)
+		if err != nil {
+			_, _ = fmt.Fprintf(stderr, "%s: %v\n", name, err)
+			return 1, true
+		}
+		_, _ = fmt.Fprintf(stdout, "Usage: %s [--version]\n\nIt takes its configuration from variables in the environment:\n\n%s\n"+
+			"Example:\n  BELFRY_AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ %s\n", name, variables, name)
 		return 0, true
 	}
 	_, _ = fmt.Fprintf(stderr, "%s: it takes no arguments but --help and --version; BELFRY_ variables configure it\n", name)
@@ -87,7 +95,7 @@ func supervise(name string, run func(ctx context.Context) error, signals <-chan 
 	if err == nil || ctx.Err() != nil && onlyCancelled(err) {
 		return 0
 	}
-	say(stderr, fmt.Sprintf("%s: %v\n", name, err))
+	say(stderr, lastWords(name, err))
 	return 1
 }
 

@@ -113,18 +113,6 @@ func (b Broker) checkFiles() error {
 	return errors.Join(problems...)
 }
 
-// CheckFile checks that a file can be read. An empty path is fine.
-func CheckFile(variable, path string) error {
-	if path == "" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return Wrong(variable, fmt.Sprintf("names a file that cannot be read (%v)", err), "correct the path or its permissions")
-	}
-	return f.Close()
-}
-
 func (b Broker) checkName() error {
 	if b.Name == "" {
 		return nil

@@ -24,7 +24,7 @@ type completer interface{ complete() }
 // Load fills spec, a pointer to a struct, from the environment and validates
 // it. The error joins all that is wrong, each part naming a variable.
 func Load(spec any) error {
-	if err := checkNames(os.Environ()); err != nil {
+	if err := errors.Join(checkNames(os.Environ()), checkText(os.Environ())); err != nil {
 		return err
 	}
 	if err := envconfig.Process(Prefix, spec); err != nil {

@@ -12,7 +12,7 @@ import (
 
 func main() {
 	saveMemory()
-	daemon.Main("gateway", run)
+	daemon.Main("gateway", &app.Config{}, run)
 }
 
 func run(ctx context.Context) error {

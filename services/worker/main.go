@@ -10,7 +10,7 @@ import (
 	"belfry/services/worker/app"
 )
 
-func main() { daemon.Main("worker", run) }
+func main() { daemon.Main("worker", &app.Config{}, run) }
 
 func run(ctx context.Context) error {
 	var cfg app.Config

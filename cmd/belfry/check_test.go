@@ -50,7 +50,7 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	got.want(t, 1, "ok     emitting: ", "")
 	got.want(t, 1, "WRONG  running: no worker is running", ", 1 in all")
 
-	for _, queue := range []string{amqpbus.QueueSession, amqpbus.ShardQueue(1, 0)} { // as a worker does
+	for _, queue := range []string{amqpbus.QueueQuestions, amqpbus.ShardQueue(1, 0)} { // as a worker does
 		c, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: queue, Prefetch: 10})
 		if err != nil {
 			t.Fatal(err)

@@ -90,7 +90,7 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 	}
 	exchanges := func() {
 		for _, name := range []string{
-			amqpbus.ExchangeSession, amqpbus.ExchangeEmit, amqpbus.ExchangeDisconnect, amqpbus.ExchangeReply,
+			amqpbus.ExchangeQuestions, amqpbus.ExchangeEmit, amqpbus.ExchangeDisconnect, amqpbus.ExchangeReply,
 			amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents, amqpbus.InterestExchange(1), amqpbus.EmitShards(1),
 		} {
 			in.Broker.Ctl(t, "eval", fmt.Sprintf("rabbit_exchange:delete(%s, false, <<\"operator\">>).", in.Broker.Exchange(name)))
@@ -106,7 +106,7 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 		what string
 		gone func()
 	}{
-		{"the queue of questions", queues(amqpbus.QueueSession)},
+		{"the queue of questions", queues(amqpbus.QueueQuestions)},
 		{"the queue of orders", queues(amqpbus.QueueDisconnect)},
 		{"the queues of what expired and what is parked", queues(amqpbus.QueueExpired, amqpbus.QueueDead)},
 		{"all bindings", bindings},
@@ -128,7 +128,7 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 	}
 	harness.Until(t, time.Minute, "every queue is there", func() bool {
 		all := strings.Join(in.Broker.Queues(t), " ")
-		for _, q := range []string{amqpbus.QueueSession, amqpbus.QueueDisconnect, amqpbus.QueueExpired, amqpbus.QueueDead, amqpbus.QueueLayout} {
+		for _, q := range []string{amqpbus.QueueQuestions, amqpbus.QueueDisconnect, amqpbus.QueueExpired, amqpbus.QueueDead, amqpbus.QueueLayout} {
 			if !strings.Contains(all, q) {
 				return false
 			}

@@ -69,9 +69,9 @@ func (n *node) everything(t *testing.T, user, vhost string) error {
 		}
 	}
 	queues := []string{amqpbus.ReplyQueue(string(id))}
-	exchanges := []string{amqpbus.ExchangeSession, amqpbus.InterestExchange(shards), amqpbus.ExchangeReply}
+	exchanges := []string{amqpbus.ExchangeQuestions, amqpbus.InterestExchange(shards), amqpbus.ExchangeReply}
 	if user == workerUser {
-		queues = append(queues, amqpbus.QueueSession, amqpbus.ShardQueue(shards, 0), amqpbus.QueueEmitIn, amqpbus.QueueDisconnect, amqpbus.QueueExpired)
+		queues = append(queues, amqpbus.QueueQuestions, amqpbus.ShardQueue(shards, 0), amqpbus.QueueEmitIn, amqpbus.QueueDisconnect, amqpbus.QueueExpired)
 		exchanges = append(exchanges, "", amqpbus.EmitShards(shards), amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents)
 	}
 	for _, queue := range queues {

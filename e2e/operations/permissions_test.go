@@ -164,7 +164,7 @@ var mayPublish = map[string][]string{
 	amqpbus.EmitShards(shards):       {backendUser, workerUser},
 	amqpbus.InterestExchange(shards): {gatewayUser, workerUser},
 	amqpbus.ExchangeDisconnect:       {backendUser},
-	amqpbus.ExchangeSession:          {gatewayUser, workerUser}, // the worker's is its binding's, of the same name
+	amqpbus.ExchangeQuestions:        {gatewayUser, workerUser}, // the worker's is its binding's, of the same name
 	amqpbus.ExchangeReply:            {gatewayUser, workerUser},
 	amqpbus.ExchangeReplyAll:         {workerUser},
 	amqpbus.ExchangeEvents:           {workerUser},
@@ -173,7 +173,7 @@ var mayPublish = map[string][]string{
 
 // mayConsume likewise.
 var mayConsume = map[string][]string{
-	amqpbus.QueueSession:          {gatewayUser, workerUser}, // the gateway's is its binding's, of the same name
+	amqpbus.QueueQuestions:        {gatewayUser, workerUser}, // the gateway's is its binding's, of the same name
 	amqpbus.ShardQueue(shards, 0): {gatewayUser, workerUser}, // the gateway's is for dead-lettering
 	amqpbus.QueueEmitIn:           {gatewayUser, workerUser},
 	amqpbus.QueueDisconnect:       {workerUser},

@@ -13,7 +13,7 @@ import (
 type broker struct {
 	w       *world
 	shards  []*queue
-	replies map[string]*queue // by identity
+	replies map[string]*queue // by id
 	order   []*queue          // the reply queues as they came
 	expired []*amqpbus.Delivery
 	blocked bool // an alarm: nothing that publishes is read

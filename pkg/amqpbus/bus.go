@@ -40,7 +40,7 @@ var (
 	// ErrNoQueue: consuming from a queue that does not exist and may not be declared.
 	ErrNoQueue = errors.New("the queue does not exist")
 	// ErrInUse: another consumer holds the queue exclusively.
-	ErrInUse = errors.New("the queue is held by another consumer: an old link of this process, which the broker gives up within a minute, or a process with the same identity")
+	ErrInUse = errors.New("the queue is held by another consumer: an old link of this process, which the broker gives up within a minute, or a process with the same id")
 	// ErrLayout: the broker holds an installation of another layout. Nothing was declared.
 	ErrLayout = errors.New("the broker holds an installation with another BELFRY_SHARDS or BELFRY_QUEUE_TYPE: set the same for every program, or stop them all and move over with belfry reshard")
 	// ErrMessage: the message breaks a bound (a short string over 255 bytes).
@@ -54,7 +54,7 @@ type Message struct {
 	Key        string            // routing key, at most 255 bytes
 	Type       string            // what the body is, at most 255 bytes
 	ID         string            // message id, at most 255 bytes
-	ReplyTo    string            // identity to answer to, at most 255 bytes
+	ReplyTo    string            // the id of the process to answer to, at most 255 bytes
 	Headers    map[string]string // at most 255 bytes a key; what is not text, and of thousands some, is not shown
 	Expiration time.Duration     // 0: does not expire; else at least 1 ms, whole milliseconds
 	Persistent bool

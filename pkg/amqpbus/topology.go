@@ -12,13 +12,13 @@ import (
 const (
 	ExchangeEmit       = "belfry.emit"       // topic; any backend publishes here, key = group
 	ExchangeDisconnect = "belfry.disconnect" // fanout; any backend publishes orders to end connections here
-	ExchangeSession    = "belfry.session"    // direct; questions of gateways, key = QueueSession
-	ExchangeReply      = "belfry.reply"      // direct; key = identity
+	ExchangeQuestions  = "belfry.session"    // direct; questions of gateways, key = QueueQuestions
+	ExchangeReply      = "belfry.reply"      // direct; key = the process's id
 	ExchangeReplyAll   = "belfry.reply.all"  // fanout; every reply queue
 	ExchangeEvents     = "belfry.events"     // topic; connection life, for any service
 	QueueDisconnect    = "belfry.disconnect.in.v1"
 	QueueLayout        = "belfry.layout.v1" // always empty, see SharedTopology
-	QueueSession       = "belfry.session"
+	QueueQuestions     = "belfry.session"
 	QueueExpired       = "belfry.expired"
 	QueueDead          = "belfry.dead"
 	QueueEmitIn        = "belfry.emit.in.v1" // only with more than one shard
@@ -51,7 +51,7 @@ func ShardQueue(n, shard int) string {
 func ShardKey(shard int) string { return strconv.Itoa(shard) }
 
 // ReplyQueue is the reply queue of a gateway or worker.
-func ReplyQueue(identity string) string { return "belfry.reply." + identity }
+func ReplyQueue(id string) string { return "belfry.reply." + id }
 
 // Topology is what is to exist.
 type Topology struct {
@@ -85,8 +85,8 @@ const (
 	maxShardBytes    = 256 << 20
 	maxReplyMessages = 20_000
 	maxReplyBytes    = 64 << 20
-	maxSession       = 50_000
-	maxSessionBytes  = 64 << 20
+	maxQuestions     = 50_000
+	maxQuestionBytes = 64 << 20
 	maxDisconnect    = 50_000
 	maxExpired       = 100_000
 	maxExpiredBytes  = 256 << 20
@@ -118,20 +118,20 @@ func SharedTopology(l Layout) Topology {
 			{EmitShards(l.Shards), "direct"},
 			{InterestExchange(l.Shards), "direct"},
 			{ExchangeDisconnect, "fanout"},
-			{ExchangeSession, "direct"},
+			{ExchangeQuestions, "direct"},
 			{ExchangeReply, "direct"},
 			{ExchangeReplyAll, "fanout"},
 			{ExchangeEvents, "topic"},
 		},
 		Queues: []Queue{
 			{Name: QueueLayout, Quorum: l.Quorum, MaxLength: l.Shards},
-			{Name: QueueSession, Quorum: l.Quorum, MaxLength: maxSession, MaxBytes: maxSessionBytes},
+			{Name: QueueQuestions, Quorum: l.Quorum, MaxLength: maxQuestions, MaxBytes: maxQuestionBytes},
 			{Name: QueueDisconnect, Quorum: l.Quorum, MaxLength: maxDisconnect},
 			{Name: QueueExpired, Quorum: l.Quorum, MaxLength: maxExpired, MaxBytes: maxExpiredBytes, DropHead: true},
 			{Name: QueueDead, Quorum: l.Quorum, MaxLength: maxDead, MaxBytes: maxDeadBytes, DropHead: true},
 		},
 		Bindings: []Binding{
-			{ExchangeSession, QueueSession, QueueSession},
+			{ExchangeQuestions, QueueQuestions, QueueQuestions},
 			{ExchangeDisconnect, QueueDisconnect, ""},
 		},
 	}

@@ -5,8 +5,10 @@
 // Vocabulary:
 //
 //   - A group is what is emitted to and subscribed to: `<name>-<item>`.
-//   - A gateway owns sockets; its identity is `<name>.<incarnation>`.
-//   - A worker owns decisions and routes; its identity has the same form.
+//   - An event is a payload on its way to the members of a group.
+//   - A login session is a user's session with the application, named by the token.
+//   - A gateway owns sockets; its id is `<name>.<incarnation>`.
+//   - A worker owns decisions and routes; its id has the same form.
 //   - A shard is one part of the emit queue; a group belongs to exactly one.
 //   - An epoch numbers the reigns of the workers over a shard.
 //   - A link numbers a gateway's connections to the broker, a revision the

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// TypePack is the type of a message that stands for several: session messages
+// TypePack is the type of a message that stands for several: questions
 // that waited for the broker at the same time travel as one.
 const TypePack = "pack"
 

@@ -20,7 +20,7 @@ import (
 type Options struct {
 	URL        string                // of a collector, as in http://127.0.0.1:4318/v1/traces; empty: off
 	Service    string                // such as "belfry-gateway"
-	Instance   string                // the process's identity
+	Instance   string                // the process's id
 	Version    string                // of the program
 	Logger     *zap.Logger           // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics

@@ -1,6 +1,6 @@
 // Package packer sends small messages in few: it publishes a message at once, but
 // what arrives while the broker has yet to confirm the last ones to the same
-// destination goes out together, as one protocol.TypePack. So a quiet system waits
+// destination goes out together, as one pack (protocol.TypePack). So a quiet system waits
 // for nothing, and a storm of reconnecting clients costs the broker a fraction.
 //
 // A lane is what goes to one exchange and key. A publisher tells confirms in order,

@@ -49,7 +49,7 @@ func TestWhatNobodyWatchesComesBack(t *testing.T) {
 		u := New(Options{Bus: bus, Topology: Of(layout, gateway), Looked: func(err error) { looks <- err }})
 		go func() { ended <- u.Run(ctx) }()
 
-		unwatched := []string{amqpbus.QueueSession, amqpbus.QueueDisconnect, amqpbus.QueueExpired, amqpbus.QueueDead, amqpbus.QueueLayout}
+		unwatched := []string{amqpbus.QueueQuestions, amqpbus.QueueDisconnect, amqpbus.QueueExpired, amqpbus.QueueDead, amqpbus.QueueLayout}
 		watched := []string{amqpbus.ShardQueue(2, 0), amqpbus.ShardQueue(2, 1), amqpbus.QueueEmitIn, amqpbus.ReplyQueue(string(gateway))}
 		for _, queue := range append(watched, unwatched...) {
 			if err := bus.Delete(ctx, queue); err != nil {

@@ -1,7 +1,7 @@
 // Package app puts the gateway's rooms together and gives them a life: which
 // part starts when, and how all of them stop.
 //
-//	edge ── session ── hub ── relay ── broker
+//	edge ── connection ── hub ── relay ── broker
 //
 // A stop begins at the browsers: not ready, a notice period, then every
 // connection is asked to leave while events still flow; then the wires to the
@@ -27,9 +27,9 @@ import (
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
+	"belfry/services/gateway/internal/connection"
 	"belfry/services/gateway/internal/edge"
 	"belfry/services/gateway/internal/hub"
-	"belfry/services/gateway/internal/session"
 	"belfry/services/gateway/internal/wsconn"
 	"belfry/services/gateway/relay"
 )
@@ -117,11 +117,11 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	if err != nil {
 		return nil, err
 	}
-	sessions := session.New(session.Options{
+	connections := connection.New(connection.Options{
 		MessageRate: cfg.MessageRate, MessageBurst: int(5 * cfg.MessageRate), MaxGroups: cfg.MaxGroups,
 	}, a.relay, a.hub, a.log)
 	a.edge, err = edge.New(edge.Options{
-		Logger: a.log, Registerer: registry, Sessions: sessions, Ready: a.relay.Ready,
+		Logger: a.log, Registerer: registry, Connections: connections, Ready: a.relay.Ready,
 		Conn: wsconn.Options{
 			MaxMessage: cfg.MaxMessageBytes, Outbox: cfg.OutboxBytes, PingInterval: cfg.PingInterval, Slow: slow,
 		},

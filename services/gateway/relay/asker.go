@@ -21,7 +21,7 @@ const (
 	questionWindow = 512
 )
 
-// asker asks workers through the session queue. Questions that wait for the
+// asker asks workers through the question queue. Questions that wait for the
 // broker at the same time travel as one message.
 type asker struct {
 	r     *Relay
@@ -59,11 +59,11 @@ func (r *Relay) Connect(ctx context.Context, conn protocol.ConnID, token protoco
 	})
 }
 
-// Authorize asks which of the groups a connection may see, likewise. session is
+// Authorize asks which of the groups a connection may see, likewise. identity is
 // what the accepting decision carried.
-func (r *Relay) Authorize(ctx context.Context, conn protocol.ConnID, session json.RawMessage, groups []protocol.Group) (protocol.Decision, error) {
+func (r *Relay) Authorize(ctx context.Context, conn protocol.ConnID, identity json.RawMessage, groups []protocol.Group) (protocol.Decision, error) {
 	return r.ask.ask(ctx, conn, protocol.TypeSubscribe, func(id protocol.QuestionID) []byte {
-		return protocol.Encode(protocol.Subscribe{Gateway: r.o.Gateway, Conn: conn, Question: id, Session: session, Groups: groups})
+		return protocol.Encode(protocol.Subscribe{Gateway: r.o.Gateway, Conn: conn, Question: id, Identity: identity, Groups: groups})
 	})
 }
 
@@ -74,7 +74,7 @@ func (a *asker) ask(ctx context.Context, conn protocol.ConnID, kind string, body
 	id, q := a.enter(conn)
 	defer a.leave(id)
 	d, err := a.decided(ctx, q, amqpbus.Message{
-		Exchange: amqpbus.ExchangeSession, Key: amqpbus.QueueSession, Type: kind,
+		Exchange: amqpbus.ExchangeQuestions, Key: amqpbus.QueueQuestions, Type: kind,
 		ReplyTo: string(a.r.o.Gateway), Mandatory: true, Body: body(id),
 	})
 	a.r.metrics.asked(kind, err, started)

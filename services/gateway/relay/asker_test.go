@@ -25,7 +25,7 @@ func TestQuestionIsAnswered(t *testing.T) {
 			answered <- d
 		}()
 		synctest.Wait()
-		ds := r.take(amqpbus.QueueSession)
+		ds := r.take(amqpbus.QueueQuestions)
 		if len(ds) != 1 || ds[0].Type != protocol.TypeConnect || ds[0].ReplyTo != string(self) || ds[0].Expiration != answerWithin {
 			t.Fatalf("asked %+v", ds)
 		}
@@ -60,7 +60,7 @@ func TestQuestionsOfAStormTravelTogether(t *testing.T) {
 		synctest.Wait()
 		r.broker.SetPublishHook(nil)
 		synctest.Wait()
-		ds := r.take(amqpbus.QueueSession)
+		ds := r.take(amqpbus.QueueQuestions)
 		if most := all / 10; len(ds) > most {
 			t.Errorf("%d messages for %d questions", len(ds), all)
 		}
@@ -101,7 +101,7 @@ func TestQuestionThatNobodyAnswers(t *testing.T) {
 		if len(r.relay.ask.pending) != 0 {
 			t.Error("the question is still kept")
 		}
-		if ds := r.take(amqpbus.QueueSession); len(ds) != 0 {
+		if ds := r.take(amqpbus.QueueQuestions); len(ds) != 0 {
 			t.Errorf("the question outlived who asked: %d", len(ds))
 		}
 	})
@@ -110,7 +110,7 @@ func TestQuestionThatNobodyAnswers(t *testing.T) {
 func TestQuestionThatTheQueueRefuses(t *testing.T) {
 	play(t, 1, func(t *testing.T, r *rig) {
 		r.broker.SetPublishHook(func(_ string, m amqpbus.Message) membus.Fate {
-			if m.Exchange == amqpbus.ExchangeSession {
+			if m.Exchange == amqpbus.ExchangeQuestions {
 				return membus.FateRefuse
 			}
 			return membus.FatePass
@@ -124,7 +124,7 @@ func TestQuestionThatTheQueueRefuses(t *testing.T) {
 func TestQuestionIsAskedAgainOnTheNextLink(t *testing.T) {
 	play(t, 1, func(t *testing.T, r *rig) {
 		r.broker.SetPublishHook(func(_ string, m amqpbus.Message) membus.Fate {
-			if m.Exchange == amqpbus.ExchangeSession {
+			if m.Exchange == amqpbus.ExchangeQuestions {
 				return membus.FateDrop
 			}
 			return membus.FatePass
@@ -138,7 +138,7 @@ func TestQuestionIsAskedAgainOnTheNextLink(t *testing.T) {
 		r.broker.SetPublishHook(nil)
 		r.broker.CutPublishing(r.bus)
 		pass(time.Second)
-		ds := r.take(amqpbus.QueueSession)
+		ds := r.take(amqpbus.QueueQuestions)
 		if len(ds) != 1 || ds[0].Expiration > answerWithin-time.Second || ds[0].Expiration <= 0 || ds[0].Expiration%time.Millisecond != 0 {
 			t.Fatalf("asked again: %+v", ds)
 		}

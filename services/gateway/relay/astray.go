@@ -47,7 +47,7 @@ func (a *astray) lost() {
 	a.until = time.Now().Add(astrayFor)
 	a.mu.Unlock()
 	if first {
-		a.r.log.Warn("not ready: questions to workers come back; their queue was deleted and is declared again", zap.String("queue", amqpbus.QueueSession))
+		a.r.log.Warn("not ready: questions to workers come back; their queue was deleted and is declared again", zap.String("queue", amqpbus.QueueQuestions))
 	}
 }
 

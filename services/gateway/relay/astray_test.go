@@ -27,7 +27,7 @@ func TestAQuestionThatComesBack(t *testing.T) {
 		}
 		r.relay.keep.Soon()
 		synctest.Wait() // it looked, and rests for a second
-		r.must(r.worker.Delete(t.Context(), amqpbus.QueueSession))
+		r.must(r.worker.Delete(t.Context(), amqpbus.QueueQuestions))
 		for range 3 {
 			if _, err := r.relay.Connect(t.Context(), 7, protocol.NewToken("secret"), ""); !errors.Is(err, amqpbus.ErrUnroutable) {
 				t.Errorf("asked: %v", err)
@@ -44,7 +44,7 @@ func TestAQuestionThatComesBack(t *testing.T) {
 		if warned.Len() != 1 || warned.All()[0].Level != zap.WarnLevel || found.Len() != 1 {
 			t.Errorf("the log says %+v", logs.All())
 		}
-		r.take(amqpbus.QueueSession) // it is there: this fails otherwise
+		r.take(amqpbus.QueueQuestions) // it is there: this fails otherwise
 	})
 }
 

@@ -1,4 +1,4 @@
-// Package relay is the gateway's wires to the broker: what it asks the workers,
+// Package relay is the gateway's side of the broker: what it asks the workers,
 // what it tells them of its groups, and what comes back on its reply queue.
 //
 // Three loops, each with one goroutine and its own channel to the broker:
@@ -10,8 +10,9 @@
 //   - the reporter tells the workers what happened to connections, one batch
 //     outstanding (reporter.go).
 //
-// Questions to a worker are asked by whoever has them (asker.go); the receiver
-// brings the answers. A delivery is acked after the Sink has taken its events.
+// Questions go through the question queue, and are asked by whoever has them
+// (asker.go); the receiver brings the decisions. The other end of that
+// conversation is the worker's package decisions. A delivery is acked after the Sink has taken its events.
 //
 // Relay's methods may be called concurrently.
 package relay

@@ -73,7 +73,7 @@ func New(o Options) (*Relay, error) {
 	case o.Bus == nil || o.Sink == nil:
 		return nil, errors.New("relay: a bus and a sink are required")
 	case o.Gateway == "":
-		return nil, errors.New("relay: the gateway's identity is required")
+		return nil, errors.New("relay: the gateway's id is required")
 	case o.Shards < 1 || o.Shards > protocol.MaxShards:
 		return nil, errors.New("relay: the number of shards is out of bounds")
 	}

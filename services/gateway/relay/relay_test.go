@@ -182,7 +182,7 @@ func TestAReportOfManyGroupsTravelsAlone(t *testing.T) {
 		got := 0
 		for batch := uint64(1); got < many; batch++ {
 			synctest.Wait()
-			for _, d := range ofType(r.take(amqpbus.QueueSession), protocol.TypeLife) {
+			for _, d := range ofType(r.take(amqpbus.QueueQuestions), protocol.TypeLife) {
 				if len(d.Body) > 2*batchBytes {
 					t.Fatalf("a batch has %d bytes", len(d.Body))
 				}
@@ -207,9 +207,9 @@ func TestReportsComeOnceMoreUntilNoted(t *testing.T) {
 			r.relay.Report(protocol.LifeReport{Kind: protocol.LifeOpened, Conn: protocol.ConnID(i + 1)})
 		}
 		synctest.Wait()
-		first := ofType(r.take(amqpbus.QueueSession), protocol.TypeLife)
+		first := ofType(r.take(amqpbus.QueueQuestions), protocol.TypeLife)
 		pass(repeatAfter + time.Millisecond)
-		again := ofType(r.take(amqpbus.QueueSession), protocol.TypeLife)
+		again := ofType(r.take(amqpbus.QueueQuestions), protocol.TypeLife)
 		if len(first) == 0 || len(again) != 1 {
 			t.Fatalf("%d batches, then %d", len(first), len(again))
 		}
@@ -229,7 +229,7 @@ func TestReportsComeOnceMoreUntilNoted(t *testing.T) {
 			}
 			r.send(protocol.TypeNoted, protocol.Encode(protocol.Noted{Batch: batch}))
 			r.send(protocol.TypeNoted, protocol.Encode(protocol.Noted{Batch: batch})) // said twice
-			again = r.take(amqpbus.QueueSession)
+			again = r.take(amqpbus.QueueQuestions)
 		}
 		r.must(r.relay.report.flush(t.Context()))
 	})

@@ -138,7 +138,7 @@ func (p *reporter) send(ctx context.Context, body []byte) error {
 	defer cancel()
 	settled := make(chan error, 1)
 	err := p.r.ask.publish(ctx, amqpbus.Message{
-		Exchange: amqpbus.ExchangeSession, Key: amqpbus.QueueSession, Type: protocol.TypeLife,
+		Exchange: amqpbus.ExchangeQuestions, Key: amqpbus.QueueQuestions, Type: protocol.TypeLife,
 		ReplyTo: string(p.r.o.Gateway), Mandatory: true, Body: body,
 	}, func(err error) {
 		p.r.astray.published(err)

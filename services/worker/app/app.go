@@ -1,7 +1,7 @@
 // Package app puts the worker's rooms together and gives them a life.
 //
 //	broker ── router ── directory      emits to gateways
-//	       ── sessions ── auth, access  questions of gateways
+//	       ── decisions ─ auth, access  questions of gateways
 //	                   └─ life          what happened to connections
 //	       ── disconnect               the application's orders to gateways
 //
@@ -27,25 +27,25 @@ import (
 	"belfry/services/worker/auth"
 	"belfry/services/worker/internal/access"
 	"belfry/services/worker/internal/confirm"
+	"belfry/services/worker/internal/decisions"
 	"belfry/services/worker/internal/disconnect"
 	"belfry/services/worker/internal/life"
-	"belfry/services/worker/internal/sessions"
 	"belfry/services/worker/router"
 )
 
 // App is one worker. Start it once, Stop it once.
 type App struct {
-	cfg      Config
-	id       protocol.WorkerID
-	log      *zap.Logger
-	router   *router.Router
-	sessions *sessions.Sessions
-	orders   *disconnect.Orders
-	out      *confirm.Publisher
-	admin    *daemon.Admin // nil: none is configured
-	tracer   *tracing.Tracer
-	steps    daemon.Steps
-	holds    []holdings
+	cfg       Config
+	id        protocol.WorkerID
+	log       *zap.Logger
+	router    *router.Router
+	decisions *decisions.Server
+	orders    *disconnect.Orders
+	out       *confirm.Publisher
+	admin     *daemon.Admin // nil: none is configured
+	tracer    *tracing.Tracer
+	steps     daemon.Steps
+	holds     []holdings
 }
 
 // Run runs a worker on RabbitMQ until ctx ends, then stops it within Grace.
@@ -120,11 +120,11 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 		return nil, err
 	}
 	a.out = confirm.NewPublisher(bus)
-	a.sessions = sessions.New(sessions.Options{
+	a.decisions = decisions.New(decisions.Options{
 		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, GatewayUsers: gateways,
 		Authenticator: authenticate, Authorizer: authorize,
 		Life:   life.New(a.out, a.id, life.NewMetrics(registry)),
-		Logger: a.log, Metrics: sessions.NewMetrics(registry),
+		Logger: a.log, Metrics: decisions.NewMetrics(registry),
 	})
 	a.orders = disconnect.New(disconnect.Options{
 		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, Logger: a.log, Metrics: disconnect.NewMetrics(registry),
@@ -158,7 +158,7 @@ func (a *App) Start(ctx context.Context) error {
 		defer cancel()
 		return errors.Join(err, a.router.Stop(last), a.steps.Stop(last))
 	}
-	err := a.steps.Start(ctx, "the question consumer", func(context.Context) error { a.sessions.Start(); return nil }, a.sessions.Stop, 3*time.Second)
+	err := a.steps.Start(ctx, "the question consumer", func(context.Context) error { a.decisions.Start(); return nil }, a.decisions.Stop, 3*time.Second)
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func (a *App) Admin() *daemon.Admin { return a.admin }
 // readyOn returns the reasons why this worker cannot do its work.
 func (a *App) readyOn(bus amqpbus.Bus) func() []string {
 	return func() []string {
-		why := append(a.router.Ready(), a.sessions.Ready()...)
+		why := append(a.router.Ready(), a.decisions.Ready()...)
 		switch health := bus.Health(); {
 		case !health.Connected && health.Err != nil:
 			why = append(why, "not connected to the broker: "+health.Err.Error())

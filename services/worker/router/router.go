@@ -59,7 +59,7 @@ func New(o Options) (*Router, error) {
 	case o.Bus == nil:
 		return nil, errors.New("router: a bus is required")
 	case o.Worker == "" || len(o.Worker) > maxIdentity:
-		return nil, fmt.Errorf("router: the worker's identity must have 1 to %d bytes", maxIdentity)
+		return nil, fmt.Errorf("router: the worker's id must have 1 to %d bytes", maxIdentity)
 	case o.Shards < 1 || o.Shards > protocol.MaxShards:
 		return nil, fmt.Errorf("router: shards must be 1 to %d, not %d", protocol.MaxShards, o.Shards)
 	}

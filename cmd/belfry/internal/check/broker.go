@@ -163,7 +163,7 @@ func (e *examination) echo(ctx context.Context, bus amqpbus.Bus, queue string) e
 // those are left out. A worker alone forwards to the shards.
 func (e *examination) mayPublish(ctx context.Context, key string, worker bool) {
 	var problems []error
-	exchanges := []string{amqpbus.ExchangeSession, amqpbus.ExchangeReply, amqpbus.InterestExchange(e.layout.Shards)}
+	exchanges := []string{amqpbus.ExchangeQuestions, amqpbus.ExchangeReply, amqpbus.InterestExchange(e.layout.Shards)}
 	if worker {
 		exchanges = append(exchanges, amqpbus.EmitShards(e.layout.Shards))
 	}

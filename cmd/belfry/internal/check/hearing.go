@@ -25,7 +25,7 @@ type spoken struct {
 // hear listens to the workers that run, and compares the users that they speak as,
 // and those that they take for gateways', with this environment.
 func (e *examination) hear(ctx context.Context, bus amqpbus.Bus, queue string, gateway bool) {
-	if q, err := e.probe.Queue(ctx, amqpbus.QueueSession); err != nil || q.Consumers == 0 {
+	if q, err := e.probe.Queue(ctx, amqpbus.QueueQuestions); err != nil || q.Consumers == 0 {
 		return // nobody would speak, and running says so
 	}
 	heard, err := e.listen(ctx, bus, queue)

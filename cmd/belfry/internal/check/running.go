@@ -31,7 +31,7 @@ func (e *examination) asBackend(ctx context.Context) {
 // running tells what the queues say about who runs. A shard without a worker
 // says nothing new where there is no worker at all.
 func (e *examination) running(ctx context.Context) {
-	answering, err := e.probe.Queue(ctx, amqpbus.QueueSession)
+	answering, err := e.probe.Queue(ctx, amqpbus.QueueQuestions)
 	if err != nil {
 		e.bad(aboutOf(err, "running"), fmt.Errorf("%w: a running worker declares it again", err))
 	}

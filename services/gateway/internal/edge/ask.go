@@ -8,14 +8,14 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/protocol"
-	"belfry/services/gateway/internal/session"
+	"belfry/services/gateway/internal/connection"
 	"belfry/services/gateway/internal/wsconn"
 )
 
 // ask holds the handshake until the worker has decided, and acts on it. The
 // slot is given back when the connection has ended, or now.
 func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token, subprotocol string, remote netip.Addr, slot *slot) refusal {
-	s := e.o.Sessions.Begin(remoteText(remote))
+	s := e.o.Connections.Begin(remoteText(remote))
 	ctx, cancel := context.WithTimeout(r.Context(), e.o.DecisionTimeout)
 	d, err := s.Ask(ctx, token)
 	cancel()
@@ -47,13 +47,13 @@ func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token,
 	return refusal{label: labelAccepted}
 }
 
-func (e *Edge) serve(s *session.Session, ws *wsconn.Conn, d protocol.Decision, slot *slot) {
+func (e *Edge) serve(s *connection.Conn, ws *wsconn.Conn, d protocol.Decision, slot *slot) {
 	defer e.serving.Done()
 	defer slot.release()
 	s.Serve(ws, d)
 }
 
-func (e *Edge) turnAway(s *session.Session, ws *wsconn.Conn, slot *slot) {
+func (e *Edge) turnAway(s *connection.Conn, ws *wsconn.Conn, slot *slot) {
 	defer e.serving.Done()
 	defer slot.release()
 	s.Refuse(ws)

@@ -1,5 +1,5 @@
 // Package edge is the gateway's public door: it turns an HTTP request into a
-// session, or into a clear refusal.
+// connection, or into a clear refusal.
 //
 // The order of the checks is: path, method, a websocket handshake at all, host,
 // origin, readiness, limits, token; then the worker is asked while the

@@ -12,12 +12,12 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/protocol"
-	"belfry/services/gateway/internal/session"
+	"belfry/services/gateway/internal/connection"
 )
 
 func door(t *testing.T, o Options) *Edge {
 	t.Helper()
-	o.Logger, o.Sessions = zap.NewNop(), new(session.Sessions)
+	o.Logger, o.Connections = zap.NewNop(), new(connection.Factory)
 	if o.TokenCookies == nil {
 		o.TokenCookies = []string{"token"}
 	}
@@ -207,7 +207,7 @@ func TestOrigins(t *testing.T) {
 
 func TestOptionsThatCannotWork(t *testing.T) {
 	for _, o := range []Options{{AllowedOrigins: []string{"tower.example"}}, {MaxConnections: -1}, {HandshakeRate: -1}, {RetryAfter: 1}} {
-		o.Logger, o.Sessions, o.Ready = zap.NewNop(), new(session.Sessions), func() []string { return nil }
+		o.Logger, o.Connections, o.Ready = zap.NewNop(), new(connection.Factory), func() []string { return nil }
 		if _, err := New(o); err == nil {
 			t.Errorf("%+v was taken", o)
 		}

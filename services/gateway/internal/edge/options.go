@@ -11,15 +11,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"belfry/services/gateway/internal/session"
+	"belfry/services/gateway/internal/connection"
 	"belfry/services/gateway/internal/wsconn"
 )
 
 // Options is what the door needs and allows. Zero limits mean the defaults.
 type Options struct {
-	Logger     *zap.Logger           // required
-	Registerer prometheus.Registerer // nil: the metrics are not registered
-	Sessions   *session.Sessions     // required
+	Logger      *zap.Logger           // required
+	Registerer  prometheus.Registerer // nil: the metrics are not registered
+	Connections *connection.Factory   // required
 	// Ready gives the reasons why new connections must be refused with 503;
 	// empty means ready. It is called for each handshake. Required.
 	Ready func() []string
@@ -86,8 +86,8 @@ func orDefault[T int | float64 | time.Duration](v, def T) T {
 
 func (o Options) validate() error {
 	switch {
-	case o.Logger == nil || o.Sessions == nil || o.Ready == nil:
-		return errors.New("edge needs a logger, sessions and a readiness function")
+	case o.Logger == nil || o.Connections == nil || o.Ready == nil:
+		return errors.New("edge needs a logger, a factory of connections and a readiness function")
 	case o.MaxConnections < 1 || o.MaxPerUser < 1 || o.MaxPerAddress < 1:
 		return errors.New("connection limits must be at least 1")
 	case o.HandshakeRate <= 0 || o.HandshakeBurst < 1:

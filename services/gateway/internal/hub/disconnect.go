@@ -11,7 +11,7 @@ import (
 
 // Errors of Add, beside ErrDraining.
 var (
-	// ErrDisconnected says that the application has ended the newcomer's session
+	// ErrDisconnected says that the application has ended the newcomer's login session
 	// while its token was being checked.
 	ErrDisconnected = errors.New("the application has disconnected this user")
 	// ErrUncertain says that there were so many orders meanwhile that nobody

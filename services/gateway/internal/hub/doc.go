@@ -6,7 +6,7 @@
 //   - A member is a connection in a group; a room is a group with its members.
 //   - A row is the frames of a run of events of one group, encoded once and
 //     shared by the outboxes of all members.
-//   - An owner is the session that a connection belongs to: the hub asks it to
+//   - An owner is the connection's handler (package connection): the hub asks it to
 //     close, and does not close by itself.
 //
 // Concurrency: one lock guards who is where, and everything that enters an

@@ -30,8 +30,8 @@ import (
 // gateway (its send state). Times are the caller's own clock.
 type Table[P any] struct {
 	gateways map[protocol.GatewayID]*Gateway[P]
-	list     []*Gateway[P] // by identity
-	unsynced []*Gateway[P] // by identity
+	list     []*Gateway[P] // by id
+	unsynced []*Gateway[P] // by id
 	groups   map[protocol.Group][]*Gateway[P]
 }
 
@@ -54,11 +54,11 @@ func (t *Table[P]) Reset() {
 // changed. It does not allocate.
 func (t *Table[P]) Interested(g protocol.Group) []*Gateway[P] { return t.groups[g] }
 
-// Unsynced returns the gateways that must be sent everything, by identity, as
+// Unsynced returns the gateways that must be sent everything, by id, as
 // Interested returns its slice.
 func (t *Table[P]) Unsynced() []*Gateway[P] { return t.unsynced }
 
-// Gateways returns all gateways by identity, as Interested returns its slice.
+// Gateways returns all gateways by id, as Interested returns its slice.
 func (t *Table[P]) Gateways() []*Gateway[P] { return t.list }
 
 // Gateway returns one gateway, or nil.

@@ -57,7 +57,7 @@ func check(t *testing.T, table *Table[int]) {
 	var before protocol.GatewayID
 	for _, g := range table.Gateways() {
 		if g.ID <= before || table.Gateway(g.ID) != g {
-			t.Fatalf("the list of gateways is not by identity, or not the map's: %q after %q", g.ID, before)
+			t.Fatalf("the list of gateways is not by id, or not the map's: %q after %q", g.ID, before)
 		}
 		before = g.ID
 		if g.Synced() == slices.Contains(table.Unsynced(), g) {
@@ -87,7 +87,7 @@ func check(t *testing.T, table *Table[int]) {
 		}
 		return 1
 	}) {
-		t.Fatal("the gateways not in sync are not listed by identity")
+		t.Fatal("the gateways not in sync are not listed by id")
 	}
 }
 

@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func TestQuestionsOfAPackAreApart(t *testing.T) {
 		if got := r.answered(); !slices.Equal(got, []protocol.QuestionID{2}) {
 			t.Errorf("answered at last: %v", got)
 		}
-		if left := r.take(amqpbus.QueueSession); len(left) != 0 {
+		if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
 			t.Error("the pack was not acked")
 		}
 	})
@@ -61,7 +61,7 @@ func TestAnAbandonedQuestionTakesItsPackAlong(t *testing.T) {
 		if got := r.answered(); !slices.Equal(got, []protocol.QuestionID{1, 2}) {
 			t.Errorf("answered: %v", got)
 		}
-		if left := r.take(amqpbus.QueueSession); len(left) != 0 {
+		if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
 			t.Error("the pack was not acked")
 		}
 	})

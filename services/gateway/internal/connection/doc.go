@@ -1,4 +1,4 @@
-// Package session is the life of one connection: from the question whether its
+// Package connection is the life of one connection: from the question whether its
 // token may come in, over its subscriptions, to the report that it is closed.
 //
 // Vocabulary: a question is what a worker is asked through the Relay; the
@@ -15,6 +15,6 @@
 // An idle connection has no goroutine but the reading one, whose stack stays
 // shallow, and no timer but that of its token's expiry.
 //
-// Session.mu guards the state and the mailbox; it may be held while calling
+// Conn.mu guards the state and the mailbox; it may be held while calling
 // Relay.Report and wsconn, never while calling the hub.
-package session
+package connection

@@ -1,11 +1,12 @@
-// Package sessions answers the gateways' questions: may this token open a
+// Package decisions answers the gateways' questions: may this token open a
 // connection, and which of these groups may it see? It also hands the reports
-// of connection life to package life, because they arrive in the same queue.
+// about connections to package life, because they arrive in the same queue.
 //
 // Vocabulary: a question is a Connect or a Subscribe; its answer is a Decision
-// on the reply queue of the gateway that asked. The session context is what a
+// on the reply queue of the gateway that asked. The identity is what a
 // Decision gives the gateway to send along with every later question, so that
-// any worker may answer it: the identity, never the token.
+// any worker may answer it: whose the token is, never the token itself. The other
+// end of the conversation is the gateway's relay (asker.go).
 //
 // Concurrency: one goroutine receives, and one for each message received waits
 // for places for its questions; up to Options.Handlers goroutines decide
@@ -23,6 +24,6 @@
 // cannot be understood, are parked in belfry.dead without their bodies, which
 // may hold a token.
 //
-// Sessions opens its consumer again for ever, with back-off; Ready says when
+// The server opens its consumer again for ever, with back-off; Ready says when
 // there is none.
-package sessions
+package decisions

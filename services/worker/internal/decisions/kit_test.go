@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"context"
@@ -67,9 +67,9 @@ type rig struct {
 }
 
 type worker struct {
-	bus      amqpbus.Bus
-	out      *confirm.Publisher
-	sessions *Sessions
+	bus    amqpbus.Bus
+	out    *confirm.Publisher
+	server *Server
 }
 
 // play runs a test in a bubble; no worker runs yet.
@@ -107,9 +107,9 @@ func (r *rig) start(o Options) *worker {
 	if o.Authorizer == nil {
 		o.Authorizer = authorize(everything)
 	}
-	w.sessions = New(o)
+	w.server = New(o)
 	r.workers = append(r.workers, w)
-	w.sessions.Start()
+	w.server.Start()
 	synctest.Wait()
 	return w
 }
@@ -118,7 +118,7 @@ func (r *rig) start(o Options) *worker {
 func (r *rig) stop(w *worker) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = w.sessions.Stop(ctx) // tests of stopping look at its error themselves
+	_ = w.server.Stop(ctx) // tests of stopping look at its error themselves
 	_ = w.out.Close()
 	_ = w.bus.Close(context.Background())
 }
@@ -130,13 +130,13 @@ func (r *rig) must(err error) {
 	}
 }
 
-// ask publishes to the session queue as a gateway.
+// ask publishes to the question queue as a gateway.
 func (r *rig) ask(kind string, body []byte) { r.askAs(r.pub, kind, body) }
 
 func (r *rig) askAs(pub amqpbus.Publisher, kind string, body []byte) {
 	r.t.Helper()
 	r.must(pub.Publish(r.t.Context(), amqpbus.Message{
-		Exchange: amqpbus.ExchangeSession, Key: amqpbus.QueueSession, Type: kind, Mandatory: true, Body: body,
+		Exchange: amqpbus.ExchangeQuestions, Key: amqpbus.QueueQuestions, Type: kind, Mandatory: true, Body: body,
 	}, func(err error) {
 		if err != nil {
 			r.t.Errorf("a question was not stored: %v", err)
@@ -245,7 +245,7 @@ func connecting(question protocol.QuestionID, token string) protocol.Packed {
 func subscribing(question protocol.QuestionID, user string, groups ...protocol.Group) protocol.Packed {
 	return protocol.Packed{Type: protocol.TypeSubscribe, Body: protocol.Encode(protocol.Subscribe{
 		Gateway: gatewayID, Conn: protocol.ConnID(question), Question: question, Groups: groups,
-		Session: json.RawMessage(fmt.Sprintf(`{"user": %s, "fingerprint": "f"}`, user)),
+		Identity: json.RawMessage(fmt.Sprintf(`{"user": %s, "fingerprint": "f"}`, user)),
 	})}
 }
 

@@ -1,4 +1,4 @@
-package session
+package connection
 
 import (
 	"context"
@@ -109,13 +109,13 @@ func everything(groups []protocol.Group) (protocol.Decision, error) {
 	return protocol.Decision{Verdict: protocol.VerdictAccept, Allowed: groups}, nil
 }
 
-// rig is one session with a real websocket.
+// rig is one connection with a real websocket.
 type rig struct {
 	*testing.T
 	wires  *wires
 	hub    *hub.Hub
 	url    string
-	begun  chan chan struct{} // of each session, see served
+	begun  chan chan struct{} // of each connection, see served
 	ws     *websocket.Conn
 	served chan struct{} // closed when Serve has returned
 }
@@ -124,10 +124,10 @@ func begin(t *testing.T, o Options, d protocol.Decision) *rig {
 	t.Helper()
 	r := &rig{T: t, wires: &wires{refs: map[protocol.Group]int{}, asked: make(chan []protocol.Group, 100), authorize: everything}, begun: make(chan chan struct{}, 10)}
 	r.hub = hub.New(hub.Options{Logger: zap.NewNop()})
-	sessions := New(o, r.wires, r.hub, zap.NewNop())
+	factory := New(o, r.wires, r.hub, zap.NewNop())
 	limits := wsconn.Options{}.WithDefaults()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		s := sessions.Begin("203.0.113.1")
+		s := factory.Begin("203.0.113.1")
 		ws, err := wsconn.Accept(w, request, "", &limits)
 		if err != nil {
 			t.Errorf("accept: %v", err)
@@ -146,7 +146,7 @@ func begin(t *testing.T, o Options, d protocol.Decision) *rig {
 	return r
 }
 
-// another is a second session beside r, with the same hub and wires.
+// another is a second connection beside r, with the same hub and wires.
 func (r *rig) another() *rig {
 	r.Helper()
 	other := *r
@@ -170,7 +170,7 @@ func (r *rig) dial() {
 	r.expect(`{"accept": true, "user": 7}`)
 }
 
-var seven = protocol.Decision{Verdict: protocol.VerdictAccept, User: json.RawMessage("7"), Session: json.RawMessage(`"proof"`)}
+var seven = protocol.Decision{Verdict: protocol.VerdictAccept, User: json.RawMessage("7"), Identity: json.RawMessage(`"identity"`)}
 
 func (r *rig) send(messages ...string) {
 	r.Helper()
@@ -213,12 +213,12 @@ func (r *rig) expectClose(code websocket.StatusCode) {
 	}
 }
 
-// over waits for the end of the session.
+// over waits for the end of the connection.
 func (r *rig) over() {
 	r.Helper()
 	select {
 	case <-r.served:
 	case <-time.After(patience):
-		r.Fatal("the session did not end")
+		r.Fatal("the connection did not end")
 	}
 }

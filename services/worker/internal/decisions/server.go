@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"context"
@@ -51,8 +51,8 @@ type Options struct {
 	Metrics       *Metrics
 }
 
-// Sessions consumes the session queue. Start it once, Stop it once.
-type Sessions struct {
+// Server consumes the question queue. Start it once, Stop it once.
+type Server struct {
 	options Options
 	logger  *zap.Logger
 	metrics *Metrics
@@ -69,14 +69,14 @@ type Sessions struct {
 }
 
 // New starts nothing.
-func New(o Options) *Sessions {
+func New(o Options) *Server {
 	if o.Handlers <= 0 {
 		o.Handlers = defaultHandlers
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Sessions{
+	s := &Server{
 		options: o, logger: o.Logger, metrics: o.Metrics,
 		places: make(chan struct{}, o.Handlers),
 	}
@@ -84,7 +84,7 @@ func New(o Options) *Sessions {
 }
 
 // Start begins to consume, in the background and for ever.
-func (s *Sessions) Start() {
+func (s *Server) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.receive = cancel
 	s.handle, s.abandon = context.WithCancel(context.Background())
@@ -93,7 +93,7 @@ func (s *Sessions) Start() {
 
 // Stop receives nothing more, lets the questions at hand be answered and acked
 // until ctx ends, then abandons them: they are delivered to another worker.
-func (s *Sessions) Stop(ctx context.Context) error {
+func (s *Server) Stop(ctx context.Context) error {
 	s.receive()
 	defer s.abandon()
 	finished := make(chan struct{})
@@ -113,7 +113,7 @@ func (s *Sessions) Stop(ctx context.Context) error {
 
 // Ready says why gateways would get no answer; empty: they do. Questions of a user
 // that is not trusted are a reason while nobody else asks.
-func (s *Sessions) Ready() []string {
+func (s *Server) Ready() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.present {
@@ -125,14 +125,14 @@ func (s *Sessions) Ready() []string {
 	return nil
 }
 
-func (s *Sessions) setPresent(present bool) {
+func (s *Server) setPresent(present bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.present = present
 }
 
 // run opens consumers until ctx ends.
-func (s *Sessions) run(ctx context.Context) {
+func (s *Server) run(ctx context.Context) {
 	backoff := minBackoff
 	for ctx.Err() == nil {
 		began, err := s.consume(ctx)
@@ -142,7 +142,7 @@ func (s *Sessions) run(ctx context.Context) {
 		case began:
 			backoff = minBackoff
 		}
-		s.logger.Warn("consumer lost, reopening", zap.String("queue", amqpbus.QueueSession), zap.Error(err))
+		s.logger.Warn("consumer lost, reopening", zap.String("queue", amqpbus.QueueQuestions), zap.Error(err))
 		wait(ctx, backoff/2+rand.N(backoff/2)) // jitter, not a secret
 		backoff = min(2*backoff, maxBackoff)
 	}
@@ -158,13 +158,13 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // consume works through one consumer's life. began says that there was one.
-func (s *Sessions) consume(ctx context.Context) (began bool, err error) {
-	topology := amqpbus.SharedTopology(s.options.Layout).Of(amqpbus.QueueSession)
+func (s *Server) consume(ctx context.Context) (began bool, err error) {
+	topology := amqpbus.SharedTopology(s.options.Layout).Of(amqpbus.QueueQuestions)
 	consumer, err := s.options.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
-		Queue: amqpbus.QueueSession, Declare: &topology, Prefetch: s.options.Handlers,
+		Queue: amqpbus.QueueQuestions, Declare: &topology, Prefetch: s.options.Handlers,
 	})
 	if err != nil {
-		return false, fmt.Errorf("consume %s: %w", amqpbus.QueueSession, err)
+		return false, fmt.Errorf("consume %s: %w", amqpbus.QueueQuestions, err)
 	}
 	s.setPresent(true)
 	defer s.setPresent(false)
@@ -180,7 +180,7 @@ func (s *Sessions) consume(ctx context.Context) (began bool, err error) {
 	for {
 		deliveries, err := consumer.Receive(ctx, s.options.Handlers)
 		if err != nil {
-			return true, fmt.Errorf("receive from %s: %w", amqpbus.QueueSession, err)
+			return true, fmt.Errorf("receive from %s: %w", amqpbus.QueueQuestions, err)
 		}
 		deadline := time.Now().Add(questionTime)
 		for _, d := range deliveries {
@@ -195,7 +195,7 @@ func (s *Sessions) consume(ctx context.Context) (began bool, err error) {
 
 // spread gives each message of a delivery its place. It waits apart, so that the
 // time of what is received next begins when it comes.
-func (s *Sessions) spread(ctx context.Context, deadline time.Time, consumer amqpbus.Consumer, d amqpbus.Delivery) {
+func (s *Server) spread(ctx context.Context, deadline time.Time, consumer amqpbus.Consumer, d amqpbus.Delivery) {
 	messages := s.unpack(d)
 	of := newReceived(consumer, d, len(messages))
 	var handlers sync.WaitGroup

@@ -24,7 +24,7 @@ const maxNameBytes = 100
 // ErrName is what CheckName wraps.
 var ErrName = errors.New("a process name has 1 to 100 letters, digits, dots, dashes or underscores")
 
-// CheckName checks a process name, the part of an identity that is configured.
+// CheckName checks a process name, the part of an id that is configured.
 func CheckName(name string) error {
 	if name == "" || len(name) > maxNameBytes {
 		return fmt.Errorf("%w: it has %d bytes", ErrName, len(name))

@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"context"
@@ -70,7 +70,7 @@ func TestAQuestionPastItsDeadlineIsNotAnswered(t *testing.T) {
 				if got := r.decisions(); len(got) != 0 {
 					t.Errorf("answered: %v", got)
 				}
-				if left := r.take(amqpbus.QueueSession); len(left) != 0 {
+				if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
 					t.Errorf("the question was not settled")
 				}
 				if n := testutil.ToFloat64(r.metrics.answers.WithLabelValues(answerLate)); n != 1 {
@@ -86,7 +86,7 @@ func TestAQuestionPastItsDeadlineIsNotAnswered(t *testing.T) {
 func TestAnExpiredQuestionIsNotReceived(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.must(r.pub.Publish(t.Context(), amqpbus.Message{
-			Exchange: amqpbus.ExchangeSession, Key: amqpbus.QueueSession, Type: protocol.TypeConnect, Expiration: questionTime,
+			Exchange: amqpbus.ExchangeQuestions, Key: amqpbus.QueueQuestions, Type: protocol.TypeConnect, Expiration: questionTime,
 			Body: protocol.Connect{Gateway: gatewayID, Conn: 1, Question: 1, Token: protocol.NewToken("good")}.Encode(),
 		}, nil))
 		pass(questionTime + time.Millisecond)
@@ -228,7 +228,7 @@ func TestStopAnswersWhatIsAtHand(t *testing.T) {
 		r.connect(1, "good")
 		synctest.Wait()
 		stopped := make(chan error, 1)
-		go func() { stopped <- w.sessions.Stop(context.Background()) }()
+		go func() { stopped <- w.server.Stop(context.Background()) }()
 		synctest.Wait()
 		r.connect(2, "good")
 		synctest.Wait()
@@ -239,7 +239,7 @@ func TestStopAnswersWhatIsAtHand(t *testing.T) {
 		if got := questions(r.decisions()); !slices.Equal(got, []protocol.QuestionID{1}) {
 			t.Errorf("answered: %v, want 1 alone", got)
 		}
-		if left := r.take(amqpbus.QueueSession); len(left) != 1 {
+		if left := r.take(amqpbus.QueueQuestions); len(left) != 1 {
 			t.Errorf("%d questions are left for another worker, want 1", len(left))
 		}
 	})
@@ -258,7 +258,7 @@ func TestStopAbandonsToAnotherWorker(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if err := w.sessions.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := w.server.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("stop: %v", err)
 		}
 		if got := r.decisions(); len(got) != 0 {
@@ -295,12 +295,12 @@ func TestLinkLostWhileDeciding(t *testing.T) {
 		synctest.Wait()
 		r.broker.CutBus(w.bus)
 		synctest.Wait()
-		if why := w.sessions.Ready(); len(why) != 1 {
+		if why := w.server.Ready(); len(why) != 1 {
 			t.Errorf("ready without a consumer: %v", why)
 		}
 		close(release)
 		pass(time.Second)
-		if why := w.sessions.Ready(); len(why) != 0 {
+		if why := w.server.Ready(); len(why) != 0 {
 			t.Errorf("not ready: %v", why)
 		}
 		if got := r.answered(); len(got) != 20 { // twice is allowed: the number tells
@@ -343,7 +343,7 @@ func TestAnswerToNobody(t *testing.T) {
 		if n := testutil.ToFloat64(r.metrics.answers.WithLabelValues(answerGone)); n != 1 {
 			t.Errorf("%v answers to nobody were counted", n)
 		}
-		if left := r.take(amqpbus.QueueSession); len(left) != 0 {
+		if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
 			t.Error("the question is still there")
 		}
 	})

@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"context"
@@ -60,16 +60,16 @@ func TestDecisionsAboutTokens(t *testing.T) {
 			if said := fmt.Sprintf("%s %s %d", d.Verdict, d.User, d.Expires); said != row.want {
 				t.Errorf("token %q: got %s (%s), want %s", row.token, said, d.Reason, row.want)
 			}
-			if (d.Session != nil) != (d.Verdict == protocol.VerdictAccept) {
-				t.Errorf("token %q: %s with session %s", row.token, d.Verdict, d.Session)
+			if (d.Identity != nil) != (d.Verdict == protocol.VerdictAccept) {
+				t.Errorf("token %q: %s with identity %s", row.token, d.Verdict, d.Identity)
 			}
 		}
 	})
 }
 
-// The session context goes out with the acceptance, comes back with the next
+// The identity goes out with the acceptance, comes back with the next
 // question, and is the identity then: no worker has to remember anything.
-func TestTheSessionContextIsTheIdentity(t *testing.T) {
+func TestTheIdentityComesBack(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		id := auth.Identity{
 			User: json.RawMessage(`"ann"`), Groups: []string{"a-*", "b-1"},
@@ -85,13 +85,13 @@ func TestTheSessionContextIsTheIdentity(t *testing.T) {
 		}
 		first := r.start(o)
 		r.connect(1, secret)
-		session := r.decisions()[1].Session
-		if strings.Contains(string(session), secret) {
-			t.Errorf("the session context holds the token: %s", session)
+		identity := r.decisions()[1].Identity
+		if strings.Contains(string(identity), secret) {
+			t.Errorf("the identity holds the token: %s", identity)
 		}
 		r.stop(first)
 		r.start(o)
-		question := protocol.Subscribe{Gateway: gatewayID, Conn: 1, Question: 2, Session: session, Groups: []protocol.Group{"a-1"}}
+		question := protocol.Subscribe{Gateway: gatewayID, Conn: 1, Question: 2, Identity: identity, Groups: []protocol.Group{"a-1"}}
 		r.ask(protocol.TypeSubscribe, protocol.Encode(question))
 		if d := r.decisions()[2]; d.Verdict != protocol.VerdictAccept || len(d.Allowed) != 0 || d.Worker != "worker.2" {
 			t.Errorf("got %+v", d)
@@ -175,7 +175,7 @@ func TestParked(t *testing.T) {
 		if n := testutil.ToFloat64(r.metrics.parked.WithLabelValues(parkedUser)); n != 2 {
 			t.Errorf("%v of foreign users were counted", n)
 		}
-		if left := r.take(amqpbus.QueueSession); len(left) != 0 {
+		if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
 			t.Errorf("%d messages were not settled", len(left))
 		}
 	})

@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"encoding/json"

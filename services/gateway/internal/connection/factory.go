@@ -1,4 +1,4 @@
-package session
+package connection
 
 import (
 	"context"
@@ -11,14 +11,14 @@ import (
 	"belfry/services/gateway/internal/hub"
 )
 
-// Relay is what a session needs from the wires to the broker. All methods may
+// Relay is what a connection needs from the relay to the broker. All methods may
 // be called concurrently.
 type Relay interface {
 	// Connect asks whether the token may open a connection. It answers within
 	// 5 s; an error means that nobody could decide.
 	Connect(ctx context.Context, conn protocol.ConnID, token protocol.Token, remote string) (protocol.Decision, error)
 	// Authorize asks which of the groups the connection may see, likewise.
-	Authorize(ctx context.Context, conn protocol.ConnID, session json.RawMessage, groups []protocol.Group) (protocol.Decision, error)
+	Authorize(ctx context.Context, conn protocol.ConnID, identity json.RawMessage, groups []protocol.Group) (protocol.Decision, error)
 	// Join takes one reference to each group and returns nil when the route of
 	// all of them is active. On error no reference is held.
 	Join(ctx context.Context, groups []protocol.Group) error
@@ -73,20 +73,20 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// Sessions makes sessions that share options, relay and hub.
-type Sessions struct {
+// Factory makes connections that share options, relay and hub.
+type Factory struct {
 	o     Options
 	relay Relay
 	hub   *hub.Hub
 	log   *zap.Logger
 }
 
-// New makes Sessions; zero fields of o get their defaults.
-func New(o Options, relay Relay, h *hub.Hub, log *zap.Logger) *Sessions {
-	return &Sessions{o: o.WithDefaults(), relay: relay, hub: h, log: log}
+// New makes Factory; zero fields of o get their defaults.
+func New(o Options, relay Relay, h *hub.Hub, log *zap.Logger) *Factory {
+	return &Factory{o: o.WithDefaults(), relay: relay, hub: h, log: log}
 }
 
-// Begin makes the session of a handshake that has just come in from remote.
-func (s *Sessions) Begin(remote string) *Session {
-	return &Session{all: s, id: s.hub.NextID(), remote: remote}
+// Begin makes the connection of a handshake that has just come in from remote.
+func (f *Factory) Begin(remote string) *Conn {
+	return &Conn{all: f, id: f.hub.NextID(), remote: remote}
 }

@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"context"
@@ -15,11 +15,11 @@ import (
 const (
 	parkedUser    = "user"    // its publisher is not a gateway
 	parkedDecode  = "decode"  // it cannot be understood
-	parkedUnknown = "unknown" // its type is not one of the session queue
+	parkedUnknown = "unknown" // its type is not one of the question queue
 )
 
 // answer settles one message: decide, send, and say so to the delivery it came in.
-func (s *Sessions) answer(deadline time.Time, of *received, d amqpbus.Delivery) {
+func (s *Server) answer(deadline time.Time, of *received, d amqpbus.Delivery) {
 	ctx, cancel := context.WithDeadline(s.handle, deadline)
 	defer cancel()
 	if err := of.settled(s.settle(ctx, d)); err != nil {
@@ -28,7 +28,7 @@ func (s *Sessions) answer(deadline time.Time, of *received, d amqpbus.Delivery) 
 }
 
 // settle reports whether the message is done with.
-func (s *Sessions) settle(ctx context.Context, d amqpbus.Delivery) (done bool) {
+func (s *Server) settle(ctx context.Context, d amqpbus.Delivery) (done bool) {
 	defer func() {
 		// The decisions recover for themselves; this is for what is around them.
 		if cause := recover(); cause != nil {
@@ -67,7 +67,7 @@ func (s *Sessions) settle(ctx context.Context, d amqpbus.Delivery) (done bool) {
 
 // reply decides and sends the decision. Only what was given up because the
 // worker stops is not done with.
-func (s *Sessions) reply(ctx context.Context, gateway protocol.GatewayID, kind string, decide func() protocol.Decision) bool {
+func (s *Server) reply(ctx context.Context, gateway protocol.GatewayID, kind string, decide func() protocol.Decision) bool {
 	begin := time.Now()
 	decision := decide()
 	if s.handle.Err() != nil {
@@ -91,7 +91,7 @@ func (s *Sessions) reply(ctx context.Context, gateway protocol.GatewayID, kind s
 
 // send tries again after a lost link until ctx ends: a decision that comes
 // twice is dropped by its number.
-func (s *Sessions) send(ctx context.Context, by func(context.Context, amqpbus.Message) error, m amqpbus.Message) error {
+func (s *Server) send(ctx context.Context, by func(context.Context, amqpbus.Message) error, m amqpbus.Message) error {
 	for {
 		err := by(ctx, m)
 		if !errors.Is(err, amqpbus.ErrLinkLost) || ctx.Err() != nil {
@@ -103,7 +103,7 @@ func (s *Sessions) send(ctx context.Context, by func(context.Context, amqpbus.Me
 
 // keep hands the batch on. A batch that could not be published is not noted,
 // so its gateway sends it again: acking loses nothing.
-func (s *Sessions) keep(ctx context.Context, batch protocol.Life) bool {
+func (s *Server) keep(ctx context.Context, batch protocol.Life) bool {
 	if err := s.options.Life.Keep(ctx, batch); err != nil {
 		s.logger.Warn("connection reports were not published: the gateway will send them again",
 			zap.String("gateway", string(batch.Gateway)), zap.Error(err))
@@ -113,12 +113,12 @@ func (s *Sessions) keep(ctx context.Context, batch protocol.Life) bool {
 }
 
 // park leaves a note in belfry.dead: why and from where, never the body.
-func (s *Sessions) park(ctx context.Context, d amqpbus.Delivery, reason string) bool {
+func (s *Server) park(ctx context.Context, d amqpbus.Delivery, reason string) bool {
 	s.metrics.parked.WithLabelValues(reason).Inc()
 	err := s.send(ctx, s.options.Publisher.Send, amqpbus.Message{
 		Key:       amqpbus.QueueDead,
 		Type:      d.Type,
-		Headers:   map[string]string{"reason": "session: " + reason, "origin": amqpbus.QueueSession},
+		Headers:   map[string]string{"reason": "session: " + reason, "origin": amqpbus.QueueQuestions},
 		Mandatory: true,
 	})
 	if err != nil {

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// The session messages: what a gateway asks any worker through the session
+// The questions: what a gateway asks any worker through the session
 // queue, and what that worker answers on the gateway's reply queue. The AMQP
 // property `type` says which of them a body is.
 
-// Message types of the session queue.
+// Message types of the question queue.
 const (
 	TypeConnect   = "connect"   // Connect: may this token open a connection?
 	TypeSubscribe = "subscribe" // Subscribe: which of these groups may it see?
@@ -61,13 +61,13 @@ func DecodeConnect(body []byte) (Connect, error) {
 	return Connect{w.Gateway, w.Conn, w.Question, NewToken(w.Token), w.Remote}, nil
 }
 
-// Subscribe asks which groups a connection may see. Session is what the worker
+// Subscribe asks which groups a connection may see. Identity is what the worker
 // returned with the accepting Decision, so that any worker may answer.
 type Subscribe struct {
 	Gateway  GatewayID       `json:"gateway"`
 	Conn     ConnID          `json:"conn"`
 	Question QuestionID      `json:"question"`
-	Session  json.RawMessage `json:"session"`
+	Identity json.RawMessage `json:"session"`
 	Groups   []Group         `json:"groups"`
 }
 
@@ -82,7 +82,7 @@ const (
 	VerdictUnavailable Verdict = "unavailable"
 )
 
-// Decision answers a Connect (User, SID, Session, Expires) or a Subscribe
+// Decision answers a Connect (User, SID, Identity, Expires) or a Subscribe
 // (Allowed, in the order asked; every group that it does not list is denied).
 type Decision struct {
 	Conn     ConnID          `json:"conn"`
@@ -91,7 +91,7 @@ type Decision struct {
 	Reason   string          `json:"reason,omitempty"` // for the log; never a token
 	User     json.RawMessage `json:"user,omitempty"`   // the id as the token carries it
 	SID      string          `json:"sid,omitempty"`    // the login session that the token names
-	Session  json.RawMessage `json:"session,omitempty"`
+	Identity json.RawMessage `json:"session,omitempty"`
 	Expires  int64           `json:"expires,omitempty"` // unix milliseconds; 0: does not expire
 	Allowed  []Group         `json:"allowed,omitempty"`
 }

@@ -1,4 +1,4 @@
-package session
+package connection
 
 import (
 	"context"
@@ -10,40 +10,40 @@ import (
 )
 
 // handle works on one message: it replaces the set of groups, or says why not.
-func (s *Session) handle(ctx context.Context, message []byte) {
-	groups, err := protocol.DecodeClientMessage(message, protocol.ClientLimits{MaxGroups: s.all.o.MaxGroups})
+func (c *Conn) handle(ctx context.Context, message []byte) {
+	groups, err := protocol.DecodeClientMessage(message, protocol.ClientLimits{MaxGroups: c.all.o.MaxGroups})
 	if err != nil {
-		s.ws.Send(wsconn.FrameText(protocol.ErrorFrame(err.Error()))) // its text is made for clients
-		if !s.invalid.take(1/forgiveEvery.Seconds(), s.all.o.InvalidMessages) {
-			s.Close(protocol.CloseRate, "")
+		c.ws.Send(wsconn.FrameText(protocol.ErrorFrame(err.Error()))) // its text is made for clients
+		if !c.invalid.take(1/forgiveEvery.Seconds(), c.all.o.InvalidMessages) {
+			c.Close(protocol.CloseRate, "")
 		}
 		return
 	}
-	allowed, denied, ok := s.authorize(ctx, groups)
+	allowed, denied, ok := c.authorize(ctx, groups)
 	if !ok {
 		return
 	}
 	for _, g := range denied {
-		s.ws.Push(wsconn.FrameText(protocol.DeniedFrame(g)))
+		c.ws.Push(wsconn.FrameText(protocol.DeniedFrame(g)))
 	}
-	s.ws.Flush()
-	s.replace(ctx, allowed)
+	c.ws.Flush()
+	c.replace(ctx, allowed)
 }
 
 // authorize asks which groups may be seen. Anything not allowed is denied. ok
 // is false when the message has been answered: nothing may change.
-func (s *Session) authorize(ctx context.Context, groups []protocol.Group) (allowed, denied []protocol.Group, ok bool) {
+func (c *Conn) authorize(ctx context.Context, groups []protocol.Group) (allowed, denied []protocol.Group, ok bool) {
 	if len(groups) == 0 {
 		return nil, nil, true
 	}
-	d, err := s.all.relay.Authorize(ctx, s.id, s.proof, groups)
+	d, err := c.all.relay.Authorize(ctx, c.id, c.identity, groups)
 	switch {
 	case err != nil || d.Verdict == protocol.VerdictUnavailable:
-		s.unavailable("authorize", err)
+		c.unavailable("authorize", err)
 		return nil, nil, false
 	case d.Verdict != protocol.VerdictAccept:
-		// The session context itself is no longer good.
-		s.Close(protocol.CloseToken, "")
+		// The identity is no longer good.
+		c.Close(protocol.CloseToken, "")
 		return nil, nil, false
 	}
 	yes := setOf(d.Allowed)
@@ -60,47 +60,47 @@ func (s *Session) authorize(ctx context.Context, groups []protocol.Group) (allow
 // replace makes the set of groups active and answers. The references are taken
 // before the hub knows the members, and given back after it forgot them, so
 // that a group's route outlives its last member here.
-func (s *Session) replace(ctx context.Context, set []protocol.Group) {
-	current := s.all.hub.Groups(s.conn)
+func (c *Conn) replace(ctx context.Context, set []protocol.Group) {
+	current := c.all.hub.Groups(c.conn)
 	joined, left := minus(set, current), minus(current, set)
 	if len(joined) > 0 {
-		if err := s.all.relay.Join(ctx, joined); err != nil {
-			s.unavailable("join", err)
+		if err := c.all.relay.Join(ctx, joined); err != nil {
+			c.unavailable("join", err)
 			return
 		}
 	}
 	applied := false
 	defer func() {
 		if !applied && len(joined) > 0 {
-			s.all.relay.Leave(joined) // the connection ended meanwhile
+			c.all.relay.Leave(joined) // the connection ended meanwhile
 		}
 	}()
-	applied = s.all.hub.Apply(s.conn, joined, left, protocol.GroupsFrame(set, left, joined))
+	applied = c.all.hub.Apply(c.conn, joined, left, protocol.GroupsFrame(set, left, joined))
 	if !applied || len(joined)+len(left) == 0 {
 		return
 	}
-	s.reportSet(set)
+	c.reportSet(set)
 	if len(left) > 0 {
-		s.all.relay.Leave(left)
+		c.all.relay.Leave(left)
 	}
 }
 
 // reportSet reports the set, unless the end was reported already.
-func (s *Session) reportSet(set []protocol.Group) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state == Closed {
+func (c *Conn) reportSet(set []protocol.Group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == Closed {
 		return
 	}
-	r := s.report(protocol.LifeSubscribed)
+	r := c.report(protocol.LifeSubscribed)
 	r.Groups = set
-	s.all.relay.Report(r)
+	c.all.relay.Report(r)
 }
 
 // unavailable tells the client that its set stays as it was.
-func (s *Session) unavailable(what string, err error) {
-	s.all.log.Debug("subscriptions not changed, client told to try again", zap.Uint64("conn", uint64(s.id)), zap.String("step", what), zap.Error(err))
-	s.ws.Send(wsconn.FrameText(protocol.ErrorFrame(protocol.Unavailable)))
+func (c *Conn) unavailable(what string, err error) {
+	c.all.log.Debug("subscriptions not changed, client told to try again", zap.Uint64("conn", uint64(c.id)), zap.String("step", what), zap.Error(err))
+	c.ws.Send(wsconn.FrameText(protocol.ErrorFrame(protocol.Unavailable)))
 }
 
 func setOf(groups []protocol.Group) map[protocol.Group]struct{} {

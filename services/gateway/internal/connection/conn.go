@@ -1,4 +1,4 @@
-package session
+package connection
 
 import (
 	"context"
@@ -16,20 +16,20 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// Session is one connection's life. Ask, then Serve or Refuse, are called once
+// Conn is one connection's life. Ask, then Serve or Refuse, are called once
 // and in this order; Close may be called at any time after Serve has begun.
-type Session struct {
-	all    *Sessions
+type Conn struct {
+	all    *Factory
 	id     protocol.ConnID
 	remote string
 
 	// Set before the reading goroutine starts, then unchanged.
-	user   json.RawMessage
-	proof  json.RawMessage // the worker's session context
-	asked  time.Time       // when the token was sent to be checked
-	ws     *wsconn.Conn
-	conn   *hub.Conn
-	opened time.Time
+	user     json.RawMessage
+	identity json.RawMessage // as the worker said it
+	asked    time.Time       // when the token was sent to be checked
+	ws       *wsconn.Conn
+	conn     *hub.Conn
+	opened   time.Time
 
 	arrivals bucket // owned by the reading goroutine
 	received int    // messages; owned by the reading goroutine
@@ -45,13 +45,13 @@ type Session struct {
 }
 
 // ID is the connection's number.
-func (s *Session) ID() protocol.ConnID { return s.id }
+func (c *Conn) ID() protocol.ConnID { return c.id }
 
 // Ask asks a worker whether the token may open a connection. An error means
 // that nobody could decide.
-func (s *Session) Ask(ctx context.Context, token protocol.Token) (protocol.Decision, error) {
-	s.asked = time.Now()
-	d, err := s.all.relay.Connect(ctx, s.id, token, s.remote)
+func (c *Conn) Ask(ctx context.Context, token protocol.Token) (protocol.Decision, error) {
+	c.asked = time.Now()
+	d, err := c.all.relay.Connect(ctx, c.id, token, c.remote)
 	if err != nil {
 		return protocol.Decision{}, fmt.Errorf("ask for a decision: %w", err)
 	}
@@ -60,7 +60,7 @@ func (s *Session) Ask(ctx context.Context, token protocol.Token) (protocol.Decis
 
 // Refuse tells the client that its token was refused and sees the connection
 // to its end. It blocks as Serve does.
-func (s *Session) Refuse(ws *wsconn.Conn) {
+func (c *Conn) Refuse(ws *wsconn.Conn) {
 	ws.Push(wsconn.FrameText(protocol.RefusedFrame()))
 	ws.Close(protocol.CloseToken, "")
 	seeOff(ws)
@@ -77,20 +77,20 @@ func seeOff(ws *wsconn.Conn) wsconn.Ending {
 
 // Serve opens the connection with the accepting decision and handles it until
 // it has ended. It blocks: the caller gives it a fresh goroutine.
-func (s *Session) Serve(ws *wsconn.Conn, d protocol.Decision) {
-	s.ws, s.user, s.proof = ws, d.User, d.Session
-	if err := s.open(d); err != nil {
+func (c *Conn) Serve(ws *wsconn.Conn, d protocol.Decision) {
+	c.ws, c.user, c.identity = ws, d.User, d.Identity
+	if err := c.open(d); err != nil {
 		ws.Close(codeOf(err), "")
 		seeOff(ws)
 		return
 	}
-	defer s.ended()
+	defer c.ended()
 	for {
 		message, err := ws.Read()
 		if err != nil {
 			return
 		}
-		s.receive(message)
+		c.receive(message)
 	}
 }
 
@@ -106,89 +106,89 @@ func codeOf(err error) protocol.CloseCode {
 }
 
 // open makes the connection known, unless the hub does not take it.
-func (s *Session) open(d protocol.Decision) error {
-	s.mu.Lock()
-	s.state, _ = s.state.Move(Open)
-	s.opened = time.Now()
-	s.mu.Unlock()
+func (c *Conn) open(d protocol.Decision) error {
+	c.mu.Lock()
+	c.state, _ = c.state.Move(Open)
+	c.opened = time.Now()
+	c.mu.Unlock()
 	user, err := protocol.ParseUser(d.User)
 	if err == nil {
-		s.conn, err = s.all.hub.Add(hub.Newcomer{
-			ID: s.id, Out: s.ws, Owner: s, First: protocol.AcceptFrame(s.user),
-			Who: protocol.Principal{User: user, SID: d.SID}, Asked: s.asked,
+		c.conn, err = c.all.hub.Add(hub.Newcomer{
+			ID: c.id, Out: c.ws, Owner: c, First: protocol.AcceptFrame(c.user),
+			Who: protocol.Principal{User: user, SID: d.SID}, Asked: c.asked,
 		})
 	}
 	if err != nil {
-		s.mu.Lock()
-		s.state, _ = s.state.Move(Closed)
-		s.mu.Unlock()
+		c.mu.Lock()
+		c.state, _ = c.state.Move(Closed)
+		c.mu.Unlock()
 		return err
 	}
-	s.all.relay.Report(s.report(protocol.LifeOpened))
-	s.ws.Flush()
+	c.all.relay.Report(c.report(protocol.LifeOpened))
+	c.ws.Flush()
 	if d.Expires != 0 {
-		s.mu.Lock()
-		s.expiry = time.AfterFunc(time.Until(time.UnixMilli(d.Expires)), s.expire)
-		s.mu.Unlock()
+		c.mu.Lock()
+		c.expiry = time.AfterFunc(time.Until(time.UnixMilli(d.Expires)), c.expire)
+		c.mu.Unlock()
 	}
 	return nil
 }
 
-func (s *Session) expire() { s.Close(protocol.CloseToken, "") }
+func (c *Conn) expire() { c.Close(protocol.CloseToken, "") }
 
 // Close asks the connection to end with the code; an empty reason means the
 // constant one. It implements hub.Owner and does not block.
-func (s *Session) Close(code protocol.CloseCode, reason string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now, ok := s.state.Move(Draining); ok {
-		s.state = now
-		s.ws.Close(code, reason)
+func (c *Conn) Close(code protocol.CloseCode, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now, ok := c.state.Move(Draining); ok {
+		c.state = now
+		c.ws.Close(code, reason)
 	}
 }
 
 // ended is deferred by Serve: it runs also when something panicked there.
-func (s *Session) ended() {
+func (c *Conn) ended() {
 	if p := recover(); p != nil {
-		s.crashed(p)
+		c.crashed(p)
 	}
-	ending := s.ws.Finish()
-	s.mu.Lock()
-	if s.cancel != nil {
-		s.cancel()
+	ending := c.ws.Finish()
+	c.mu.Lock()
+	if c.cancel != nil {
+		c.cancel()
 	}
-	if s.expiry != nil {
-		s.expiry.Stop()
+	if c.expiry != nil {
+		c.expiry.Stop()
 	}
-	s.mailbox = nil
-	s.mu.Unlock()
-	groups := s.all.hub.Remove(s.conn, ending)
+	c.mailbox = nil
+	c.mu.Unlock()
+	groups := c.all.hub.Remove(c.conn, ending)
 
-	s.mu.Lock()
-	s.state, _ = s.state.Move(Closed)
-	r := s.report(protocol.LifeClosed)
-	r.Code, r.Reason, r.Duration = ending.Code, ending.Label(), time.Since(s.opened).Milliseconds()
-	s.all.relay.Report(r)
-	s.mu.Unlock()
+	c.mu.Lock()
+	c.state, _ = c.state.Move(Closed)
+	r := c.report(protocol.LifeClosed)
+	r.Code, r.Reason, r.Duration = ending.Code, ending.Label(), time.Since(c.opened).Milliseconds()
+	c.all.relay.Report(r)
+	c.mu.Unlock()
 	if len(groups) > 0 {
-		s.all.relay.Leave(groups)
+		c.all.relay.Leave(groups)
 	}
-	s.all.log.Info("connection closed",
-		zap.Uint64("conn", uint64(s.id)), zap.String("remote", s.remote),
+	c.all.log.Info("connection closed",
+		zap.Uint64("conn", uint64(c.id)), zap.String("remote", c.remote),
 		zap.String("reason", ending.Label()), zap.Int("code", int(ending.Code)),
-		zap.Int64("duration_ms", r.Duration), zap.Int("messages", s.received), zap.Int("groups", len(groups)))
+		zap.Int64("duration_ms", r.Duration), zap.Int("messages", c.received), zap.Int("groups", len(groups)))
 }
 
 // crashed logs a panic of this connection's handler and closes it: the others
 // go on.
-func (s *Session) crashed(p any) {
-	s.all.log.Error("bug: panic while handling a connection, closing it", zap.Uint64("conn", uint64(s.id)),
+func (c *Conn) crashed(p any) {
+	c.all.log.Error("bug: panic while handling a connection, closing it", zap.Uint64("conn", uint64(c.id)),
 		zap.String("panic", fmt.Sprint(p)), zap.ByteString("stack", debug.Stack()))
-	s.Close(protocol.CloseInternal, "")
+	c.Close(protocol.CloseInternal, "")
 }
 
-func (s *Session) report(kind protocol.LifeKind) protocol.LifeReport {
+func (c *Conn) report(kind protocol.LifeKind) protocol.LifeReport {
 	return protocol.LifeReport{
-		Kind: kind, Conn: s.id, User: s.user, At: time.Now().UnixMilli(), Remote: s.remote,
+		Kind: kind, Conn: c.id, User: c.user, At: time.Now().UnixMilli(), Remote: c.remote,
 	}
 }

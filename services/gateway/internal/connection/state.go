@@ -1,4 +1,4 @@
-package session
+package connection
 
 // State is where a connection is in its life. It only moves forward.
 type State uint8

@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 )
 
 // decideConnect finds out whose token it is.
-func (s *Sessions) decideConnect(ctx context.Context, q protocol.Connect) (d protocol.Decision) {
+func (s *Server) decideConnect(ctx context.Context, q protocol.Connect) (d protocol.Decision) {
 	d = protocol.Decision{Conn: q.Conn, Question: q.Question}
 	defer s.recoverInto(&d)
 	if q.Token.Empty() {
@@ -35,11 +35,11 @@ func (s *Sessions) decideConnect(ctx context.Context, q protocol.Connect) (d pro
 	if _, err := protocol.ParseUser(id.User); err != nil {
 		return refuse(d, err.Error())
 	}
-	session, err := json.Marshal(id)
+	identity, err := json.Marshal(id)
 	if err != nil {
-		return s.unavailable(d, "the session could not be encoded", err)
+		return s.unavailable(d, "the identity could not be encoded", err)
 	}
-	d.Verdict, d.User, d.SID, d.Session = protocol.VerdictAccept, id.User, id.SID, session
+	d.Verdict, d.User, d.SID, d.Identity = protocol.VerdictAccept, id.User, id.SID, identity
 	if !id.Expires.IsZero() {
 		d.Expires = id.Expires.UnixMilli()
 	}
@@ -49,12 +49,12 @@ func (s *Sessions) decideConnect(ctx context.Context, q protocol.Connect) (d pro
 // decideSubscribe divides the groups into allowed and denied. The session
 // context is the worker's own word, which came back through a gateway; clients
 // never see it.
-func (s *Sessions) decideSubscribe(ctx context.Context, q protocol.Subscribe) (d protocol.Decision) {
+func (s *Server) decideSubscribe(ctx context.Context, q protocol.Subscribe) (d protocol.Decision) {
 	d = protocol.Decision{Conn: q.Conn, Question: q.Question}
 	defer s.recoverInto(&d)
 	var id auth.Identity
-	if err := json.Unmarshal(q.Session, &id); err != nil || len(id.User) == 0 {
-		return refuse(d, "the session context cannot be read")
+	if err := json.Unmarshal(q.Identity, &id); err != nil || len(id.User) == 0 {
+		return refuse(d, "the identity cannot be read")
 	}
 	if s.expired(id) {
 		return refuse(d, "the token has expired")
@@ -72,7 +72,7 @@ func (s *Sessions) decideSubscribe(ctx context.Context, q protocol.Subscribe) (d
 	return d
 }
 
-func (s *Sessions) expired(id auth.Identity) bool {
+func (s *Server) expired(id auth.Identity) bool {
 	return !id.Expires.IsZero() && !s.options.Now().Before(id.Expires)
 }
 
@@ -81,7 +81,7 @@ func refuse(d protocol.Decision, why string) protocol.Decision {
 	return d
 }
 
-func (s *Sessions) unavailable(d protocol.Decision, why string, err error) protocol.Decision {
+func (s *Server) unavailable(d protocol.Decision, why string, err error) protocol.Decision {
 	s.logger.Warn("question not decided: the client is told to try again", zap.String("what", why), zap.Error(err))
 	d.Verdict, d.Reason = protocol.VerdictUnavailable, why
 	return d
@@ -89,7 +89,7 @@ func (s *Sessions) unavailable(d protocol.Decision, why string, err error) proto
 
 // recoverInto turns a panic into an answer. Its value is logged only when the
 // runtime made it: another one could hold a token.
-func (s *Sessions) recoverInto(d *protocol.Decision) {
+func (s *Server) recoverInto(d *protocol.Decision) {
 	cause := recover()
 	if cause == nil {
 		return
@@ -102,7 +102,7 @@ func (s *Sessions) recoverInto(d *protocol.Decision) {
 	}
 }
 
-func (s *Sessions) logPanic(cause any) {
+func (s *Server) logPanic(cause any) {
 	what := fmt.Sprintf("%T", cause)
 	if err, own := cause.(runtime.Error); own {
 		what = err.Error()

@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"context"
@@ -53,7 +53,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"outcome"}),
 		parked: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "belfry_worker_session_parked_total",
-			Help: "Messages of the session queue that were parked in belfry.dead, without their bodies.",
+			Help: "Messages of the question queue that were parked in belfry.dead, without their bodies.",
 		}, []string{"reason"}),
 		panics: factory.NewCounter(prometheus.CounterOpts{
 			Name: "belfry_worker_session_panics_total",

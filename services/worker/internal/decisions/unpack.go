@@ -1,4 +1,4 @@
-package sessions
+package decisions
 
 import (
 	"sync/atomic"
@@ -9,7 +9,7 @@ import (
 
 // unpack gives the messages that a delivery stands for. A pack that cannot be
 // read, or is no gateway's, stays as it is, for settle to park.
-func (s *Sessions) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
+func (s *Server) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
 	alone := []amqpbus.Delivery{d}
 	if d.Type != protocol.TypePack || !s.options.GatewayUsers.Trusts(d.UserID) {
 		return alone

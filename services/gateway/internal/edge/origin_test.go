@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"belfry/services/gateway/internal/session"
+	"belfry/services/gateway/internal/connection"
 )
 
 func TestAllowedOrigins(t *testing.T) {
@@ -55,7 +55,7 @@ func TestAllowedOrigins(t *testing.T) {
 func TestListsThatCannotWork(t *testing.T) {
 	refused := func(o Options, text string) {
 		t.Helper()
-		o.Logger, o.Sessions, o.Ready = zap.NewNop(), new(session.Sessions), func() []string { return nil }
+		o.Logger, o.Connections, o.Ready = zap.NewNop(), new(connection.Factory), func() []string { return nil }
 		_, err := New(o)
 		if err == nil || !strings.Contains(err.Error(), "BELFRY_ALLOWED_") || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: %v", text, err)

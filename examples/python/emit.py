@@ -1,6 +1,7 @@
 """Emits one event with pika: emit.py GROUP JSON
 
-BELFRY_AMQP_URL names the broker. It ends with status 0 when the broker has
+BELFRY_AMQP_URL names the broker, as pika reads it: write %2F for the virtual
+host /, not a second slash. It ends with status 0 when the broker has
 confirmed, and says what is wrong otherwise. docs/emitting.md explains each
 property; clients/python is the same as a library.
 """

@@ -4,13 +4,16 @@ its broker holds up no other.
 The servers and pools that bring these along are in tests/servers.
 """
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import types
 import unittest
 
-from rig import DRIVER, PATIENCE, URL, BrokerTest, only_in_full
+import belfry
+from rig import DRIVER, PATIENCE, URL, BrokerTest, only_in_full, recipe
 
 PATCHES = {
     "threads": "",
@@ -110,6 +113,12 @@ class Green(BrokerTest):
 
     def test_asyncio(self):
         self.runs(ASYNCIO)
+
+    def test_the_recipe_for_asyncio(self):
+        self.addCleanup(belfry.configure(url=URL, driver=DRIVER, timeout=PATIENCE, raise_errors=True).close)
+        asyncio.run(recipe("to_thread")["job_changed"](types.SimpleNamespace(pk=42, status="running")))
+        [(key, _, body)] = self.received()
+        self.assertEqual((key, body), ("jobs-status_changed", b'{"group_name":"jobs","unified_job_id":42,"status":"running"}'))
 
 
 if __name__ == "__main__":

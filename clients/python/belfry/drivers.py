@@ -22,7 +22,7 @@ then. No message of an error holds the address.
 import typing
 
 from . import quiet
-from .errors import EmitError
+from .errors import EmitError, LinkLost
 from .null import NullDriver
 
 
@@ -37,21 +37,31 @@ class Route(typing.NamedTuple):
 
 
 def open_driver(settings, until):
-    """Connects with the library that the settings name, or with the first installed."""
-    if settings.address is None:
+    """Connects to the first address that can be reached, each with its share of
+    the time, with the library that the settings name or the first installed."""
+    if not settings.addresses:
         return NullDriver()
+    driver = _library(settings.driver)
+    quiet.install()
+    for left in range(len(settings.addresses), 0, -1):
+        try:
+            return driver(settings.addresses[-left], settings.files, until.within(until.left() / left))
+        except LinkLost:
+            if left == 1:
+                raise
+
+
+def _library(name):
     for candidate in ("pika", "kombu"):
-        if settings.driver not in (None, candidate):
+        if name not in (None, candidate):
             continue
         try:
             if candidate == "pika":
                 from .over_pika import PikaDriver as driver
             else:
                 from .over_kombu import KombuDriver as driver
+            return driver
         except ImportError:
-            if settings.driver is not None:
-                raise EmitError(f"the library {settings.driver} is not installed: install it, or name the other") from None
-            continue
-        quiet.install()
-        return driver(settings.address, settings.files, until)
+            if name is not None:
+                raise EmitError(f"the library {name} is not installed: install it, or name the other") from None
     raise EmitError("neither pika nor kombu is installed: install one of them")

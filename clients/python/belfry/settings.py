@@ -5,7 +5,7 @@ import math
 import os
 import typing
 
-from . import address, tls
+from . import address, addresses, tls
 
 NULL_URL = "null://"
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
@@ -16,7 +16,7 @@ MAX_TIMEOUT = 86400
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    address: typing.Optional[address.Address]  # None: nothing is sent
+    addresses: typing.Tuple[address.Address, ...]  # of a cluster's nodes; none: nothing is sent
     files: tls.Files
     shards: int
     expiration: float
@@ -30,7 +30,7 @@ def read(url, shards, expiration, timeout, driver):
     _number("timeout", timeout, MAX_TIMEOUT)
     if driver not in (None, "pika", "kombu"):
         raise ValueError(f'driver is {driver!r}: use "pika", "kombu", or None for whichever is installed')
-    return Settings(_address(url), _files(), _shards(shards), expiration, timeout, driver)
+    return Settings(_addresses(url), _files(), _shards(shards), expiration, timeout, driver)
 
 
 def _number(name, value, most):
@@ -38,17 +38,15 @@ def _number(name, value, most):
         raise ValueError(f"{name} is {value!r}: it is a number of seconds, above 0 and at most {most}")
 
 
-def _address(url):
-    """None is the address null://, where nothing is sent."""
+def _addresses(url):
+    """None of them is the address null://, where nothing is sent."""
     name, url = ("url", url) if url else ("BELFRY_AMQP_URL", os.environ.get("BELFRY_AMQP_URL") or DEFAULT_URL)
     if not isinstance(url, str):
         raise ValueError(f"{name} is of type {type(url).__name__}: write amqp://user:password@host:5672/")
     if url == NULL_URL:
-        return None
-    if url.count("://") != 1:
-        raise ValueError(f"{name} is not one broker's address: write amqp://user:password@host:5672/")
+        return ()
     try:
-        return address.parse(url)
+        return addresses.parse(url)
     except ValueError as err:
         raise ValueError(f"{name} {err}") from None
 

@@ -5,10 +5,11 @@ import json
 import pathlib
 import unittest
 
-from belfry import address, over_kombu, over_pika, tls
+from belfry import address, addresses, over_kombu, over_pika, tls
 from belfry.deadline import Deadline
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "pkg" / "amqpbus" / "testdata" / "broker_addresses.json"
+LISTS = GOLDEN.with_name("broker_address_lists.json")
 TABLE = json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
@@ -34,6 +35,31 @@ class Forms(unittest.TestCase):
                 for piece in ("hidden", "hid", "dän", "den@"):
                     self.assertNotIn(piece, str(seen.exception))
                 self.assertTrue(seen.exception.__suppress_context__ or seen.exception.__context__ is None)
+
+
+class Lists(unittest.TestCase):
+    """Of a cluster's nodes."""
+
+    def test_what_they_mean(self):
+        for row in json.loads(LISTS.read_text(encoding="utf-8")):
+            with self.subTest(row["name"]):
+                if row.get("means") is None:
+                    with self.assertRaises(ValueError) as seen:
+                        addresses.parse(row["list"])
+                    self.assertIn(row["refused"], str(seen.exception))
+                    self.assertNotIn("hid", str(seen.exception))
+                else:
+                    self.assertEqual(addresses.parse(row["list"]), tuple(address.parse(a) for a in row["means"]))
+
+    def test_one_address_is_a_list_of_one(self):
+        for row in TABLE:
+            with self.subTest(row["name"]):
+                if "means" in row:
+                    self.assertEqual(addresses.parse(row["address"]), (address.parse(row["address"]),))
+                else:
+                    with self.assertRaises(ValueError) as seen:
+                        addresses.parse(row["address"])
+                    self.assertIn(row["refused"], str(seen.exception))
 
 
 class Libraries(unittest.TestCase):

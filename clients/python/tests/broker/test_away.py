@@ -120,6 +120,13 @@ class Away(BrokerTest):
         self.assertEqual(len(proxy.links), 1)
         self.assertIn("the broker takes events again", "".join(self.lines))
 
+    def test_of_a_clusters_nodes_the_next_one_is_tried(self):
+        silent = self.proxy(silent=True)
+        emitter = self.open(f"{url(port=nobodys_port())},{silent.url()},{URL}", timeout=6)
+        self.assertIs(emitter.emit("jobs-a", {"n": 1}), True)
+        self.assertEqual([b for _, _, b in self.received()], [b'{"n":1}'])
+        self.assertEqual(self.lines, [])
+
     def test_an_applications_own_lines_of_the_library_stay(self):
         emitter = self.open(url(port=nobodys_port()), timeout=1)
         self.events_of(emitter, 1)

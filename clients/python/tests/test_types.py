@@ -1,7 +1,10 @@
 """Type checkers see the package's types."""
 
 import inspect
+import os
 import pathlib
+import subprocess
+import tempfile
 import tomllib
 import typing
 import unittest
@@ -34,6 +37,14 @@ class Types(unittest.TestCase):
                     self.assertEqual([p for p in [*named, "return"] if p not in hints], [])
                     seen += 1
         self.assertGreater(seen, 8)
+
+    @unittest.skipUnless(os.environ.get("BELFRY_TEST_FULL"), "runs with BELFRY_TEST_FULL=1, as make verify does")
+    def test_a_strict_type_checker_is_content(self):
+        with tempfile.TemporaryDirectory() as cache:
+            done = subprocess.run(
+                ["/usr/bin/mypy", "--strict", "--follow-imports=silent", f"--cache-dir={cache}", str(pathlib.Path(__file__).with_name("types_example.py"))],
+                env={**os.environ, "MYPYPATH": str(PACKAGE.parent)}, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

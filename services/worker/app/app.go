@@ -95,12 +95,13 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	a := &App{cfg: cfg, id: protocol.WorkerID(cfg.Name + "." + protocol.NewIncarnation())}
 	a.log = logger.With(zap.String("worker", string(a.id)))
 	a.steps.Logger = a.log
+	each := quiet(a.log, registry) // for what is logged about single messages
 	authenticate, held, err := authenticator(cfg, auth.NewMetrics(registry), a.log)
 	if err != nil {
 		return nil, err
 	}
 	a.holds = append(a.holds, held)
-	authorize, held, err := authorizer(cfg, access.NewMetrics(registry), a.log)
+	authorize, held, err := authorizer(cfg, access.NewMetrics(registry), each)
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +125,10 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, GatewayUsers: gateways,
 		Authenticator: authenticate, Authorizer: authorize,
 		Life:   life.New(a.out, a.id, life.NewMetrics(registry)),
-		Logger: a.log, Metrics: decisions.NewMetrics(registry),
+		Logger: each, Metrics: decisions.NewMetrics(registry),
 	})
 	a.orders = disconnect.New(disconnect.Options{
-		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, Logger: a.log, Metrics: disconnect.NewMetrics(registry),
+		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, Logger: each, Metrics: disconnect.NewMetrics(registry),
 	})
 	if cfg.AdminListen != "" {
 		a.admin = daemon.NewAdmin(daemon.AdminOptions{

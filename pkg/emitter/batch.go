@@ -92,7 +92,7 @@ func (e *Emitter) trace(ctx context.Context, events []Event, b *batch) {
 	}
 }
 
-// settled is told each event's outcome once, under the line's lock.
+// settled is told each event's outcome once, under the buffer's lock.
 func (e *Emitter) settled(b *batch, i int, err error) {
 	e.count(err)
 	b.errs[i] = err
@@ -101,36 +101,36 @@ func (e *Emitter) settled(b *batch, i int, err error) {
 	}
 }
 
-// enter brings the events into the line, each when there is room.
+// enter brings the events into the buffer, each when there is room.
 func (b *batch) enter(ctx context.Context, e *Emitter) {
 	for i, p := range b.events {
 		if err := e.room(ctx); err != nil {
 			b.rest(e, i, err)
 			return
 		}
-		if !e.line.enter(p) {
-			<-e.line.slots
+		if !e.buffer.enter(p) {
+			<-e.buffer.slots
 			b.rest(e, i, ErrClosed)
 			return
 		}
 	}
 }
 
-// rest settles the events from index i on, which did not enter the line.
+// rest settles the events from index i on, which did not enter the buffer.
 func (b *batch) rest(e *Emitter, i int, err error) {
 	for _, p := range b.events[i:] {
-		e.line.giveUp(p, err)
+		e.buffer.giveUp(p, err)
 	}
 }
 
-// room waits for a place in the line. Quiet does not wait for a broker that is
+// room waits for a place in the buffer. Quiet does not wait for a broker that is
 // away.
 func (e *Emitter) room(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return e.unconfirmed(err)
 	}
 	select {
-	case e.line.slots <- struct{}{}:
+	case e.buffer.slots <- struct{}{}:
 		return nil
 	default:
 	}
@@ -138,11 +138,11 @@ func (e *Emitter) room(ctx context.Context) error {
 		changed := e.carrier.Changed() // before the look, so that no change is missed
 		if e.options.Quiet {
 			if h := e.carrier.Health(); !h.Connected || h.Blocked != "" {
-				return e.unconfirmed(fmt.Errorf("the buffer is full, %d events wait for the broker", cap(e.line.slots)))
+				return e.unconfirmed(fmt.Errorf("the buffer is full, %d events wait for the broker", cap(e.buffer.slots)))
 			}
 		}
 		select {
-		case e.line.slots <- struct{}{}:
+		case e.buffer.slots <- struct{}{}:
 			return nil
 		case <-changed:
 		case <-e.ended:
@@ -162,7 +162,7 @@ func (b *batch) wait(ctx context.Context, e *Emitter) {
 	}
 	err := e.unconfirmed(ctx.Err())
 	for _, p := range b.events {
-		e.line.giveUp(p, err)
+		e.buffer.giveUp(p, err)
 	}
 	<-b.done
 }

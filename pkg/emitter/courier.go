@@ -30,10 +30,10 @@ type carrier interface {
 	Changed() <-chan struct{}
 }
 
-// courier sends the line through one publisher after the other.
+// courier sends the buffer through one publisher after the other.
 type courier struct {
 	carrier carrier
-	line    *line
+	buffer  *buffer
 	window  int
 	sending func() // told of each publish; for metrics
 
@@ -53,16 +53,16 @@ func (c *courier) run(ctx context.Context) {
 			c.serve(ctx, p)
 		}
 		why := c.takeWhy()
-		c.line.deny(why)
-		unconfirmed := c.line.again()
-		if taken(c.confirmed) {
+		c.buffer.deny(why)
+		unconfirmed := c.buffer.again()
+		if signalled(c.confirmed) {
 			strikes, pause = 0, firstPause
 		}
 		if !wait(ctx, rand.N(pause)+time.Millisecond) {
 			return
 		}
 		pause = min(2*pause, lastPause)
-		if unconfirmed == 0 || taken(changed) || !c.carrier.Health().Connected {
+		if unconfirmed == 0 || signalled(changed) || !c.carrier.Health().Connected {
 			strikes = 0
 			continue
 		}
@@ -70,7 +70,7 @@ func (c *courier) run(ctx context.Context) {
 			if why == nil {
 				why = errors.New("the broker closes the channel and does not say why: see its log")
 			}
-			c.line.failAll(fmt.Errorf("%w: %w", ErrUnroutable, why))
+			c.buffer.failAll(fmt.Errorf("%w: %w", ErrUnroutable, why))
 			strikes = 0
 		}
 	}
@@ -84,10 +84,10 @@ func (c *courier) serve(ctx context.Context, p amqpbus.Publisher) {
 		<-p.Done()
 	}()
 	for {
-		next := c.line.next(time.Now())
+		next := c.buffer.next(time.Now())
 		if next == nil {
 			select {
-			case <-c.line.fresh:
+			case <-c.buffer.fresh:
 			case <-p.Done():
 				return
 			case <-ctx.Done():
@@ -100,13 +100,13 @@ func (c *courier) serve(ctx context.Context, p amqpbus.Publisher) {
 			if !errors.Is(err, amqpbus.ErrMessage) {
 				return // it was not sent and is taken back with the rest
 			}
-			c.line.settle(next, fmt.Errorf("%w: %w", ErrInvalid, err))
+			c.buffer.settle(next, fmt.Errorf("%w: %w", ErrInvalid, err))
 		}
 	}
 }
 
 // outcome settles an event as the broker said. After a lost link nobody knows:
-// the event stays in the line.
+// the event stays in the buffer.
 func (c *courier) outcome(p *pending, err error) {
 	switch {
 	case errors.Is(err, amqpbus.ErrLinkLost):
@@ -120,7 +120,7 @@ func (c *courier) outcome(p *pending, err error) {
 		err = ErrUnroutable
 	}
 	mark(c.confirmed)
-	c.line.settle(p, err)
+	c.buffer.settle(p, err)
 }
 
 // takeWhy returns what ended the last publisher, and forgets it.
@@ -132,8 +132,8 @@ func (c *courier) takeWhy() error {
 	return why
 }
 
-// taken reports that a channel is closed or holds a mark, which it takes.
-func taken(c <-chan struct{}) bool {
+// signalled reports that a channel is closed or holds a mark, which it takes.
+func signalled(c <-chan struct{}) bool {
 	select {
 	case <-c:
 		return true

@@ -27,7 +27,7 @@ func TestDisconnect(t *testing.T) {
 		if got[0].ID == "" || got[0].ID == got[1].ID || !got[0].Persistent || got[0].Expiration != 0 {
 			t.Errorf("%s: %+v", name, got[0])
 		}
-		for _, order := range [][2]string{{"", ""}, {"*", ""}, {"7", "\n"}, {strings.Repeat("7", 101), ""}} {
+		for _, order := range [][2]string{{"", ""}, {"*", ""}, {"7", "\n"}, {strings.Repeat("7", protocol.MaxUserLength+1), ""}} {
 			if err := e.Disconnect(t.Context(), order[0], order[1]); !errors.Is(err, emitter.ErrInvalid) {
 				t.Errorf("%s: %q: %v", name, order, err)
 			}

@@ -9,10 +9,10 @@
 //   - An event is a payload for one group. It has a message id, which stays the
 //     same however often it is sent, so that it is delivered once.
 //   - An event is settled when its outcome is told; until then it is pending.
-//     Pending events stand in one line: those that were sent and wait for the
+//     Pending events stand in one buffer: those that were sent and wait for the
 //     broker's confirm first, then those that were not sent yet.
 //   - The courier is the one goroutine that sends. After a lost connection it
-//     sends the whole unconfirmed part of the line again, in order, with the
+//     sends the whole unconfirmed part of the buffer again, in order, with the
 //     same ids, before anything new. A refusal is never retried.
 //   - The door is the loopback HTTP address on which a development Belfry
 //     (`belfry dev`), which has no broker, takes events.

@@ -16,7 +16,7 @@ import (
 type Emitter struct {
 	options Options
 	carrier carrier
-	line    *line
+	buffer  *buffer
 	metrics *metrics
 	quiet   quiet
 
@@ -46,10 +46,10 @@ func start(c carrier, release func(context.Context) error, o Options) (*Emitter,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &Emitter{
-		options: o, carrier: c, line: newLine(o.Window), metrics: m, quiet: quiet{log: o.Logger},
+		options: o, carrier: c, buffer: newBuffer(o.Window), metrics: m, quiet: quiet{log: o.Logger},
 		cancel: cancel, ended: make(chan struct{}), release: release,
 	}
-	courier := &courier{carrier: c, line: e.line, window: o.Window, sending: m.sending, confirmed: make(chan struct{}, 1)}
+	courier := &courier{carrier: c, buffer: e.buffer, window: o.Window, sending: m.sending, confirmed: make(chan struct{}, 1)}
 	go func() {
 		defer close(e.ended)
 		courier.run(ctx)
@@ -131,7 +131,7 @@ func (e *Emitter) message(event Event, g protocol.Group) amqpbus.Message {
 func (e *Emitter) Failed() uint64 { return e.quiet.failed() }
 
 // Pending is how many events are not settled.
-func (e *Emitter) Pending() int { return e.line.len() }
+func (e *Emitter) Pending() int { return e.buffer.len() }
 
 // Health is the state of the connection to the broker, or of the door.
 func (e *Emitter) Health() amqpbus.Health { return e.carrier.Health() }
@@ -143,9 +143,9 @@ func (e *Emitter) Health() amqpbus.Health { return e.carrier.Health() }
 // give ctx a deadline. A second Close returns the same.
 func (e *Emitter) Close(ctx context.Context) error {
 	e.closing.Do(func() {
-		e.line.close()
+		e.buffer.close()
 		select {
-		case <-e.line.empty:
+		case <-e.buffer.empty:
 		case <-ctx.Done():
 		}
 		e.cancel()
@@ -154,7 +154,7 @@ func (e *Emitter) Close(ctx context.Context) error {
 		case <-ctx.Done(): // the courier may wait for the broker, until its link is cut
 		}
 		var problems []error
-		if left := e.line.failAll(ErrClosed); left > 0 {
+		if left := e.buffer.failAll(ErrClosed); left > 0 {
 			problems = append(problems, fmt.Errorf("%d events were not confirmed: %w", left, ctx.Err()))
 		}
 		if e.release != nil {

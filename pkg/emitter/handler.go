@@ -62,12 +62,12 @@ func guarded(secret string, most int64, do func(r *http.Request, id string, body
 			refuse(w, http.StatusBadRequest, "invalid", headerID+" is not percent-encoded")
 			return
 		}
-		settle(w, do(r, id, body))
+		respond(w, do(r, id, body))
 	})
 }
 
-// settle answers with an emit's outcome.
-func settle(w http.ResponseWriter, err error) {
+// respond answers with an emit's outcome.
+func respond(w http.ResponseWriter, err error) {
 	status := http.StatusServiceUnavailable
 	switch {
 	case err == nil:

@@ -237,7 +237,7 @@ func TestDeclareIsAllOrNothing(t *testing.T) {
 }
 
 // TestLongLine takes many messages through, with some always waiting, so that
-// the line is compacted, and some given back.
+// the backlog is compacted, and some given back.
 func TestLongLine(t *testing.T) {
 	core, _ := newCore(t, amqpbus.Queue{Name: "q"})
 	const n, waiting = 20_000, 1500

@@ -92,7 +92,7 @@ func (p *publisher) run() {
 	defer close(p.done)
 	var withheld []pending
 	for {
-		next, ok := p.take()
+		next, ok := p.next()
 		if !ok {
 			break
 		}
@@ -119,8 +119,8 @@ func (p *publisher) run() {
 	}
 }
 
-// take waits for the next pending message; ok is false at the end.
-func (p *publisher) take() (pending, bool) {
+// next waits for the next pending message; ok is false at the end.
+func (p *publisher) next() (pending, bool) {
 	for {
 		p.mu.Lock()
 		if p.reason != nil {

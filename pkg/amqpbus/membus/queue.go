@@ -30,7 +30,7 @@ func (i *item) expired(now time.Time) bool {
 // queue holds ready messages; what is unacked is with its taps. Guarded by Core.mu.
 type queue struct {
 	args   amqpbus.Queue
-	ready  line
+	ready  backlog
 	places uint64
 	taps   []*Tap // in order of consuming; the first is the active one
 	turn   int    // whose turn it is among competing taps
@@ -75,28 +75,28 @@ func (q *queue) taker() *Tap {
 	return nil
 }
 
-// line is a queue's ready messages, by place.
-type line struct {
+// backlog is a queue's ready messages, by place.
+type backlog struct {
 	items []*item
 	head  int
 	bytes int64
 }
 
-func (l *line) len() int { return len(l.items) - l.head }
+func (l *backlog) len() int { return len(l.items) - l.head }
 
-func (l *line) first() *item {
+func (l *backlog) first() *item {
 	if l.len() == 0 {
 		return nil
 	}
 	return l.items[l.head]
 }
 
-func (l *line) push(i *item) {
+func (l *backlog) push(i *item) {
 	l.items = append(l.items, i)
 	l.bytes += int64(len(i.msg.Body))
 }
 
-func (l *line) pop() *item {
+func (l *backlog) pop() *item {
 	i := l.items[l.head]
 	l.items[l.head] = nil
 	l.head++
@@ -110,7 +110,7 @@ func (l *line) pop() *item {
 }
 
 // putBack returns messages to their old places.
-func (l *line) putBack(back []*item) {
+func (l *backlog) putBack(back []*item) {
 	if len(back) == 0 {
 		return
 	}
@@ -128,7 +128,7 @@ func (l *line) putBack(back []*item) {
 }
 
 // keep drops what keep does not say yes to.
-func (l *line) keep(keep func(*item) bool) {
+func (l *backlog) keep(keep func(*item) bool) {
 	var kept []*item
 	var bytes int64
 	for _, i := range l.items[l.head:] {

@@ -125,7 +125,7 @@ func (p *Packer) startLocked(l *lane) {
 
 func (p *Packer) run(l *lane) {
 	for {
-		pack, late := p.take(l)
+		pack, late := p.next(l)
 		for i := range late {
 			late[i].done(fmt.Errorf("publish: %w", late[i].ctx.Err()))
 		}
@@ -143,10 +143,10 @@ func (p *Packer) run(l *lane) {
 	}
 }
 
-// take removes from a lane what goes into the next pack, and what nobody waits
+// next removes from a lane what goes into the next pack, and what nobody waits
 // for any more. When there is nothing to publish, or no room, the lane has no
 // goroutine from then on.
-func (p *Packer) take(l *lane) (pack, late []waiting) {
+func (p *Packer) next(l *lane) (pack, late []waiting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	size := 0
@@ -174,7 +174,7 @@ func (p *Packer) take(l *lane) (pack, late []waiting) {
 	return nil, late
 }
 
-// place gives back the place that take took, once: when it is called, or after
+// place gives back the place that next took, once: when it is called, or after
 // roomAfter.
 func (p *Packer) place(l *lane) (room func()) {
 	var once sync.Once

@@ -76,7 +76,7 @@ func (a *announcer) once(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		effects, extra, next := a.take(time.Now())
+		effects, extra, next := a.due(time.Now())
 		if err := a.publish(ctx, pub, effects, extra); err != nil {
 			return err
 		}
@@ -120,8 +120,8 @@ type sending struct {
 // longest is the most that the loop sleeps.
 const longest = time.Second
 
-// take collects what is to be published now and says how long nothing will.
-func (a *announcer) take(now time.Time) ([]sending, []amqpbus.Message, time.Duration) {
+// due collects what is to be published now and says how long nothing will.
+func (a *announcer) due(now time.Time) ([]sending, []amqpbus.Message, time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var out []sending

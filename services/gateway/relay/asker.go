@@ -90,7 +90,7 @@ func (a *asker) decided(ctx context.Context, q *question, m amqpbus.Message) (pr
 		a.packs.Send(ctx, m, func(err error) {
 			a.r.astray.published(err)
 			if err != nil {
-				q.settle(outcome{err: fmt.Errorf("publish the question: %w", err)})
+				q.resolve(outcome{err: fmt.Errorf("publish the question: %w", err)})
 			}
 		})
 		select {
@@ -105,8 +105,8 @@ func (a *asker) decided(ctx context.Context, q *question, m amqpbus.Message) (pr
 	}
 }
 
-// settle keeps the first outcome.
-func (q *question) settle(o outcome) {
+// resolve keeps the first outcome.
+func (q *question) resolve(o outcome) {
 	select {
 	case q.answer <- o:
 	default:
@@ -137,7 +137,7 @@ func (a *asker) answered(d protocol.Decision) {
 		a.r.metrics.late.Inc()
 		return
 	}
-	q.settle(outcome{decision: d})
+	q.resolve(outcome{decision: d})
 }
 
 // once keeps a publisher open for questions and reports.

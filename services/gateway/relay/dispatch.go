@@ -25,7 +25,7 @@ func (v *receiver) dispatch(d *amqpbus.Delivery) {
 	}
 }
 
-// safely turns a panic in take into an error: one bad message cannot stop the
+// safely turns a panic in handle into an error: one bad message cannot stop the
 // gateway.
 func (v *receiver) safely(d *amqpbus.Delivery) (err error) {
 	defer func() {
@@ -33,10 +33,10 @@ func (v *receiver) safely(d *amqpbus.Delivery) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	return v.take(d)
+	return v.handle(d)
 }
 
-func (v *receiver) take(d *amqpbus.Delivery) error {
+func (v *receiver) handle(d *amqpbus.Delivery) error {
 	switch d.Type {
 	case protocol.TypeBatch:
 		b, err := protocol.DecodeBatch(d.Body)

@@ -18,17 +18,17 @@ const (
 	parkedUnknown = "unknown" // its type is not one of the question queue
 )
 
-// answer settles one message: decide, send, and say so to the delivery it came in.
+// answer handles one message: decide, send, and say so to the delivery it came in.
 func (s *Server) answer(deadline time.Time, of *received, d amqpbus.Delivery) {
 	ctx, cancel := context.WithDeadline(s.handle, deadline)
 	defer cancel()
-	if err := of.settled(s.settle(ctx, d)); err != nil {
+	if err := of.finished(s.handleMessage(ctx, d)); err != nil {
 		s.logger.Debug("question not acked: the broker will deliver it again", zap.Error(err))
 	}
 }
 
-// settle reports whether the message is done with.
-func (s *Server) settle(ctx context.Context, d amqpbus.Delivery) (done bool) {
+// handleMessage reports whether the message is done with.
+func (s *Server) handleMessage(ctx context.Context, d amqpbus.Delivery) (done bool) {
 	defer func() {
 		// The decisions recover for themselves; this is for what is around them.
 		if cause := recover(); cause != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // unpack gives the messages that a delivery stands for. A pack that cannot be
-// read, or is no gateway's, stays as it is, for settle to park.
+// read, or is no gateway's, stays as it is, for handleMessage to park.
 func (s *Server) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
 	alone := []amqpbus.Delivery{d}
 	if d.Type != protocol.TypePack || !s.options.GatewayUsers.Trusts(d.UserID) {
@@ -26,7 +26,7 @@ func (s *Server) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
 	return out
 }
 
-// received is a delivery whose messages are settled one by one, in no order. It
+// received is a delivery whose messages are handled one by one, in no order. It
 // is acked when all are done with; when one was abandoned, all are delivered
 // again, and decisions that come twice are dropped by their numbers.
 type received struct {
@@ -42,8 +42,8 @@ func newReceived(consumer amqpbus.Consumer, d amqpbus.Delivery, messages int) *r
 	return r
 }
 
-// settled says that one message is done with, or abandoned.
-func (r *received) settled(done bool) error {
+// finished says that one message is done with, or abandoned.
+func (r *received) finished(done bool) error {
 	if !done {
 		r.abandoned.Store(true)
 	}

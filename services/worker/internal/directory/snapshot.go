@@ -34,7 +34,7 @@ func (t *Table[P]) Snapshot(now time.Duration, m protocol.Snapshot) Verdict[P] {
 	if !g.parts.add(m) {
 		return v
 	}
-	t.settle(g, g.parts)
+	t.rebase(g, g.parts)
 	g.parts = assembly{}
 	t.setSynced(g, true)
 	return v
@@ -69,8 +69,8 @@ func (a *assembly) add(m protocol.Snapshot) bool {
 	return a.have == len(a.parts)
 }
 
-// settle makes the snapshot the base and keeps the newer changes on top of it.
-func (t *Table[P]) settle(g *Gateway[P], a assembly) {
+// rebase makes the snapshot the base and keeps the newer changes on top of it.
+func (t *Table[P]) rebase(g *Gateway[P], a assembly) {
 	base := a.stamp.Revision
 	in := make(map[protocol.Group]struct{})
 	for _, part := range a.parts {

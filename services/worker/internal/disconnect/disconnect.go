@@ -89,7 +89,7 @@ func (s *Orders) consume(ctx context.Context) error {
 		}
 		for _, d := range orders {
 			working.Go(func() {
-				if s.settle(ctx, d) != nil {
+				if s.handle(ctx, d) != nil {
 					return // it stays unacked, and comes again
 				}
 				_ = con.Ack(d) // it comes again when that fails
@@ -98,8 +98,8 @@ func (s *Orders) consume(ctx context.Context) error {
 	}
 }
 
-// settle passes an order on, or parks what is none.
-func (s *Orders) settle(ctx context.Context, d amqpbus.Delivery) error {
+// handle passes an order on, or parks what is none.
+func (s *Orders) handle(ctx context.Context, d amqpbus.Delivery) error {
 	order, err := protocol.DecodeDisconnect(d.Body)
 	if err != nil {
 		s.o.Metrics.orders.WithLabelValues(outcomeParked).Inc()

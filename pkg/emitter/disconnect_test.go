@@ -8,6 +8,7 @@ import (
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/membus"
 	"belfry/pkg/emitter"
+	"belfry/pkg/protocol"
 )
 
 func TestDisconnect(t *testing.T) {

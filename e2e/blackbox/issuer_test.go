@@ -104,8 +104,8 @@ func TestIdentityProvider(t *testing.T) {
 	refused(t, in, wsclient.Request{Token: rotated}, 503) // it may be of a new key
 	open(t, in, 0, old)
 	worker := in.Workers[0]
-	if n := strings.Count(worker.Log(), "key set not fetched"); n != 1 {
-		t.Errorf("the worker's log says %d times that the key set is not fetched, want 1", n)
+	if n := strings.Count(worker.Log(), "cannot fetch the key set"); n != 1 {
+		t.Errorf("the worker's log says %d times that it cannot fetch the key set, want 1", n)
 	}
 	if strings.Contains(worker.Log(), "client=belfry") {
 		t.Error("the worker's log shows the address's query")

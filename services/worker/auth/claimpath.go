@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// claimPath finds a claim. A dot goes one object deeper: realm_access.roles is
-// the member "roles" of the member "realm_access". A claim whose own name is the
-// whole text comes first, so that https://example.org/groups needs no care. `\.`
-// is a dot that belongs to a name, `\\` a backslash.
+// claimPath locates a claim. A dot descends into an object: realm_access.roles is
+// the member "roles" of the member "realm_access". A top-level claim whose name is
+// the whole text takes precedence, so that https://example.org/groups works as it
+// is written. `\.` is a literal dot in a name, `\\` a literal backslash.
 type claimPath struct {
 	text  string   // as the operator wrote it; empty: the claim is not used
 	steps []string // names of members, from the outside inwards
@@ -17,11 +17,12 @@ type claimPath struct {
 
 // Errors of parseClaimPath.
 var (
-	errPathStep   = errors.New(`between two dots, and before and behind each, there must be a name; a dot of a name itself is written \.`)
-	errPathEscape = errors.New(`a backslash comes only before a dot or a backslash`)
+	errPathStep   = errors.New(`each dot must separate two names; write \. for a dot that is part of a name`)
+	errPathEscape = errors.New(`a backslash must be followed by a dot or another backslash`)
 )
 
-// CheckClaimName says what is wrong with the name of a claim.
+// CheckClaimName reports what is wrong with the configured name of a claim. Its
+// error does not name the variable.
 func CheckClaimName(text string) error {
 	_, err := parseClaimPath(text)
 	return err
@@ -51,7 +52,7 @@ func parseClaimPath(text string) (claimPath, error) {
 	return p, nil
 }
 
-// find returns the claim's value; nil: it is absent or null, which are the same.
+// find returns the claim's value, or nil if it is absent or null.
 func (p claimPath) find(claims map[string]any) any {
 	if p.text == "" {
 		return nil
@@ -70,8 +71,8 @@ func (p claimPath) find(claims map[string]any) any {
 	return value
 }
 
-// PutClaim writes a claim where a worker with the same name for it looks. A
-// member that is on the way and is no object is replaced.
+// PutClaim writes a claim to the place where a worker looks for it under the same
+// name. A member on the path that is not an object is replaced by one.
 func PutClaim(claims map[string]any, name string, value any) error {
 	p, err := parseClaimPath(name)
 	if err != nil {

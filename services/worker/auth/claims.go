@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -50,9 +49,9 @@ func newClaimReader(n ClaimNames, logger *zap.Logger, m *Metrics) (*claimReader,
 	return &r, nil
 }
 
-// read takes the user's id and the session's strictly, the groups leniently: a
-// claim of groups in an unknown form grants nothing, and is no reason to send
-// the user away.
+// read reads the user's id and the login session strictly and the groups
+// leniently: a groups claim in an unexpected form grants nothing, but the user
+// may still connect.
 func (r *claimReader) read(claims map[string]any) (Identity, error) {
 	value := r.user.find(claims)
 	if value == nil {
@@ -69,8 +68,8 @@ func (r *claimReader) read(claims map[string]any) (Identity, error) {
 	return Identity{User: user, Groups: r.patterns(r.groups.find(claims)), SID: sid}, nil
 }
 
-// patterns takes nothing, a list of strings, or one string. What else there is
-// grants nothing and is reported once.
+// patterns accepts nothing, a list of strings, or one string. Any other value
+// grants nothing and is reported.
 func (r *claimReader) patterns(value any) []string {
 	var list []any
 	switch v := value.(type) {
@@ -100,15 +99,4 @@ func (r *claimReader) patterns(value any) []string {
 		}
 	}
 	return out
-}
-
-// Check says which name cannot be one. Its error does not name the variable.
-func (n ClaimNames) Check() error {
-	var problems []error
-	for _, name := range []string{n.User, n.Groups, n.SID} {
-		if name != "" {
-			problems = append(problems, CheckClaimName(name))
-		}
-	}
-	return errors.Join(problems...)
 }

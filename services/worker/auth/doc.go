@@ -12,13 +12,14 @@
 // made, and says nothing about the token. No error of this package holds a token
 // or a part of one.
 //
-// What another program wrote is read one piece at a time: a key of a set or an
-// item of a claim that is not understood is passed over, and reported, without
-// taking its neighbours along. What decides who somebody is, the user's id and
-// the session's, is understood or the token is refused.
+// Key sets and groups claims are read leniently: a key or an item that cannot be
+// understood is skipped and reported, and does not affect the others. The user's
+// id and the login session's id are read strictly, because they decide who
+// somebody is: if one of them cannot be understood, the token is refused.
 //
-// Everything in this package may be called concurrently. Its goroutines fetch
-// key sets and ask for introspection; Close ends them.
+// Everything in this package may be called concurrently. RemoteKeys and
+// Introspection send their HTTP requests from goroutines of their own, which
+// Close ends.
 package auth
 
 import (

@@ -13,8 +13,8 @@ import (
 	"belfry/services/worker/internal/outbound"
 )
 
-// fetchLocked joins the fetch that runs or, if one may begin now, begins one;
-// nil: neither.
+// fetchLocked returns the running fetch. If there is none and may is true, it
+// starts one; otherwise it returns nil.
 func (r *RemoteKeys) fetchLocked(may bool) *flight.Flight[struct{}] {
 	if r.running == nil && may {
 		r.tried = r.options.Now()
@@ -23,7 +23,8 @@ func (r *RemoteKeys) fetchLocked(may bool) *flight.Flight[struct{}] {
 	return r.running
 }
 
-// awaitLocked lets go of mu while it waits for a fetch to end, well or not.
+// awaitLocked releases mu while it waits for a fetch to end. A failure of the
+// fetch itself is not an error here; it is kept in r.failure.
 func (r *RemoteKeys) awaitLocked(ctx context.Context, f *flight.Flight[struct{}]) error {
 	r.mu.Unlock()
 	defer r.mu.Lock()
@@ -31,7 +32,7 @@ func (r *RemoteKeys) awaitLocked(ctx context.Context, f *flight.Flight[struct{}]
 	return err
 }
 
-// fetch asks once and keeps what it gets: a set, or the failure.
+// fetch requests the key set once and stores the result: the set or the failure.
 func (r *RemoteKeys) fetch(ctx context.Context) (struct{}, error) {
 	defer func() {
 		r.mu.Lock()
@@ -46,7 +47,7 @@ func (r *RemoteKeys) fetch(ctx context.Context) (struct{}, error) {
 		return struct{}{}, nil
 	}
 	if r.failure != nil {
-		r.options.Logger.Info("key set fetched again")
+		r.options.Logger.Info("key set fetched again after failures")
 	}
 	r.failure, r.fetched = nil, r.options.Now()
 	r.options.Metrics.fetched.Inc()
@@ -60,7 +61,7 @@ func (r *RemoteKeys) fetch(ctx context.Context) (struct{}, error) {
 	return struct{}{}, nil
 }
 
-// failedLocked says what it means, at once and then once a minute.
+// failedLocked stores a failure and logs it at most once a minute.
 func (r *RemoteKeys) failedLocked(err error) {
 	r.options.Metrics.fetchFailed.Inc()
 	first, now := r.failure == nil, r.options.Now()
@@ -70,10 +71,10 @@ func (r *RemoteKeys) failedLocked(err error) {
 	}
 	r.told = now
 	if !r.usableLocked() {
-		r.options.Logger.Warn("key set not fetched; no token can be checked. Look at BELFRY_JWT_KEYS_URL", zap.Error(err))
+		r.options.Logger.Warn("cannot fetch the key set: no token can be checked until BELFRY_JWT_KEYS_URL answers", zap.Error(err))
 		return
 	}
-	r.options.Logger.Warn("key set not fetched; tokens of known keys are still taken, those of new keys wait. Look at BELFRY_JWT_KEYS_URL",
+	r.options.Logger.Warn("cannot fetch the key set: tokens signed with new keys are turned away until BELFRY_JWT_KEYS_URL answers, those of known keys still work",
 		zap.Error(err), zap.Duration("age", now.Sub(r.fetched)), zap.Duration("serves_for", jwksStale-now.Sub(r.fetched)))
 }
 
@@ -94,5 +95,5 @@ func (r *RemoteKeys) ask(ctx context.Context) (body []byte, set keySet, err erro
 	return answer.Body, set, nil
 }
 
-// host is what logs show of the address: its query could hold a secret.
+// host is the part of the address that logs may show: a query could hold a secret.
 func (r *RemoteKeys) host() string { return outbound.Host(r.options.URL) }

@@ -11,12 +11,12 @@ import (
 // KeySource finds the keys that may have signed a token. An error means that
 // they cannot be found out now. It is implemented by this package only.
 type KeySource interface {
-	// find returns the keys of the method that kid names and those without a
-	// name, or, for an empty kid, all of the method; version tells sets apart.
-	// kid is the token's own and only compared.
+	// find returns the keys that can verify the method: those named kid, then
+	// those without a name; if kid is empty, all of them. version identifies the
+	// key set. kid comes from the token and is only ever compared.
 	find(ctx context.Context, kid, method string) (keys []key, version uint64, err error)
-	// renew is asked when no key of that version verifies a token. It reports
-	// whether there is another version now.
+	// renew is called when no key of that version verifies a token. It reports
+	// whether the key set is another one now, so that find is worth a second try.
 	renew(ctx context.Context, version uint64) (changed bool, err error)
 }
 
@@ -44,11 +44,11 @@ func match(keys []key, kid, method string) []key {
 	return append(named, others...)
 }
 
-// maxTries bounds the keys that one token is checked with. More fit only where
-// an issuer names neither its keys nor, in the token, the one that it used.
+// maxTries bounds how many keys one token is checked against. There can be more
+// only if neither the issuer's keys nor its tokens carry a kid.
 const maxTries = 256
 
-// lookup is the search for one token's keys.
+// lookup finds the keys of one token and remembers how that went.
 type lookup struct {
 	keys    KeySource
 	done    bool // the keys were looked for: the header was good

@@ -15,17 +15,17 @@ const (
 	ignoredMany  = "many"  // there are more patterns than an identity carries
 )
 
-// ignoredTexts say what it means, for the log.
+// ignoredTexts are the log's explanations of the reasons.
 var ignoredTexts = map[string]string{
-	ignoredShape: "it is neither a list of strings nor a string: it grants nothing",
-	ignoredItem:  "an item of it is not a string: the item grants nothing",
-	ignoredLong:  "a pattern in it is longer than any group: the pattern grants nothing",
-	ignoredMany:  "it has more than 256 patterns: the first 256 count",
+	ignoredShape: "it is neither a string nor a list of strings, so it grants nothing",
+	ignoredItem:  "an item is not a string, so that item grants nothing",
+	ignoredLong:  "a pattern is longer than any group can be, so that pattern grants nothing",
+	ignoredMany:  "it has more than 256 patterns, and only the first 256 are used",
 }
 
-// ignored reports what in a groups claim is not understood: the first time of
-// each kind in the log, every time in the metric. An issuer writes all its
-// tokens alike, so more lines would say nothing new.
+// ignored reports parts of groups claims that cannot be understood. Each kind is
+// logged once and counted every time: an issuer writes all its tokens in the same
+// way, so that more log lines would add nothing.
 type ignored struct {
 	claim   string
 	logger  *zap.Logger
@@ -46,7 +46,7 @@ func (i *ignored) report(reason string) {
 	i.told[reason] = true
 	i.mu.Unlock()
 	if !told {
-		i.logger.Warn("groups claim of a token not understood; its user is let in. Check BELFRY_GROUPS_CLAIM and what the issuer writes there. Said once; belfry_worker_claims_ignored_total counts on",
+		i.logger.Warn("cannot use the groups claim of a token, whose user may connect all the same: compare BELFRY_GROUPS_CLAIM with what the issuer writes; logged once",
 			zap.String("claim", i.claim), zap.String("what", ignoredTexts[reason]))
 	}
 }

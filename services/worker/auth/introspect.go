@@ -37,16 +37,17 @@ type IntrospectionOptions struct {
 const (
 	// maxRemembered bounds one generation of each cache.
 	maxRemembered = 10_000
-	// maxRefusal is how long a refusal is believed at most: a token may become
-	// good, when the issuer's nodes have agreed on it.
+	// maxRefusal bounds how long a refusal is remembered: a new token may be
+	// refused until all nodes of the issuer know it.
 	maxRefusal = 5 * time.Second
 )
 
-// Introspection asks the authorization server about each token; a token that is
-// asked about already is not asked about again at the same time. Good answers
-// are remembered shortly, and never beyond the token's own expiry; refusals for
-// maxRefusal at most, apart, so that a flood of bad tokens forgets no good one;
-// errors are not. A token without `exp`, or with 0 or null, does not expire.
+// Introspection asks the authorization server about each token. All who show the
+// same token at the same time share one request. Accepted tokens are remembered
+// for IntrospectionOptions.Cache, but never past their own expiry; refusals for at
+// most maxRefusal, in a cache of their own, so that a flood of bad tokens cannot
+// evict good ones; errors are not remembered. A token whose `exp` is absent, 0 or
+// null does not expire.
 type Introspection struct {
 	options IntrospectionOptions
 	client  *http.Client
@@ -89,14 +90,14 @@ func NewIntrospection(o IntrospectionOptions) (*Introspection, error) {
 	}, nil
 }
 
-// Close ends the questions on their way and gives idle connections back.
+// Close cancels the running requests, waits for them and closes idle connections.
 func (i *Introspection) Close() {
 	i.flights.Close()
 	i.client.CloseIdleConnections()
 }
 
-// Forget drops the answers that are remembered, and those on their way: the next
-// question about any token is asked.
+// Forget drops all remembered answers, including those of requests that are still
+// running: the next question about any token goes to the server.
 func (i *Introspection) Forget() {
 	i.flights.Forget()
 	i.good.Forget()

@@ -35,9 +35,9 @@ func (i *Introspection) judge(claims map[string]any) (Identity, error) {
 	return id, err
 }
 
-// unixClaim reads seconds since 1970, a number or the text of one. A claim that
-// is absent, null or 0 is the zero time: the server calls the token active and
-// names no time, as it does for tokens that do not expire.
+// unixClaim reads seconds since 1970, given as a number or as a string of one. It
+// returns the zero time if the claim is absent, null or 0, which is how servers
+// say that an active token has no such time.
 func unixClaim(claims map[string]any, name string) (time.Time, error) {
 	var text string
 	switch v := claims[name].(type) {

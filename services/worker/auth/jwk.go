@@ -63,8 +63,8 @@ func parseJWK(text []byte, secrets secretPolicy) (key, error) {
 	return newKey(j.Kid, j.Alg, public)
 }
 
-// public takes the key from its members or, where these are absent, from its
-// certificate. Where it has both they must be the same (RFC 7517 4.7).
+// public reads the key from its members or, if there are none, from its
+// certificate. If it has both, they must hold the same key (RFC 7517 4.7).
 func (j jwk) public(secrets secretPolicy) (any, error) {
 	certified, certErr := j.certified()
 	bare := j.N == "" && j.E == "" && j.X == "" && j.Y == ""
@@ -82,7 +82,7 @@ func (j jwk) public(secrets secretPolicy) (any, error) {
 	return public, nil
 }
 
-// certified is the key of the first certificate; nil: there is none.
+// certified returns the key of the first certificate, or nil if there is none.
 func (j jwk) certified() (any, error) {
 	if len(j.X5C) == 0 {
 		return nil, nil

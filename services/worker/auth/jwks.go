@@ -29,9 +29,9 @@ type keySet struct {
 	why     error // of the last one
 }
 
-// parseJWKS reads a key set (RFC 7517 5), each key by itself: one that is not
-// for verifying signatures, not supported or not even well formed is passed
-// over. A set without any usable key is an error.
+// parseJWKS reads a key set (RFC 7517 5) one key at a time. It skips keys that are
+// not for verifying signatures, not supported or malformed. A set without a usable
+// key is an error.
 func parseJWKS(text []byte, secrets secretPolicy) (keySet, error) {
 	if err := exactjson.CheckTop(text); err != nil {
 		return keySet{}, fmt.Errorf("it is not a JSON web key set: %w", err)
@@ -68,7 +68,7 @@ func parseJWKS(text []byte, secrets secretPolicy) (keySet, error) {
 
 func (s keySet) logSkipped(logger *zap.Logger, from string) {
 	if s.skipped > 0 {
-		logger.Warn("keys of the key set passed over; tokens that they sign are refused",
-			zap.String("from", from), zap.Int("keys", len(s.keys)), zap.Int("skipped", s.skipped), zap.NamedError("last", s.why))
+		logger.Warn("some keys of the key set cannot be used: tokens signed with them are refused",
+			zap.String("from", from), zap.Int("keys", len(s.keys)), zap.Int("skipped", s.skipped), zap.Error(s.why))
 	}
 }

@@ -94,8 +94,8 @@ func (j *JWT) Authenticate(ctx context.Context, token protocol.Token) (Identity,
 	return id, nil
 }
 
-// checkParts refuses a header or claims that two readers could understand
-// differently: doubled members above all (RFC 7515 4, RFC 7519 4).
+// checkParts refuses a token whose header or claims two parsers could read
+// differently, above all one with duplicate members (RFC 7515 4, RFC 7519 4).
 func checkParts(text string) error {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 {
@@ -107,14 +107,15 @@ func checkParts(text string) error {
 			return refused("it is malformed: its %s is not base64url", name)
 		}
 		if err := exactjson.Check(part); err != nil {
-			return refused("its %s cannot be understood in one way: %w", name, err)
+			return refused("its %s is ambiguous or not JSON: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// parse checks signature and times. Where no key verifies it the keys may have
-// been rotated: they are renewed, as often as the source allows, and tried again.
+// parse checks the signature and the times. If no key verifies the token, the
+// issuer may have rotated its keys: parse renews them, as often as the key source
+// allows, and tries again.
 func (j *JWT) parse(ctx context.Context, text string) (jwt.MapClaims, error) {
 	for {
 		claims := jwt.MapClaims{}
@@ -131,11 +132,11 @@ func (j *JWT) parse(ctx context.Context, text string) (jwt.MapClaims, error) {
 		changed, renewErr := j.options.Keys.renew(ctx, looked.version)
 		switch {
 		case renewErr != nil:
-			return nil, fmt.Errorf("renew the keys for a token that none of them verifies: %w", renewErr)
+			return nil, fmt.Errorf("no known key verifies a token, and the key set cannot be renewed: %w", renewErr)
 		case changed:
 			continue
 		case looked.cut:
-			return nil, refused("none of the first %d keys for its method verifies it; the issuer must name the key (kid)", maxTries)
+			return nil, refused("none of the first %d keys for its method verifies it; have the issuer put a kid into its tokens and keys", maxTries)
 		}
 		return nil, refused("%s", reason(err))
 	}

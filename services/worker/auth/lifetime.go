@@ -6,8 +6,9 @@ import "time"
 // carry: the year 9999.
 var maxExpiry = time.Unix(253402300799, 0)
 
-// ends is when a connection whose token expires at expiry must end: then, or,
-// where that is past already and only the leeway lets it in, at the leeway's end.
+// ends returns when a connection must be closed whose token expires at expiry. If
+// that has passed already, and the token is accepted only thanks to the leeway, it
+// is the end of the leeway.
 func ends(expiry, now time.Time, leeway time.Duration) time.Time {
 	switch {
 	case expiry.After(maxExpiry):

@@ -28,17 +28,17 @@ const (
 // Bounds of a key set from an address.
 const (
 	maxAnswer = 1 << 20 // bytes
-	// maxWaiting bounds the tokens that wait for a fetch because no key at hand
-	// verifies them: strangers can make such tokens, and while they wait they
-	// take places from others.
+	// maxWaiting bounds how many tokens may wait for a fetch because no known key
+	// verifies them. Strangers can send such tokens, and each one that waits
+	// occupies a place that another question could use.
 	maxWaiting = 100
 )
 
 // Errors of find and renew; they are wrapped with the last failure.
 var (
-	errNoKeys  = errors.New("the key set was never fetched, or too long ago")
-	errOldKeys = errors.New("the key set cannot be fetched, so it may be outdated")
-	errCrowd   = errors.New("too many tokens wait for the key set")
+	errNoKeys  = errors.New("there is no key set: it has never been fetched, or was fetched more than 24 hours ago")
+	errOldKeys = errors.New("the key set may be outdated: it cannot be fetched")
+	errCrowd   = errors.New("too many tokens are waiting for the key set")
 )
 
 // RemoteOptions says where the keys of signed tokens are published.
@@ -51,10 +51,10 @@ type RemoteOptions struct {
 	Metrics  *Metrics    // nil: nothing is counted
 }
 
-// RemoteKeys are the keys of a JWKS address, fetched when needed: at first use,
-// when the set is old, and when no key verifies a token, which strangers can
-// cause at will and is therefore rate-limited. One fetch runs at a time; only
-// tokens that the set at hand does not verify wait for it.
+// RemoteKeys are the keys published at a JWKS address. They are fetched at first
+// use, when the set is old, and, rate-limited because strangers can cause it, when
+// no key verifies a token. At most one fetch runs at a time, and only tokens that
+// the current set does not verify wait for it.
 type RemoteKeys struct {
 	options RemoteOptions
 	client  *http.Client
@@ -100,7 +100,7 @@ func (r *RemoteKeys) Close() {
 	r.client.CloseIdleConnections()
 }
 
-// find waits for a fetch only while there is no set.
+// find waits for a fetch only if there is no key set at all.
 func (r *RemoteKeys) find(ctx context.Context, kid, method string) ([]key, uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,7 +118,7 @@ func (r *RemoteKeys) find(ctx context.Context, kid, method string) ([]key, uint6
 	return match(r.set.keys, kid, method), r.version, nil
 }
 
-// renew waits for a fetch, where one runs or may begin.
+// renew waits for the running fetch, or starts one if the rate limit allows it.
 func (r *RemoteKeys) renew(ctx context.Context, version uint64) (changed bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -118,14 +118,14 @@ func TestNoVerdictWhileTheIssuerFails(t *testing.T) {
 			if n := i.asked.Load(); n != 2 {
 				t.Errorf("asked %d times, want 2", n)
 			}
-			if n := lines.FilterMessageSnippet("not fetched").Len(); n != 1 {
+			if n := lines.FilterMessageSnippet("cannot fetch").Len(); n != 1 {
 				t.Errorf("%d lines in the log say so, want 1", n)
 			}
 			for range 24 { // two minutes
 				c.advance(jwksRetry)
 				_, _ = j.Authenticate(ctx, rotated)
 			}
-			if n := lines.FilterMessageSnippet("not fetched").Len(); n != 3 {
+			if n := lines.FilterMessageSnippet("cannot fetch").Len(); n != 3 {
 				t.Errorf("%d lines in two minutes more, want 3 in all", n)
 			}
 			i.set(serving(`{"keys":[` + ecJWK("new", testEC, "") + `]}`))

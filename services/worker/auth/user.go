@@ -32,9 +32,9 @@ func userOf(value any) (json.RawMessage, error) {
 	return user, nil
 }
 
-// sidOf takes nothing, a string, or an integer as its text. Anything else is an
-// error, because a session that is not known could not be ended by the
-// application.
+// sidOf accepts nothing, a string, or an integer, which becomes its text. Anything
+// else is an error: the application could not disconnect a login session whose id
+// the worker does not know.
 func sidOf(value any) (string, error) {
 	var text string
 	switch v := value.(type) {

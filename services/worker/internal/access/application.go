@@ -94,7 +94,7 @@ func (a *Application) Ask(ctx context.Context, id auth.Identity, groups []protoc
 	f, started := a.flights.Join(flightName(who, open), func(ctx context.Context) (map[protocol.Group]bool, error) {
 		allowed, err := a.fly(ctx, id.User, open)
 		if err != nil {
-			a.options.Logger.Warn("the application did not answer a question about groups; the client is told to try again", zap.Error(err))
+			a.options.Logger.Warn("the application did not answer a question about groups: the client is told to try again", zap.Error(err))
 			return nil, err
 		}
 		a.cache.put(era, who, open, allowed)

@@ -16,10 +16,10 @@ func tlsConfig(roots *x509.CertPool) *tls.Config {
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
-// authorities is a round tripper that trusts the authorities of a file, as it is
-// now: a changed file gives a new transport, and connections made under the old
-// one are not used again. A file that cannot be read leaves the last good one in
-// force.
+// authorities is a round tripper that trusts the certificate authorities in a
+// file. When the file changes it builds a new transport and stops using the old
+// one's connections. If the changed file cannot be used, the authorities that were
+// read before stay trusted.
 type authorities struct {
 	options Options
 
@@ -53,7 +53,8 @@ func (a *authorities) CloseIdleConnections() {
 	}
 }
 
-// transport fails only when the file was never good.
+// transport returns the transport for the file as it is now. It fails only if the
+// file has never been usable.
 func (a *authorities) transport() (*http.Transport, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -71,7 +72,7 @@ func (a *authorities) transport() (*http.Transport, error) {
 	case err != nil:
 		if now != a.bad {
 			a.bad = now
-			a.options.Logger.Warn("file of certificate authorities cannot be used; the last good one stays in force", zap.Error(err))
+			a.options.Logger.Warn("cannot read the file of certificate authorities again: the authorities read before stay trusted, correct the file", zap.Error(err))
 		}
 		return a.current, nil
 	}

@@ -21,7 +21,8 @@ type Options struct {
 	// server's certificate, instead of the system's. It is read again when it
 	// changes. Empty: the system's, which SSL_CERT_FILE and SSL_CERT_DIR replace.
 	CAFile string
-	// Proxied lets HTTPS_PROXY, HTTP_PROXY and NO_PROXY choose the way.
+	// Proxied makes the client use the proxy that HTTPS_PROXY, HTTP_PROXY and
+	// NO_PROXY name.
 	Proxied bool
 	Logger  *zap.Logger // nil: nothing is logged
 }

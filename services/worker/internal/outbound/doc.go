@@ -1,10 +1,10 @@
 // Package outbound makes the HTTP clients with which a worker asks other
 // servers: the issuer of tokens and the application.
 //
-// What these servers say decides who is let in, and what is sent to them may be
-// a token or a secret. So a client follows no redirect (it could leave TLS and
-// carry credentials along), addresses are https unless the operator says
-// otherwise, and no answer is read beyond a bound.
+// The answers of these servers decide who may connect, and requests to them may
+// carry tokens and secrets. Therefore clients do not follow redirects, which could
+// leave TLS and take credentials along, addresses are https unless the operator
+// allows http, and answers are bounded in size.
 //
 // Everything here may be called concurrently. It starts no goroutine beyond
 // those of net/http.

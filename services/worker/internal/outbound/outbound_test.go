@@ -165,7 +165,7 @@ func TestPrivateAuthority(t *testing.T) {
 			t.Errorf("after the file was spoilt: %q, %v", body, err)
 		}
 	}
-	if n := lines.FilterMessageSnippet("cannot be used").Len(); n != 1 {
+	if n := lines.FilterMessageSnippet("cannot read").Len(); n != 1 {
 		t.Errorf("%d lines about the spoilt file, want 1", n)
 	}
 	write(t, path, foreign, 20*time.Minute)

@@ -1,8 +1,9 @@
 // Package blackbox holds Belfry against its client protocol from outside: it
 // speaks websocket, and emits through one of two drivers (AMQP, or the embedded
 // mode's POST /emit/{group}). Rows are named after the sections of
-// docs/client-protocol.md. The same rows run against every form in which Belfry
-// runs.
+// docs/client-protocol.md. All of them run against one form in which Belfry runs,
+// and against every form when everything is asked for (harness.Full); otherwise
+// the other forms have the first row of each section and those that are marked.
 package blackbox
 
 import (
@@ -17,7 +18,10 @@ type row struct {
 	name string
 	run  func(t *testing.T, in *harness.Installation)
 	amqp bool // about AMQP itself: not applicable where there is none
-	slow bool // takes a minute: runs against one form only
+	// smoke rows run in every form; the others in one alone, unless everything is
+	// asked for.
+	smoke bool
+	slow  bool // takes a minute: runs against one form only
 }
 
 var sections = []struct {
@@ -37,9 +41,10 @@ var sections = []struct {
 // debug makes every process say all that it can say: no token is in it.
 var debug = []string{"BELFRY_LOG_LEVEL=debug"}
 
-func run(t *testing.T, shape harness.Shape, slow bool) *harness.Installation {
+// run runs the rows that a form has. The whole form has all of them.
+func run(t *testing.T, shape harness.Shape, whole bool) *harness.Installation {
 	in := harness.Start(t, shape)
-	rows(t, in, shape, slow)
+	rows(t, in, shape, whole)
 	if in.Nginx != nil {
 		t.Run("Logs", func(t *testing.T) { noToken(t, in.Nginx.Finish(t)) })
 	}
@@ -47,11 +52,11 @@ func run(t *testing.T, shape harness.Shape, slow bool) *harness.Installation {
 }
 
 // rows runs all rows that apply to an installation.
-func rows(t *testing.T, in *harness.Installation, shape harness.Shape, slow bool) {
+func rows(t *testing.T, in *harness.Installation, shape harness.Shape, whole bool) {
 	for _, section := range sections {
 		t.Run(section.name, func(t *testing.T) {
-			for _, r := range section.rows {
-				if r.slow && !slow {
+			for i, r := range section.rows {
+				if r.slow && !whole || !whole && !harness.Full() && i > 0 && !r.smoke {
 					continue
 				}
 				t.Run(r.name, func(t *testing.T) {
@@ -114,7 +119,9 @@ func TestTwoAndTwoFourShards(t *testing.T) {
 // gateways behind it.
 func TestThroughNginx(t *testing.T) {
 	needsBroker(t)
-	t.Parallel()
+	if !harness.Namespace(t) {
+		return
+	}
 	run(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1, Nginx: true}, false)
 }
 

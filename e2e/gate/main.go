@@ -30,7 +30,7 @@ func main() {
 	verify := flag.Bool("verify", false, "run everything, also what takes hours")
 	only := flag.String("part", "", "with -verify: run only these `parts` (names with commas between them)")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := run(ctx, *short, *verify, *only); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -23,7 +23,7 @@ func everything() []lane {
 	full := harness.FullVariable + "=1"
 	return []lane{{
 		checks,
-		units("-race", "-p", "2", "-count=1", "-shuffle=on", "-timeout", "60m"),
+		units("-race", "-p", "2", "-count=1", "-shuffle=on", "-timeout", "60m").with(full),
 		endToEnd("e2e", "-p", "1", "-parallel", "1", "-shuffle=on", "-timeout", "90m", "./...").with(full).bounded(3 * time.Hour),
 		script("clients/js", "scripts/browser-clients.sh", "client").with(full),
 		script("examples/tower/browser", "scripts/browser-clients.sh", "tower").with(full),
@@ -33,8 +33,16 @@ func everything() []lane {
 		endToEnd("drills", "-tags", "drills", "-count=1", "-v", "-parallel", "2", "-timeout", "3h", "-run", "TestDrill", "./faults").
 			with(full).bounded(3 * time.Hour),
 		onRabbitMQ4(script("rabbitmq4/bus", "go", "test", "-count=1", "-timeout", "30m", "./pkg/amqpbus/rabbit", "./pkg/emitter")),
+		containerTests(),
 		onRabbitMQ4(endToEnd("rabbitmq4/e2e", "-count=1", "-p", "1", "-parallel", parallel, "-timeout", "60m", "./blackbox", "./faults")),
 	}}
+}
+
+// containerTests runs the images beside a broker in a container, where an engine
+// can run.
+func containerTests() part {
+	p := endToEnd("containers", "-tags", "containers", "-p", "1", "-count=1", "-v", "-timeout", "60m", "-run", "Containers", "./containers", "./blackbox")
+	return p.bounded(90 * time.Minute)
 }
 
 // variable is one of the environment's, or what stands for it.

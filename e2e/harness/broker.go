@@ -104,7 +104,7 @@ func (b *Broker) Kill9(testing.TB) { b.node.Kill9() }
 // Restart starts it again, with its data.
 func (b *Broker) Restart(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	if err := b.node.StartAgain(ctx); err != nil {
 		t.Fatal(err)

@@ -29,6 +29,9 @@ var GatewayAddrs = []string{"127.0.0.1:8051", "127.0.0.1:8052"}
 // until the test ends. A test calls it once, before it starts anything.
 func FixedPorts(t testing.TB) {
 	t.Helper()
+	if os.Getenv(insideVariable) != "" {
+		return // nobody else is here
+	}
 	file, err := os.OpenFile(filepath.Join(os.TempDir(), "belfry-fixed-ports.lock"), os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
 		t.Fatalf("lock the fixed ports: %v", err)
@@ -56,14 +59,29 @@ func StartNginx(t testing.TB) *Nginx {
 	if err != nil {
 		t.Fatal(err)
 	}
+	makeCertificate(t, root)
+	n := &Nginx{Addr: nginxAddr, TLS: Trust(t, filepath.Join(root, "tmp", "nginx", "certificate.pem")), Prefix: t.TempDir()}
+	n.Run(t, filepath.Join(root, "deploy", "nginx", "development.conf"))
+	return n
+}
+
+// makeCertificate makes the development certificate where it is missing. One test
+// at a time: others may be about to read it.
+func makeCertificate(t testing.TB, root string) {
+	t.Helper()
+	file, err := os.OpenFile(filepath.Join(os.TempDir(), "belfry-certificate.lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		t.Fatalf("lock the certificate: %v", err)
+	}
+	defer func() { _ = file.Close() }() // which unlocks
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatalf("lock the certificate: %v", err)
+	}
 	making := exec.Command(filepath.Join(root, "deploy", "nginx", "certificate"))
 	making.Dir = root
 	if out, err := making.CombinedOutput(); err != nil {
 		t.Fatalf("make a certificate: %v\n%s", err, out)
 	}
-	n := &Nginx{Addr: nginxAddr, TLS: Trust(t, filepath.Join(root, "tmp", "nginx", "certificate.pem")), Prefix: t.TempDir()}
-	n.Run(t, filepath.Join(root, "deploy", "nginx", "development.conf"))
-	return n
 }
 
 // Run starts nginx with a main configuration file and waits until it listens.

@@ -22,7 +22,9 @@ func forged(claim string) []wsclient.Field {
 // the one that it comes from.
 func TestForgedAddress(t *testing.T) {
 	needsBroker(t)
-	t.Parallel()
+	if !harness.Namespace(t) {
+		return
+	}
 	const most = 3
 	in := harness.Start(t, harness.Shape{
 		Gateways: 2, Workers: 1, Shards: 1, Nginx: true,

@@ -137,7 +137,7 @@ func TestALogReaderEndsNothing(t *testing.T) {
 			watcher := join(t, p.addr, request.Token, "jobs", "status_changed")
 			p.chatter(t, in, c.requests)
 			in.Emit(t, "jobs-status_changed", `{"group_name":"jobs"}`)
-			if got := next(t, watcher); got != `{"group_name":"jobs"}` {
+			if got := nextEvent(t, watcher); got != `{"group_name":"jobs"}` {
 				t.Errorf("the watcher got %s", got)
 			}
 			dropped := p.dropped(t)

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,6 +64,17 @@ func next(t *testing.T, conn *wsclient.Conn) string {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// nextEvent is the next frame that is not about a gap: where the processors are
+// busy with other things a gateway may have to say that it is not sure.
+func nextEvent(t *testing.T, conn *wsclient.Conn) string {
+	t.Helper()
+	for {
+		if text := next(t, conn); !strings.HasPrefix(text, `{"gap":`) {
+			return text
+		}
+	}
 }
 
 // until polls a condition that another process brings about.

@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -314,7 +315,10 @@ func (w *world) settle() {
 }
 
 func TestWorld(t *testing.T) {
-	runs, first := uint64(400), rand.Uint64()
+	runs, first := uint64(60), rand.Uint64()
+	if os.Getenv("BELFRY_TEST_FULL") != "" { // make verify
+		runs = 400
+	}
 	if *replay != 0 {
 		runs, first = 1, *replay
 	}

@@ -178,12 +178,36 @@ func slowReader(t *testing.T, in *harness.Installation) {
 	slow.join(g)
 	healthy.join(g)
 	payload := `"` + strings.Repeat("s", 60<<10) + `"`
-	const count = 300 // 18 MiB: more than kernel buffers and the outbox hold
-	for range count {
+	emit := func() {
 		in.Emit(t, g, payload)
 		healthy.expect(payload)
 	}
+	// 18 MiB are more than kernel buffers hold.
+	for before, i := stuck(t, in), 0; stuck(t, in) <= before; i++ {
+		if i == 300 {
+			t.Fatalf("%d events of %d bytes were written to a reader that reads nothing", i, len(payload))
+		}
+		emit()
+	}
+	// A few more than the outbox holds. The reader reads again as soon as it is given
+	// up: the gateway waits no longer than five seconds to tell it.
+	for range outbox/len(payload) + 3 {
+		emit()
+	}
 	slow.expectClose(4408)
+}
+
+// outbox is BELFRY_OUTBOX_BYTES, as it is by default.
+const outbox = 3 << 19
+
+// stuck is how many connections' sockets take nothing more.
+func stuck(t *testing.T, in *harness.Installation) float64 {
+	t.Helper()
+	sum := 0.0
+	for _, g := range in.Gateways {
+		sum += g.Metric(t, "belfry_gateway_slow_connections")
+	}
+	return sum
 }
 
 // expiry outlives a token that is checked by whoever issued it.

@@ -60,14 +60,13 @@ type driver interface {
 // test.
 func Start(t testing.TB, shape Shape) *Installation {
 	t.Helper()
+	if shape.Broker == nil && !shape.Embedded {
+		shape.Broker = sharedBroker(t) // first, so that it goes after the processes
+	}
 	in := prepare(t, shape)
 	if shape.Embedded {
 		in.startEmbedded(t)
 		return in
-	}
-	in.Broker = shape.Broker
-	if in.Broker == nil {
-		in.Broker = sharedBroker(t)
 	}
 	in.shape.Env = append([]string{"BELFRY_AMQP_URL=" + in.Broker.URL(), "BELFRY_SHARDS=" + strconv.Itoa(shape.Shards)}, in.shape.Env...)
 	for i := range shape.Workers {
@@ -92,6 +91,7 @@ func prepare(t testing.TB, shape Shape) *Installation {
 	if shape.Nginx {
 		FixedPorts(t)
 	}
+	in.Broker = shape.Broker
 	t.Cleanup(func() { in.stop(t) })
 	in.authority = newAuthority(t, shape.Auth, in.dir)
 	in.shape.Env = slices.Concat(in.authority.env, shape.Env)

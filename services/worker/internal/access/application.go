@@ -16,6 +16,7 @@ import (
 	"belfry/services/worker/auth"
 	"belfry/services/worker/internal/flight"
 	"belfry/services/worker/internal/outbound"
+	"belfry/services/worker/internal/turns"
 )
 
 // ApplicationOptions says whom to ask about groups, and how patiently.
@@ -36,13 +37,13 @@ var ErrBusy = errors.New("too many questions to the application at a time")
 
 // Application asks the application, with one HTTP POST for the groups of one
 // client message that are not in the cache. At most Parallel questions run at a
-// time; the same question of the same user and token in flight is asked once.
+// time, of one user at most half of them, and users take turns; the same question of the same user and token in flight is asked once.
 // Answers are cached per user, token and group, errors never. Close ends the
 // questions in flight.
 type Application struct {
 	options ApplicationOptions
 	client  *http.Client
-	places  chan struct{}
+	places  *turns.Pool
 	cache   cache
 	flights *flight.Group[map[protocol.Group]bool]
 }
@@ -71,7 +72,7 @@ func NewApplication(o ApplicationOptions) (*Application, error) {
 	return &Application{
 		options: o,
 		client:  client,
-		places:  make(chan struct{}, o.Parallel),
+		places:  turns.New(o.Parallel),
 		cache:   newCache(o.Cache, o.Now),
 		flights: flight.NewGroup[map[protocol.Group]bool](o.Timeout),
 	}, nil
@@ -123,13 +124,11 @@ func (a *Application) Forget() {
 // fly waits for a place and asks.
 func (a *Application) fly(ctx context.Context, user json.RawMessage, groups []protocol.Group) (map[protocol.Group]bool, error) {
 	begin := time.Now()
-	select {
-	case a.places <- struct{}{}:
-		defer func() { <-a.places }()
-	case <-ctx.Done():
+	if err := a.places.Take(ctx, string(user)); err != nil {
 		a.options.Metrics.busy.Inc()
 		return nil, ErrBusy
 	}
+	defer a.places.Release(string(user))
 	allowed, err := a.post(ctx, user, groups)
 	a.options.Metrics.observe(err, time.Since(begin))
 	return allowed, err

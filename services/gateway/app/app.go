@@ -119,6 +119,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	}
 	connections := connection.New(connection.Options{
 		MessageRate: cfg.MessageRate, MessageBurst: int(5 * cfg.MessageRate), MaxGroups: cfg.MaxGroups,
+		GroupRate: cfg.GroupRate, GroupBurst: max(int(10*cfg.GroupRate), 2*cfg.MaxGroups), Registerer: registry,
 	}, a.relay, a.hub, a.log)
 	a.edge, err = edge.New(edge.Options{
 		Logger: a.log, Registerer: registry, Connections: connections, Ready: a.relay.Ready,
@@ -216,8 +217,9 @@ func (a *App) listen(ctx context.Context) error {
 		return fmt.Errorf("BELFRY_LISTEN: %w", err)
 	}
 	a.listener = l
+	limited := a.edge.Limit(l)
 	a.running.Go(func() {
-		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := a.server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("client listener failed: no new client can connect, restart this gateway", zap.Error(err))
 		}
 	})

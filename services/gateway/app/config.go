@@ -30,6 +30,7 @@ type Config struct {
 	MaxPerAddress   int     `split_words:"true" default:"5000" desc:"connections of one address here; more get 429"`
 	HandshakeRate   float64 `split_words:"true" default:"2000" desc:"handshakes a second, in bursts of twice as many; more get 503"`
 	MessageRate     float64 `split_words:"true" default:"10" desc:"messages a second that a client may send in the long run, in bursts of five times as many; more is closed with 4429"`
+	GroupRate       float64 `split_words:"true" default:"2000" desc:"groups a second that all connections of a user here may join or leave in the long run, in bursts of ten times as many; more wait, and others do not"`
 	MaxMessageBytes int     `split_words:"true" default:"65536" desc:"bytes of one client message; more is closed with 1009"`
 	MaxGroups       int     `split_words:"true" default:"1000" desc:"groups of one connection"`
 	OutboxBytes     int     `split_words:"true" default:"1572864" desc:"bytes that wait for a slow client; more is closed with 4408. The largest event, 1 MiB, and others behind it must fit"`
@@ -61,7 +62,7 @@ func (c Config) Validate() error {
 	for variable, n := range map[string]float64{
 		"BELFRY_MAX_CONNECTIONS": float64(c.MaxConnections), "BELFRY_MAX_PER_USER": float64(c.MaxPerUser),
 		"BELFRY_MAX_PER_ADDRESS": float64(c.MaxPerAddress), "BELFRY_HANDSHAKE_RATE": c.HandshakeRate,
-		"BELFRY_MESSAGE_RATE": c.MessageRate, "BELFRY_MAX_GROUPS": float64(c.MaxGroups),
+		"BELFRY_MESSAGE_RATE": c.MessageRate, "BELFRY_GROUP_RATE": c.GroupRate, "BELFRY_MAX_GROUPS": float64(c.MaxGroups),
 	} {
 		if n < 1 {
 			problems = append(problems, settings.Wrong(variable, fmt.Sprintf("is %v", n), "set at least 1"))

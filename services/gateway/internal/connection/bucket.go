@@ -11,14 +11,18 @@ type bucket struct {
 // take uses one token of a bucket of the given size, refilled at rate a second.
 // It reports false when there is none.
 func (b *bucket) take(rate float64, size int) bool {
-	now := time.Now()
-	if !b.last.IsZero() {
-		b.used = max(0, b.used-rate*now.Sub(b.last).Seconds())
-	}
-	b.last = now
+	b.drain(rate, time.Now())
 	if b.used+1 > float64(size) {
 		return false
 	}
 	b.used++
 	return true
+}
+
+// drain lets time pass for the bucket.
+func (b *bucket) drain(rate float64, now time.Time) {
+	if !b.last.IsZero() {
+		b.used = max(0, b.used-rate*now.Sub(b.last).Seconds())
+	}
+	b.last = now
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"belfry/pkg/protocol"
@@ -30,6 +31,8 @@ type Relay interface {
 
 // Options bounds what one connection may do. Zero fields mean the defaults.
 type Options struct {
+	Registerer prometheus.Registerer // nil: the metrics are not registered
+
 	// MessageRate is how many messages a second a client may send in the long
 	// run (default 10), MessageBurst how many at once (default 50); more is
 	// closed with 4429.
@@ -40,6 +43,12 @@ type Options struct {
 	InvalidMessages int
 	// MaxGroups bounds the groups of one message, so of a connection (default 1,000).
 	MaxGroups int
+	// GroupRate is how many groups a second all connections of a user may change, join
+	// or leave, in the long run (default 2,000), GroupBurst how many at once (default
+	// 20,000). More wait, and where that takes longer than the answer may, the client
+	// is told to try again.
+	GroupRate  float64
+	GroupBurst int
 	// MailboxBytes bounds the messages that wait for the one before (default
 	// 256 KiB); more is closed with 4429.
 	MailboxBytes int
@@ -64,6 +73,12 @@ func (o Options) WithDefaults() Options {
 	if o.MaxGroups == 0 {
 		o.MaxGroups = 1000
 	}
+	if o.GroupRate == 0 {
+		o.GroupRate = 2000
+	}
+	if o.GroupBurst == 0 {
+		o.GroupBurst = 20_000
+	}
 	if o.MailboxBytes == 0 {
 		o.MailboxBytes = 256 << 10
 	}
@@ -78,12 +93,16 @@ type Factory struct {
 	o     Options
 	relay Relay
 	hub   *hub.Hub
+	pace  *pace
+	told  told
 	log   *zap.Logger
+	paced *prometheus.CounterVec
 }
 
 // New makes Factory; zero fields of o get their defaults.
 func New(o Options, relay Relay, h *hub.Hub, log *zap.Logger) *Factory {
-	return &Factory{o: o.WithDefaults(), relay: relay, hub: h, log: log}
+	o = o.WithDefaults()
+	return &Factory{o: o, relay: relay, hub: h, pace: newPace(o.GroupRate, o.GroupBurst), log: log, paced: newPaced(o.Registerer)}
 }
 
 // Begin makes the connection of a handshake that has just come in from remote.

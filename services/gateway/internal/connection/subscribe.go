@@ -19,6 +19,9 @@ func (c *Conn) handle(ctx context.Context, message []byte) {
 		}
 		return
 	}
+	if !c.waitTurn(ctx, groups) {
+		return
+	}
 	allowed, denied, ok := c.authorize(ctx, groups)
 	if !ok {
 		return

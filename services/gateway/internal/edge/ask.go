@@ -20,6 +20,9 @@ func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token,
 	d, err := s.Ask(ctx, token)
 	cancel()
 	switch {
+	case r.Context().Err() != nil: // the client hung up, which is nobody's fault here
+		slot.release()
+		return refusal{label: labelGone}
 	case err != nil || d.Verdict == protocol.VerdictUnavailable:
 		e.o.Logger.Debug("no worker decided about a handshake", zap.Uint64("conn", uint64(s.ID())), zap.Error(err))
 		slot.release()

@@ -25,6 +25,7 @@ type Edge struct {
 	anyone   bool // every origin is allowed
 	slots    *slots
 	rate     *rate
+	shares   *shares
 	metrics  *metrics
 	draining atomic.Bool
 	serving  sync.WaitGroup // the goroutines of open connections
@@ -36,7 +37,8 @@ func New(o Options) (*Edge, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	e := &Edge{o: o, slots: newSlots(o), rate: newRate(o.HandshakeRate, o.HandshakeBurst), metrics: newMetrics(o.Registerer)}
+	e := &Edge{o: o, slots: newSlots(o), rate: newRate(o.HandshakeRate, o.HandshakeBurst),
+		shares: newShares(o.HandshakeRate, o.HandshakeBurst), metrics: newMetrics(o.Registerer)}
 	for _, text := range o.AllowedHosts {
 		host, err := parseHost(text)
 		if err != nil {
@@ -87,6 +89,12 @@ func (e *Edge) handshake(w http.ResponseWriter, r *http.Request) refusal {
 		return bad
 	}
 	remote := e.remote(r)
+	switch {
+	case !e.shares.take(remote):
+		return addressTooFast
+	case !e.rate.take():
+		return tooFast
+	}
 	slot, bad, refused := e.slots.take(remote)
 	if refused {
 		return bad
@@ -114,8 +122,6 @@ func (e *Edge) check(r *http.Request, shown credentials) (refusal, bool) {
 		return draining, true
 	case len(e.o.Ready()) > 0:
 		return notReady, true
-	case !e.rate.take():
-		return tooFast, true
 	}
 	return refusal{}, false
 }

@@ -26,6 +26,16 @@ type slot struct {
 	released bool
 }
 
+// ofClient is what one client has: an IPv4 address, or a /64 of IPv6.
+func ofClient(address netip.Addr) netip.Addr {
+	if address.Is6() {
+		if p, err := address.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return address
+}
+
 func newSlots(o Options) *slots {
 	return &slots{
 		most: o.MaxConnections, perUser: o.MaxPerUser, perAddress: o.MaxPerAddress,
@@ -33,14 +43,9 @@ func newSlots(o Options) *slots {
 	}
 }
 
-// take counts one more connection from the address. IPv6 addresses count by
-// their /64, which is what one client has.
+// take counts one more connection from the address.
 func (s *slots) take(address netip.Addr) (*slot, refusal, bool) {
-	if address.Is6() {
-		if p, err := address.Prefix(64); err == nil {
-			address = p.Addr()
-		}
-	}
+	address = ofClient(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -105,12 +110,57 @@ func newRate(perSecond float64, burst int) *rate {
 func (r *rate) take() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	r.used = max(0, r.used-r.perSecond*now.Sub(r.last).Seconds())
-	r.last = now
+	r.drain(time.Now())
 	if r.used+1 > r.size {
 		return false
 	}
 	r.used++
 	return true
+}
+
+func (r *rate) drain(now time.Time) {
+	r.used = max(0, r.used-r.perSecond*now.Sub(r.last).Seconds())
+	r.last = now
+}
+
+// share is the part of the handshake rate that one address may use, so that
+// strangers at a few addresses leave room for everybody else.
+const share = 4
+
+// shares are the handshake rates of addresses.
+type shares struct {
+	perSecond float64
+	burst     int
+
+	mu        sync.Mutex
+	addresses map[netip.Addr]*rate
+	sweep     int // takes until the idle ones are forgotten
+}
+
+const sweepEvery = 4096
+
+func newShares(perSecond float64, burst int) *shares {
+	return &shares{perSecond: perSecond / share, burst: max(burst/share, 1), addresses: map[netip.Addr]*rate{}, sweep: sweepEvery}
+}
+
+// take counts a handshake of the address; false when it had its share.
+func (s *shares) take(address netip.Addr) bool {
+	address = ofClient(address)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sweep--; s.sweep <= 0 {
+		s.sweep = sweepEvery
+		now := time.Now()
+		for a, r := range s.addresses {
+			if r.drain(now); r.used == 0 {
+				delete(s.addresses, a)
+			}
+		}
+	}
+	r := s.addresses[address]
+	if r == nil {
+		r = newRate(s.perSecond, s.burst)
+		s.addresses[address] = r
+	}
+	return r.take()
 }

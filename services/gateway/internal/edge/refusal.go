@@ -24,6 +24,7 @@ const (
 	labelAccepted = "accepted"
 	labelToken    = "token_refused"
 	labelBroken   = "broken"
+	labelGone     = "gone"
 )
 
 // The refusals.
@@ -44,6 +45,7 @@ var (
 	notReady       = refusal{status: 503, label: "not_ready", text: "events are unavailable, try again later", retry: true}
 	noDecision     = refusal{status: 503, label: "no_decision", text: "nobody could check the token, try again later", retry: true}
 	tooFast        = refusal{status: 503, label: "rate", text: "too many handshakes, try again later", retry: true}
+	addressTooFast = refusal{status: 429, label: "rate_address", text: "too many handshakes from this address, try again later", retry: true}
 	processLimit   = refusal{status: 503, label: "limit_process", text: "too many connections, try again later", retry: true}
 	addressLimit   = refusal{status: 429, label: "limit_address", text: "too many connections from this address", retry: true}
 	userLimit      = refusal{status: 429, label: "limit_user", text: "too many connections of this user", retry: true}
@@ -52,17 +54,20 @@ var (
 // refusals lists them all, for the metric's series.
 var refusals = []refusal{
 	notFound, tooManyHeaders, badMethod, notUpgrade, badVersion, badKey, badHost, badOrigin, badToken, manyTokens, loneProtocol,
-	noToken, draining, notReady, noDecision, tooFast, processLimit, addressLimit, userLimit,
+	noToken, draining, notReady, noDecision, tooFast, addressTooFast, processLimit, addressLimit, userLimit,
 }
 
+// refuse answers and closes the connection: whoever is refused does not keep a
+// descriptor for the next try.
 func (e *Edge) refuse(w http.ResponseWriter, r *http.Request, bad refusal) {
 	h := w.Header()
+	h.Set("Connection", "close")
 	switch bad.status {
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodGet)
 	case http.StatusUpgradeRequired:
 		h.Set("Upgrade", "websocket")
-		h.Set("Connection", "Upgrade")
+		h.Add("Connection", "Upgrade") // net/http closes for the first value alone
 		h.Set("Sec-WebSocket-Version", "13")
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="belfry"`)

@@ -1,0 +1,43 @@
+package connection
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// A user who changes more groups than the rate allows, in however few messages, is told
+// to try again; other users are answered.
+func TestAUserWhoChangesGroupsTooFast(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	r := begin(t, Options{GroupRate: 1, GroupBurst: 20, Registerer: registry}, seven)
+	set := func(from, n int) string {
+		items := make([]string, n)
+		for i := range items {
+			items[i] = fmt.Sprint(from + i)
+		}
+		return `{"groups": {"job_events": [` + strings.Join(items, ", ") + `]}}`
+	}
+	r.send(set(0, 15))
+	if answer, err := r.next(); err != nil || !strings.Contains(answer, "groups_joined") {
+		t.Fatalf("%s, %v", answer, err)
+	}
+	r.send(set(100, 15)) // 15 left and 15 joined
+	r.expect(`{"error": "subscriptions are unavailable, try again"}`)
+	r.send(set(0, 15)) // changes nothing, costs nothing
+	if answer, err := r.next(); err != nil || !strings.Contains(answer, `"groups_joined": []`) {
+		t.Fatalf("%s, %v", answer, err)
+	}
+	want := `
+# HELP belfry_gateway_paced_messages_total Client messages that waited, or were refused, because their user changes more groups than BELFRY_GROUP_RATE allows.
+# TYPE belfry_gateway_paced_messages_total counter
+belfry_gateway_paced_messages_total{outcome="refused"} 1
+belfry_gateway_paced_messages_total{outcome="waited"} 0
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}

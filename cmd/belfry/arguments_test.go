@@ -103,3 +103,27 @@ func TestTokenCarriesWhatTheWorkerAsksFor(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenWritesClaimsByTheirPath: inside of objects, as the worker reads them.
+func TestTokenWritesClaimsByTheirPath(t *testing.T) {
+	clean(t)
+	const secret = "0123456789abcdef0123456789abcdef"
+	set(t, "BELFRY_JWT_SECRET_FILE", file(t, "secret", secret))
+	set(t, "BELFRY_USER_CLAIM", "tower.id")
+	set(t, "BELFRY_GROUPS_CLAIM", "tower.roles")
+	set(t, "BELFRY_SESSION_CLAIM", `https://tower\.example/sid`)
+	got := sh(t, "", "token", "--user=7", "--groups", "a-b", "--session", "phone")
+	claims := jwt.MapClaims{}
+	_, err := jwt.ParseWithClaims(strings.TrimSpace(got.out), claims, func(*jwt.Token) (any, error) { return []byte(secret), nil })
+	if err != nil {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	inside, _ := claims["tower"].(map[string]any)
+	if groups, _ := inside["roles"].([]any); inside["id"] != 7.0 || len(groups) != 1 || claims["https://tower.example/sid"] != "phone" {
+		t.Errorf("the claims are %v", claims)
+	}
+	set(t, "BELFRY_GROUPS_CLAIM", "tower..roles")
+	if got := sh(t, "", "token", "--user=7", "--groups", "a-b"); got.status == 0 || !strings.Contains(got.err, "BELFRY_GROUPS_CLAIM") {
+		t.Errorf("a path without a name: %+v", got)
+	}
+}

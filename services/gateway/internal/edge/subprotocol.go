@@ -5,20 +5,19 @@ import (
 	"strings"
 )
 
-// kubernetesToken begins the subprotocol that Kubernetes' clients put a token
-// into, because a browser lets them set no header: the token follows in
-// base64url. Kubernetes too takes it out of the list and agrees to another one.
+// kubernetesToken is the prefix of the subprotocol in which Kubernetes' clients send
+// a token, because browsers do not let them set headers. The token follows in
+// base64url. Like here, the server removes it and agrees to another subprotocol.
 const kubernetesToken = "base64url.bearer.authorization.k8s.io."
 
-// tokenFollows are the subprotocols behind which browsers put the token itself,
-// as the next one of the list.
+// tokenFollows are subprotocols after which the next one in the list is the token.
 var tokenFollows = []string{"bearer", "access_token"}
 
-// fromProtocols divides the subprotocols that a client asks for (RFC 6455 4.1,
-// 11.3.4) into tokens and others, and chooses the one to agree to: the first
-// that is no token and no word that announces one, or else the first such word.
-// A browser fails a connection whose server agrees to none; Belfry speaks the
-// same whatever it is called.
+// fromProtocols separates tokens from the subprotocols that a client offers (RFC
+// 6455 4.1, 11.3.4) and chooses the one to agree to: the first that is neither a
+// token nor a word announcing one, or else the first such word. Browsers fail a
+// connection if the server agrees to none of their subprotocols, so any name is
+// accepted; Belfry's protocol is the same under every name.
 func fromProtocols(lines []string) credentials {
 	var c credentials
 	var word string // that announced a token
@@ -80,8 +79,8 @@ func announces(name string) bool {
 	return false
 }
 
-// decodeToken reads base64url, also in the spelling of those who only take the
-// padding off ordinary base64.
+// decodeToken decodes base64url. It also accepts "+" for "-", because some clients
+// send standard base64 without its padding.
 func decodeToken(encoded string) string {
 	text, err := base64.RawURLEncoding.DecodeString(strings.ReplaceAll(encoded, "+", "-"))
 	if err != nil || len(text) == 0 {

@@ -10,21 +10,22 @@ import (
 
 // credentials are what a request carries to show whose it is.
 type credentials struct {
-	// explicit are the tokens that somebody put there for this request: in the
-	// query, in Authorization, in Sec-WebSocket-Protocol. One that cannot be
-	// read is there as such.
+	// explicit are the tokens that the client put into this request on purpose: in
+	// the query, in Authorization, in Sec-WebSocket-Protocol. A token that cannot
+	// be decoded is listed as unreadable.
 	explicit []string
-	// cookie is the token of the first cookie that holds one; empty: none does.
-	// A browser sends it also for a foreign page.
+	// cookie is the token from a cookie, or empty. Browsers also send cookies with
+	// requests of other sites' pages.
 	cookie string
 	// subprotocol is the one to agree to; empty: none was asked for.
 	subprotocol string
-	// alone: a token was asked for as a subprotocol, and nothing beside it that
-	// could be agreed to.
+	// alone means that the client offered a token as its only subprotocol, so that
+	// there is none to agree to.
 	alone bool
 }
 
-// unreadable stands for an explicit token that cannot be read. No token has it.
+// unreadable stands for an explicit token that cannot be decoded. It is refused,
+// because no valid token contains its character.
 const unreadable = "\x00"
 
 // credentials collects all that the request carries.
@@ -41,9 +42,9 @@ func (e *Edge) credentials(r *http.Request) credentials {
 	return c
 }
 
-// token is the request's one token. An explicit one wins over the cookie's,
-// which other applications of the same host may have set; the same one in
-// several places is one; an empty one is none. Refusals never show it.
+// token returns the request's token. An explicit token wins over a cookie, which
+// another application on the same host may have set. The same token in several
+// places counts once, and an empty one does not count. Refusals never show a token.
 func (e *Edge) token(c credentials) (protocol.Token, refusal, bool) {
 	one := ""
 	for _, t := range c.explicit {
@@ -93,8 +94,8 @@ func (e *Edge) readable(token string) bool {
 	return true
 }
 
-// queryTokens are the values of the parameter token. What else is in the query,
-// well written or not, is another's.
+// queryTokens returns the values of the query parameter "token". Other parameters
+// are not looked at, so that they may be malformed.
 func queryTokens(query string) []string {
 	var out []string
 	for part := range strings.SplitSeq(query, "&") {
@@ -111,10 +112,10 @@ func queryTokens(query string) []string {
 	return out
 }
 
-// cookieToken is the token of the first cookie that is named in the options, in
-// their order, and holds one. Of cookies of one name the first counts: it is
-// that of the longest path (RFC 6265 5.4). One that cannot be read is passed
-// over: another application may have set it.
+// cookieToken looks for a token in the cookies named by Options.TokenCookies, in
+// that order. If a name occurs several times, the first readable cookie is used:
+// browsers send the one with the longest path first (RFC 6265 5.4). Unreadable
+// cookies are skipped, because another application may have set them.
 func (e *Edge) cookieToken(lines []string) string {
 	for _, wanted := range e.o.TokenCookies {
 		for _, line := range lines {
@@ -132,8 +133,8 @@ func (e *Edge) cookieToken(lines []string) string {
 	return ""
 }
 
-// plainCookie undoes Tower's quoting: `token=%22abc%22` holds abc. What cannot
-// be undone is empty.
+// plainCookie removes Tower's quoting: `token=%22abc%22` contains abc. It returns
+// an empty string if the value is malformed.
 func plainCookie(value string) string {
 	value, err := url.PathUnescape(unquote(value))
 	if err != nil {

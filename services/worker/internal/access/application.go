@@ -32,8 +32,9 @@ type ApplicationOptions struct {
 	Metrics  *Metrics
 }
 
-// ErrBusy says that no place in the pool became free in time.
-var ErrBusy = errors.New("too many questions to the application at a time")
+// ErrBusy says that the application was not asked, because BELFRY_AUTHORIZE_PARALLEL
+// other questions were still running when the time was up.
+var ErrBusy = errors.New("too many questions to the application at a time: it is slow, or BELFRY_AUTHORIZE_PARALLEL is too small")
 
 // Application asks the application, with one HTTP POST for the groups of one
 // client message that are not in the cache. At most Parallel questions run at a
@@ -114,14 +115,15 @@ func (a *Application) Ask(ctx context.Context, id auth.Identity, groups []protoc
 	return known, nil
 }
 
-// Forget drops what the application has said, also in answers that are on their
-// way: the next question about any group is asked. Questions at hand keep theirs.
+// Forget drops all remembered answers, including those of requests that are still
+// running: the next question about any group goes to the application. Callers that
+// already wait get their answer.
 func (a *Application) Forget() {
 	a.flights.Forget()
 	a.cache.Forget()
 }
 
-// fly waits for a place and asks.
+// fly waits for a free place in the pool and then asks.
 func (a *Application) fly(ctx context.Context, user json.RawMessage, groups []protocol.Group) (map[protocol.Group]bool, error) {
 	begin := time.Now()
 	if err := a.places.Take(ctx, string(user)); err != nil {

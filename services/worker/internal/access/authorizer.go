@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"belfry/pkg/protocol"
@@ -14,8 +15,8 @@ type Result struct {
 	Denied  []protocol.Group
 }
 
-// Asker decides the groups that the policy leaves to the application: it
-// returns those that are allowed. Application implements it.
+// Asker decides about groups for which the policy says "application", and returns
+// those that are allowed. Application implements it.
 type Asker interface {
 	Ask(ctx context.Context, id auth.Identity, groups []protocol.Group) (map[protocol.Group]bool, error)
 }
@@ -26,17 +27,17 @@ type Authorizer struct {
 	asker  Asker // nil: no rule asks
 }
 
-// NewAuthorizer joins a policy with the application that it asks. asker may be
-// nil when the policy does not ask.
+// NewAuthorizer combines a policy with the application to ask. asker may be nil if
+// no rule of the policy allows "application".
 func NewAuthorizer(policy *Policy, asker Asker) (*Authorizer, error) {
 	if policy.AsksApplication() && asker == nil {
-		return nil, fmt.Errorf(`the policy has rules that allow "application", but there is no application to ask`)
+		return nil, errors.New(`set the address of the application, because the policy has rules that allow "application"`)
 	}
 	return &Authorizer{policy: policy, asker: asker}, nil
 }
 
-// Authorize decides about all the groups of one client message. On an error
-// nothing is decided: not even what the policy alone would allow.
+// Authorize decides about all groups of one client message. If it returns an error,
+// no group is decided, not even those that the policy alone would allow.
 func (a *Authorizer) Authorize(ctx context.Context, id auth.Identity, groups []protocol.Group) (Result, error) {
 	user, err := protocol.ParseUser(id.User)
 	if err != nil {

@@ -15,14 +15,14 @@
 //	name     = text without a dash
 //	item     = "*" | ( text | "{user}" | "{int}" )...
 //
-// `{user}` is the id that the user's token carries, inserted literally and
-// never read as a pattern. `{int}` is a number without sign or leading zeros, at
-// most 20 digits. A star stands only alone, as the whole item: any item. A
-// template that is only a star is for every group whose name no other rule
-// mentions, so a general rule never opens what a particular one guards.
-// Text holds no star and no brace. Each placeholder comes once at most; between
-// two there is text, and the text beside `{int}` does not touch it with a
-// digit: so no two users' templates ever match the same group.
+// `{user}` is the user's id from the token, inserted literally and never read as a
+// pattern. `{int}` is a number without a sign or leading zeros, of at most 20
+// digits. A star is always the whole item and matches any item. A template that is
+// only a star matches every group whose name no other rule mentions, so that a
+// general rule never opens what a specific one guards.
+// Text contains no star and no brace. Each placeholder is used at most once. There
+// is text between two placeholders, and no digit next to `{int}`. Therefore no
+// template gives the same group to two users.
 //
 // A rule allows in one of three ways, tried in this order:
 //
@@ -33,9 +33,8 @@
 //
 // If several rules are for a group, one that allows is enough.
 //
-// An error means that the application could not be asked. It is no denial: the
-// caller answers that subscriptions are unavailable, nothing changes, and
-// nobody sees a group that was not allowed.
+// An error means that the application could not be asked. That is not a denial: the
+// caller answers that subscriptions are unavailable, and nothing changes.
 //
 // Policy and Authorizer are fixed after they are built; everything here may be
 // called concurrently.

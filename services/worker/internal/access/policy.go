@@ -77,14 +77,14 @@ func ParsePolicy(text []byte) (*Policy, error) {
 		}
 	}
 	if len(file.Rules) == 0 {
-		return nil, errors.New("it has no rules, so nobody could see anything")
+		return nil, errors.New("it has no rules, so that nobody could see anything: add at least one")
 	}
 	return p, nil
 }
 
 func (p *Policy) add(groups, allow []string) *mistake {
 	if len(groups) == 0 || len(allow) == 0 {
-		return &mistake{err: errors.New(`it needs "groups" and "allow", neither of them empty`)}
+		return &mistake{err: errors.New(`it needs "groups" and "allow", and neither may be empty`)}
 	}
 	var r rule
 	for i, way := range allow {

@@ -28,8 +28,8 @@ type answer struct {
 	Allowed *[]protocol.Group `json:"allowed"`
 }
 
-// post asks once. What the application allows without having been asked is
-// counted and passed over.
+// post sends one question. Groups that the application allows although nobody
+// asked about them are ignored and counted.
 func (a *Application) post(ctx context.Context, user json.RawMessage, groups []protocol.Group) (map[protocol.Group]bool, error) {
 	body, err := json.Marshal(question{user, groups})
 	if err != nil {

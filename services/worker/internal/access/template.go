@@ -11,12 +11,12 @@ import (
 
 // Errors of parseTemplate; they are wrapped with the template.
 var (
-	errTemplateForm  = errors.New(`it must be "*" or name-item`)
-	errTemplateName  = errors.New("the name must be plain text")
-	errTemplateStar  = errors.New("a star may only be the whole item")
-	errTemplateBrace = errors.New("the placeholders are {user} and {int}")
-	errTemplateTwice = errors.New("a placeholder may come once")
-	errTemplateTouch = errors.New("between two placeholders there must be text, and beside {int} no digit")
+	errTemplateForm  = errors.New(`write "*", or a name and an item with a dash between them, such as jobs-summary`)
+	errTemplateName  = errors.New("the name, up to the first dash, must be plain text: stars and placeholders belong in the item")
+	errTemplateStar  = errors.New("a star must be the whole item, as in jobs-*: part of an item cannot be matched")
+	errTemplateBrace = errors.New("unknown or unfinished placeholder: write {user} or {int}")
+	errTemplateTwice = errors.New("use each placeholder at most once")
+	errTemplateTouch = errors.New("put text between the two placeholders, and no digit next to {int}: otherwise two users could share a group")
 	errTemplateLong  = fmt.Errorf("it is longer than %d bytes", protocol.MaxGroupBytes)
 )
 

@@ -47,7 +47,7 @@ func TestCheckURL(t *testing.T) {
 
 func get(t *testing.T, client *http.Client, url string, most int) (string, error) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

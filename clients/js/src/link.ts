@@ -11,6 +11,9 @@ import type { BelfryOptions, ErrorNotice, SocketLike, StateNotice } from "./type
  *  server that accepts, answers and closes is not well. Milliseconds. */
 const stableAfter = 10_000;
 
+/** How many times the time-out an answer may wait behind other frames. */
+const patience = 4;
+
 /** After so many handshakes in a row that failed with a token, another is asked
  *  for: a browser does not say whether the token was the reason. */
 const triesWithToken = 3;
@@ -66,10 +69,10 @@ export class Link {
   start(): void {
     if (this.deaf) return;
     this.deaf = listen({
-      online: () => this.hurry("online"), offline: () => this.offline(), visible: () => this.look(),
+      online: () => this.look("online"), offline: () => this.offline(), visible: () => this.look("visible"),
       resumed: () => {
-        this.wait.putOff(this.timeout); // what came meanwhile is not read yet
-        this.look();
+        this.wait.renew(this.timeout); // what came meanwhile is not read yet
+        this.look("visible");
       },
     });
     const attempt = ++this.attempt;
@@ -97,10 +100,11 @@ export class Link {
     this.wait.set(this.quiet, () => this.user.silent());
   }
 
-  /** Ends the try or the connection when nothing comes of it. */
+  /** Ends the try or the connection when nothing comes of it. What comes instead
+   *  puts the end off, for a while: on a slow link an answer waits behind events. */
   private expect(what: string): void {
     const message = `${what} did not come within ${this.timeout} ms`;
-    this.wait.set(this.timeout, () => this.fail({ kind: "timeout", message }));
+    this.wait.set(this.timeout, () => this.fail({ kind: "timeout", message }), patience * this.timeout);
   }
 
   /** The next try may come sooner: a network is there, or somebody looks. */
@@ -116,9 +120,10 @@ export class Link {
     if (this.socket) this.lose({ state: "disconnected", reason: "offline" }, 0);
   }
 
-  /** A page that was away may have a dead socket: finds out. */
-  private look(): void {
-    this.hurry("visible");
+  /** A page that was away, or has another network, may have a dead socket: finds
+   *  out. */
+  private look(reason: string): void {
+    this.hurry(reason);
     if (this.acceptedAt !== undefined && !this.awaiting) this.user.silent();
   }
 
@@ -173,7 +178,7 @@ export class Link {
 
   private receive(text: string): void {
     if (this.acceptedAt !== undefined) {
-      if (!this.awaiting) this.wait.putOff(this.quiet);
+      this.wait.putOff(this.awaiting ? this.timeout : this.quiet);
       this.user.text(text);
     } else if (accepts(text)) { // otherwise a close with 4401 follows
       this.acceptedAt = performance.now();

@@ -28,4 +28,6 @@ export const say = {
 };
 
 /** The ways in which a page comes back. */
-export const returns = { "is visible": say.visible, "is resumed": say.resume, "is shown from the cache": () => say.pageshow(true) };
+export const returns = {
+  "is visible": say.visible, "is resumed": say.resume, "is shown from the cache": () => say.pageshow(true), "has a network again": say.online,
+};

@@ -16,11 +16,11 @@ debian_root() { # release, folder, packages...
 	flock 9 # another run may be making it
 	[ ! -d "$folder" ] || { exec 9>&-; return 0; }
 	if ! command -v debootstrap >/dev/null; then
-		echo "installing debootstrap" >&2
+		echo "== installing debootstrap" >&2
 		apt-get install -y -q --no-install-recommends debootstrap >"$log" 2>&1 || { tail -5 "$log" >&2; return 1; }
 	fi
 	rm -rf --one-file-system "$making"
-	echo "making $folder: Debian $release with $* (about a minute; $log tells more)" >&2
+	echo "== making $folder: Debian $release with $* (about a minute; $log tells more)" >&2
 	if ! debootstrap --variant=minbase "$release" "$making" >>"$log" 2>&1; then
 		echo "debootstrap failed; the end of $log:" >&2
 		tail -5 "$log" >&2

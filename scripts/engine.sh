@@ -25,13 +25,13 @@ for program in iptables ip ldd; do
 	command -v "$program" >/dev/null || missing=1
 done
 if [ "${missing:-}" = 1 ]; then
-	echo "installing iptables and iproute2" >&2
+	echo "== installing iptables and iproute2" >&2
 	apt-get update -qq
 	apt-get install -y -q --no-install-recommends iptables iproute2 >"$folder/install.log" 2>&1 || { tail -5 "$folder/install.log" >&2; exit 1; }
 fi
 
 if [ ! -d "$folder/programs" ]; then
-	echo "unpacking Debian's container engine: ${DEBS[*]}" >&2
+	echo "== unpacking Debian's container engine: ${DEBS[*]}" >&2
 	rm -rf "$folder/debs" "$folder/programs.making"
 	mkdir -p "$folder/debs" "$folder/programs.making"
 	(cd "$folder/debs" && { apt-get download -q "${DEBS[@]}" || { apt-get update -qq && apt-get download -q "${DEBS[@]}"; }; }) >"$folder/download.log" 2>&1 ||
@@ -47,7 +47,7 @@ if [ ! -d "$folder/programs" ]; then
 fi
 
 if [ ! -x "$folder/docker-compose-$COMPOSE" ]; then
-	echo "building compose $COMPOSE from its Go module (some minutes)" >&2
+	echo "== building compose $COMPOSE from its Go module (some minutes)" >&2
 	source=$(cd "$folder" && GOWORK=off GOFLAGS=-mod=mod go mod download -json "github.com/docker/compose/v2@$COMPOSE" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
 	rm -rf "$folder/compose"
 	cp -r "$source" "$folder/compose"

@@ -107,7 +107,7 @@ func (d *daemon) await() error {
 	for {
 		last, err := d.docker("version", "--format", "{{.Server.Version}}")
 		if err == nil {
-			fmt.Printf("dockerd %s runs, pid %d\n", strings.TrimSpace(last), d.cmd.Process.Pid)
+			fmt.Printf("== dockerd %s runs, pid %d\n", strings.TrimSpace(last), d.cmd.Process.Pid)
 			return nil
 		}
 		select {

@@ -35,7 +35,7 @@ func (d *daemon) images() error {
 			return fmt.Errorf("make a stand-in for %s: %w", image, err)
 		}
 	}
-	fmt.Println("docker compose build")
+	fmt.Println("== docker compose build")
 	if _, err := d.compose("--file", "docker-compose.yml", "--file", "e2e/containers/standins/build.yml", "--profile", "tools", "build"); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (d *daemon) importFolder(image, folder string) error {
 	if _, err := d.docker("image", "inspect", image); err == nil {
 		return nil
 	}
-	fmt.Println("import", image)
+	fmt.Println("== import", image)
 	folder, err := filepath.EvalSymlinks(folder)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (d *daemon) importFolder(image, folder string) error {
 // build builds an image of standins/name, with more files beside those there. What
 // has not changed comes from the engine's cache.
 func (d *daemon) build(image, name string, files []string, arguments ...string) error {
-	fmt.Println("build", image)
+	fmt.Println("== build", image)
 	folder, err := os.MkdirTemp("", "belfry-standin-")
 	if err != nil {
 		return err

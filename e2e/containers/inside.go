@@ -39,7 +39,7 @@ func Main(run func() int) int {
 	if os.Getenv(insideVariable) != "" {
 		return inside(run)
 	}
-	if unable = whyNot(); unable != "" {
+	if unable = WhyNot(); unable != "" {
 		fmt.Printf("SKIPPED: no container engine can run here: %s\n", unable)
 		return run()
 	}
@@ -60,27 +60,6 @@ func Needs(t *testing.T) {
 	if unable != "" {
 		t.Skip("SKIPPED: no container engine can run here: " + unable)
 	}
-}
-
-// whyNot tells why no engine can run here.
-func whyNot() string {
-	if os.Getuid() != 0 {
-		return "the tests do not run as root"
-	}
-	systems, err := os.ReadFile("/proc/filesystems")
-	if err != nil || !strings.Contains(string(systems), "\toverlay\n") {
-		return "the kernel has no overlayfs (modprobe overlay?)"
-	}
-	for _, program := range []string{"apt-get", "unshare", "nsenter"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return "there is no " + program
-		}
-	}
-	probe := exec.Command("unshare", "--mount", "--pid", "--fork", "--net", "true")
-	if out, err := probe.CombinedOutput(); err != nil {
-		return fmt.Sprintf("no namespaces can be made: %v: %s", err, strings.TrimSpace(string(out)))
-	}
-	return ""
 }
 
 // enter is the first process of the namespaces: it runs the test and ends with its

@@ -49,6 +49,9 @@ func attach(dir string) (*Node, error) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		return nil, fmt.Errorf("read the shared node's description: %w", err)
 	}
+	if at, err := root(); err != nil || at != d.Root {
+		return nil, errors.Join(err, fmt.Errorf("the shared node runs the RabbitMQ of %s and %s asks for that of %s: unset one of the two", d.Root, RootVariable, at))
+	}
 	return &Node{
 		dir: dir, name: d.Name, root: d.Root, programs: d.Programs, cookie: d.Cookie,
 		port: d.Port, managePort: d.ManagePort, distPort: d.DistPort, epmdPort: d.EpmdPort,

@@ -33,11 +33,11 @@ func TestContainers(t *testing.T) {
 		}
 		return all
 	}
-	broker := project.Containers(t, "broker")[0]
 	in.Attach(t, harness.Elsewhere{
 		Gateways: follow("gateway"), Workers: follow("worker"),
-		Broker: harness.BrokerElsewhere(t, broker.IP+":5672", project.Ctl),
+		Broker: harness.BrokerElsewhere(t, containers.BrokerAddr, project.Ctl),
 		Nginx:  &harness.Nginx{Addr: containers.TLSAddr, TLS: project.Trust(t)},
+		Page:   true,
 	})
 	rows(t, in, shape, false)
 	t.Run("Logs", func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestContainers(t *testing.T) {
 func override(in *harness.Installation) string {
 	var text strings.Builder
 	text.WriteString("services:\n  gateway:\n    environment:\n")
-	open := []string{"BELFRY_LOG_LEVEL=debug", "BELFRY_ADMIN_LISTEN=0.0.0.0:9051"}
+	open := []string{"BELFRY_LOG_LEVEL=debug", "BELFRY_ADMIN_LISTEN=0.0.0.0:9051", "BELFRY_ADMIN_ALLOW_REMOTE=true"}
 	set := func(variables ...string) {
 		for _, v := range variables {
 			name, value, _ := strings.Cut(v, "=")
@@ -57,8 +57,10 @@ func override(in *harness.Installation) string {
 		}
 	}
 	set(open...)
+	set("BELFRY_NAME=gateway") // for who looks at the names of reply queues
 	text.WriteString("  worker:\n    environment:\n")
 	set(open...)
+	set("BELFRY_NAME=worker")
 	set(in.Env()...)
 	set("BELFRY_USER_CLAIM=sub")
 	fmt.Fprintf(&text, "    volumes: [%q]\n", in.Dir()+":"+in.Dir()+":ro")

@@ -127,7 +127,10 @@ func refusedRaw(t *testing.T, in *harness.Installation, path string) {
 	if conn != nil {
 		conn.Drop()
 	}
-	if answer.Status != 404 && answer.Status != 400 {
+	// Go's server, which is the application's, sends who asks to the path without
+	// dots, where nothing is.
+	cleaned := in.Page() && answer.Status == 307 && !strings.HasPrefix(answer.Header.Get("Location"), "/websocket")
+	if answer.Status != 404 && answer.Status != 400 && !cleaned {
 		t.Errorf("%s: HTTP %d %.200s", path, answer.Status, answer.Body)
 	}
 }

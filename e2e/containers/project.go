@@ -16,8 +16,9 @@ import (
 
 // Where docker-compose.yml listens, in the network of the test.
 const (
-	PlainAddr = "127.0.0.1:8013"
-	TLSAddr   = "127.0.0.1:8043"
+	PlainAddr  = "127.0.0.1:8013"
+	TLSAddr    = "127.0.0.1:8043"
+	BrokerAddr = "127.0.0.1:5672"
 )
 
 // Project is docker-compose.yml on the test's engine. There is one at a time.

@@ -14,6 +14,7 @@ type Elsewhere struct {
 	Gateways, Workers []Follower
 	Broker            *Broker
 	Nginx             *Nginx // where clients dial
+	Page              bool   // an application behind nginx has a page at /
 }
 
 // Follower tells of one of its programs.
@@ -39,10 +40,12 @@ func (in *Installation) Env() []string { return in.authority.env }
 func (in *Installation) Dir() string { return in.dir }
 
 // Attach takes in what runs, which must be ready. What is started and ended here is
-// only what reads the logs: the programs are those of who started them.
+// only what reads the logs: the programs are those of who started them, and must
+// run until the test's own cleanup, which looks at what they wrote and export.
 func (in *Installation) Attach(t testing.TB, e Elsewhere) {
 	t.Helper()
-	in.Broker, in.Nginx = e.Broker, e.Nginx
+	t.Cleanup(func() { in.stop(t) })
+	in.Broker, in.Nginx, in.page = e.Broker, e.Nginx, e.Page
 	follow := func(f Follower) *Process {
 		p := &Process{Name: f.Name, Admin: f.Admin, bin: f.Log[0], args: f.Log[1:], log: filepath.Join(in.dir, f.Name+".log")}
 		p.start(t)
@@ -56,6 +59,9 @@ func (in *Installation) Attach(t testing.TB, e Elsewhere) {
 	}
 	in.WaitReady(t, 30*time.Second)
 }
+
+// Page says that / is an application's page.
+func (in *Installation) Page() bool { return in.page }
 
 // BrokerElsewhere is a broker that something else runs: clients reach it at
 // address (host:port), in the virtual host "/", and ctl runs rabbitmqctl for it.

@@ -43,6 +43,7 @@ type Installation struct {
 
 	shape     Shape
 	dir       string
+	page      bool
 	authority *authority
 
 	emitting sync.Mutex
@@ -64,6 +65,7 @@ func Start(t testing.TB, shape Shape) *Installation {
 		shape.Broker = sharedBroker(t) // first, so that it goes after the processes
 	}
 	in := prepare(t, shape)
+	t.Cleanup(func() { in.stop(t) })
 	if shape.Embedded {
 		in.startEmbedded(t)
 		return in
@@ -92,7 +94,6 @@ func prepare(t testing.TB, shape Shape) *Installation {
 		FixedPorts(t)
 	}
 	in.Broker = shape.Broker
-	t.Cleanup(func() { in.stop(t) })
 	in.authority = newAuthority(t, shape.Auth, in.dir)
 	in.shape.Env = slices.Concat(in.authority.env, shape.Env)
 	return in

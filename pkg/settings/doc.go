@@ -1,18 +1,18 @@
 // Package settings reads the configuration of Belfry's programs from the
-// environment: every variable begins with BELFRY_.
+// environment. Every variable begins with BELFRY_.
 //
 // Vocabulary:
 //
 //   - A spec is a pointer to a program's configuration struct. Its fields carry
-//     `split_words:"true"`, `default` and `desc` tags; what it embeds is read
-//     as its own.
-//   - A known name is a variable that some Belfry program reads. One
-//     environment often serves all programs, so a known name of another program
-//     is fine; a BELFRY_ variable that none knows is an error, because it is a
-//     setting that somebody believes to be in force.
-//   - A Secret is a value that no way of printing gives away.
+//     `split_words:"true"`, `default` and `desc` tags. An embedded struct is read
+//     as if its fields were the spec's own.
+//   - A known name is a variable that some Belfry program reads. One environment
+//     often serves all programs, so a known name of another program is accepted. A
+//     BELFRY_ variable that no program reads is an error, because somebody
+//     believes that it has an effect.
+//   - A Secret is a value that is never printed.
 //
-// A nil error from Load means that the spec is filled, complete and valid.
-// Errors name the variable and what to do. The package holds no state, starts
-// no goroutine, and its functions may be called concurrently.
+// A nil error from Load means that the spec is filled, complete and valid. Errors
+// name the variable and say what to do. The package starts no goroutine, and its
+// functions may be called concurrently.
 package settings

@@ -1,11 +1,13 @@
-// Package packer sends small messages in few: it publishes a message at once, but
-// what arrives while the broker has yet to confirm the last ones to the same
-// destination goes out together, as one pack (protocol.TypePack). So a quiet system waits
-// for nothing, and a storm of reconnecting clients costs the broker a fraction.
+// Package packer sends several small messages as one. A message is published at once
+// when nothing is waiting. What arrives while the broker has yet to confirm earlier
+// messages to the same destination is published together, as one pack
+// (protocol.TypePack). So a quiet system waits for nothing, and a storm of
+// reconnecting clients costs the broker a fraction.
 //
-// A lane is what goes to one exchange and key. A publisher tells confirms in order,
-// so a destination that gives none keeps those of all others back: then a lane
-// publishes again after roomAfter. A lane has a goroutine while something is sent.
+// A lane holds what goes to one exchange and key. A publisher reports confirms in
+// order, so one destination whose confirms do not come delays the confirms of all
+// others; a lane therefore publishes again after roomAfter. A lane has a goroutine
+// only while it sends.
 package packer
 
 import (

@@ -1,13 +1,12 @@
-// Package check looks at an installation from one place: the configuration in
-// the environment, the broker, what this broker user may do there, and whether
-// what runs there fits together.
+// Package check examines an installation: the configuration in the environment, the
+// broker, what this broker user is permitted to do there, and whether the running
+// programs fit together.
 //
-// Vocabulary: a finding is a line of the report. It is good, a note (nothing to
-// do, or not to be judged from here), or wrong, and then it says how to mend
+// Vocabulary: a finding is one line of the report. It is ok, a note (no action is
+// needed, or it cannot be judged from here), or WRONG, and then it says how to fix
 // it. A role is what the environment is for: gateway, worker or backend.
 //
-// The check changes nothing that stays: it declares nothing that is not there
-// already, but a reply queue of its own, which it removes. In an installation
-// with its queues it emits one event, to the group belfry-check, which nobody
-// watches.
+// The check leaves nothing behind: it declares only what exists already, and a reply
+// queue of its own, which it deletes. Where the queues exist it emits one event, to
+// the group belfry-check, which no client watches.
 package check

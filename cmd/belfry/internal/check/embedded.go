@@ -19,7 +19,7 @@ func embeddedHost(b settings.Broker) (host string, embedded bool) {
 	return u.Host, true
 }
 
-// door looks whether a `belfry dev` is ready.
+// door asks whether a `belfry dev` is ready.
 func door(ctx context.Context, r *report, host string) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/health/ready", nil)
 	if err != nil {

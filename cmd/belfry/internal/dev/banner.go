@@ -40,7 +40,7 @@ func (d *Dev) Greet(out io.Writer, self string) error {
 Emit an event, from another shell:
 
   %[5]s emit jobs-status_changed %[6]s
-  BELFRY_AMQP_URL=%[4]s   # where it is to be said, as for an application
+  BELFRY_AMQP_URL=%[4]s   # for an application that emits
   curl -H "Authorization: Bearer %[7]s" -d %[6]s http://%[3]s/emit/jobs-status_changed
 
 Watch for events:

@@ -1,14 +1,13 @@
-// Package dev runs Belfry in one process, without a broker: a gateway and a
-// worker over the broker's twin in memory, a door for events, and a page to
-// look at.
+// Package dev runs Belfry in one process, without a broker: a gateway and a worker
+// over the broker's twin in memory, an HTTP address that accepts events, and a page
+// to try it with.
 //
-// Vocabulary: a default of development is an environment variable that Load
-// sets where it is not set, so that gateway and worker read one configuration,
-// as they do as separate processes. The door is `POST /emit/{group}` on the
-// admin listener, opened by a secret. The page is what a browser shows at the
-// admin listener's root.
+// Vocabulary: a development default is an environment variable that Load sets if it
+// is not set, so that gateway and worker read their configuration in the same way as
+// separate processes do. The door is `POST /emit/{group}` on the admin listener; it
+// needs a secret. The page is at the admin listener's root.
 //
-// Nothing is kept: a restart begins empty. Load changes the process's
-// environment and is called once, before Start; Start and Stop are called by
-// one goroutine.
+// Nothing is stored: a restart begins with an empty broker. Load changes the
+// process's environment and is called once, before Start. Start and Stop are called
+// by one goroutine.
 package dev

@@ -1,20 +1,20 @@
-// Package connection is the life of one connection: from the question whether its
-// token may come in, over its subscriptions, to the report that it is closed.
+// Package connection handles one client's connection from the handshake to the end:
+// it asks a worker whether the token may connect, changes the subscriptions that the
+// client asks for, and reports that the connection was opened, subscribed, closed.
 //
-// Vocabulary: a question is what a worker is asked through the Relay; the
-// mailbox holds a client's messages until the one before is answered; a report
-// is what the relay publishes about a connection's life.
+// Vocabulary: a question is what a worker is asked through the Relay. The mailbox
+// holds the client's messages that wait until the one before is answered.
 //
 //	connecting ──> open ──> draining ──> closed
 //	     └──────────┴────────────────────^
 //
-// The goroutine that calls Serve reads all the time, because pings, pongs and
-// closes are only handled while somebody reads. Messages are worked on by a
-// second goroutine that lives while the mailbox has any, one message at a time:
-// so a connection has one outstanding question, and its answers come in order.
-// An idle connection has no goroutine but the reading one, whose stack stays
-// shallow, and no timer but that of its token's expiry.
+// The goroutine that calls Serve reads all the time, because pings, pongs and close
+// frames are handled only during a read. A second goroutine handles the messages in
+// the mailbox, one at a time, and exists only while there are any. So a connection
+// has one outstanding question, and its answers come in order. An idle connection
+// has one goroutine, the reading one, with a shallow stack, and one timer, that of
+// its token's expiry.
 //
-// Conn.mu guards the state and the mailbox; it may be held while calling
+// Conn.mu guards the state and the mailbox. It may be held while calling
 // Relay.Report and wsconn, never while calling the hub.
 package connection

@@ -14,5 +14,5 @@
 // and gap notices have one order. No socket is touched under it (but for an
 // outbox that would overflow); the touched connections are flushed afterwards.
 // All methods may be called concurrently, except that Deliver is called by one
-// goroutine. Run must run.
+// goroutine. Run must be running.
 package hub

@@ -10,7 +10,7 @@
 //     same group that is not newer is ignored, and so is everything of a lower
 //     link: late frames of a dead connection undo nothing.
 //   - The base of a gateway is the revision of its last complete snapshot:
-//     what is not newer is settled by it.
+//     what is not newer is replaced by it.
 //   - A table that is newer than the queue's position never loses an event, an
 //     older one may. Every rule here errs towards too many groups.
 //

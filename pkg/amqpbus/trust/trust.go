@@ -51,6 +51,10 @@ func New(variable string, users []string, log *zap.Logger) *Users {
 // Names are the trusted users; the caller does not change them.
 func (u *Users) Names() []string { return u.trusted }
 
+// Has reports whether the user is one of them, and remembers nothing: it is asked about
+// messages that others may send, too.
+func (u *Users) Has(user string) bool { return slices.Contains(u.trusted, user) }
+
 // Trusts reports whether messages of a user are believed, as the broker has
 // validated it. One that is not is remembered, and logged at most once a minute.
 func (u *Users) Trusts(user string) bool {

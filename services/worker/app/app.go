@@ -111,9 +111,10 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	}
 	layout := cfg.Layout()
 	gateways := trust.New("BELFRY_GATEWAY_USERS", orOwn(cfg.GatewayUsers, bus), a.log)
+	workers := trust.New("BELFRY_WORKER_USERS", orOwn(cfg.WorkerUsers, bus), a.log)
 	a.router, err = router.New(router.Options{
 		Bus: bus, Worker: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
-		Users: router.Users{Gateways: gateways, Workers: trust.New("BELFRY_WORKER_USERS", orOwn(cfg.WorkerUsers, bus), a.log)},
+		Users: router.Users{Gateways: gateways, Workers: workers},
 		Trace: routes(a.tracer), Disconnected: a.forget,
 		Logger: a.log, Registerer: registry,
 	})
@@ -128,7 +129,8 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 		Logger: each, Metrics: decisions.NewMetrics(registry),
 	})
 	a.orders = disconnect.New(disconnect.Options{
-		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, Logger: each, Metrics: disconnect.NewMetrics(registry),
+		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, GatewayUsers: gateways, WorkerUsers: workers,
+		Logger: each, Metrics: disconnect.NewMetrics(registry),
 	})
 	if cfg.AdminListen != "" {
 		a.admin = daemon.NewAdmin(daemon.AdminOptions{

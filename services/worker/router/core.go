@@ -2,6 +2,7 @@ package router
 
 import (
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"belfry/pkg/amqpbus"
@@ -37,6 +38,14 @@ func (t Timing) withDefaults() Timing {
 
 // Users says whose messages are believed: broker users of gateways and workers.
 type Users struct{ Gateways, Workers *trust.Users }
+
+// mayEmit reports whether a message came to a queue of emits as an emit does: through
+// one of the exchanges that backends publish to, and not by a gateway. A gateway's
+// credential may write to the queues that it declares, and bind them to what it likes,
+// so the queue alone says nothing.
+func (u Users) mayEmit(d *amqpbus.Delivery, exchanges ...string) bool {
+	return slices.Contains(exchanges, d.Exchange) && (!u.Gateways.Has(d.UserID) || u.Workers.Has(d.UserID))
+}
 
 // CoreOptions configures a Core.
 type CoreOptions struct {
@@ -228,11 +237,14 @@ func (c *Core) take(tag uint64) {
 		}
 	}()
 	e := c.ledger.at(tag)
-	if e.delivery.Exchange == amqpbus.InterestExchange(c.o.Shards) {
+	switch {
+	case e.delivery.Exchange == amqpbus.InterestExchange(c.o.Shards):
 		c.control(tag, &e.delivery)
-		return
+	case !c.o.Users.mayEmit(&e.delivery, amqpbus.ExchangeEmit, amqpbus.EmitShards(c.o.Shards)):
+		c.park(tag, ReasonForgedEmit)
+	default:
+		c.emit(tag, e)
 	}
-	c.emit(tag, e)
 }
 
 // advance acks through the settled front of the ledger, once the fence is open.

@@ -61,7 +61,7 @@ func (r *Router) forwardPack(ctx context.Context, pub amqpbus.Publisher, pack []
 			verdicts[i] = err
 			waiting.Done()
 		}
-		if err := pub.Publish(ctx, forwarded(&pack[i], r.o.Shards), done); err != nil {
+		if err := pub.Publish(ctx, forwarded(&pack[i], r.o.Users, r.o.Shards), done); err != nil {
 			waiting.Done()
 			return nil, fmt.Errorf("publish: %w", err)
 		}
@@ -101,8 +101,11 @@ func (r *Router) tellRefused(ctx context.Context, pub amqpbus.Publisher, refused
 }
 
 // forwarded is the emit as the shard's queue gets it, or, when its group is out
-// of bounds, as the dead queue does.
-func forwarded(d *amqpbus.Delivery, shards int) amqpbus.Message {
+// of bounds or it is none, as the dead queue does.
+func forwarded(d *amqpbus.Delivery, users Users, shards int) amqpbus.Message {
+	if !users.mayEmit(d, amqpbus.ExchangeEmit) {
+		return parked(d, ReasonForgedEmit)
+	}
 	group, err := protocol.ParseGroup(d.Key)
 	if err != nil {
 		return parked(d, ReasonGroup)

@@ -22,15 +22,17 @@ const (
 	ReasonShard   Reason = "group belongs to another shard"
 	ReasonUnknown Reason = "unknown control message"
 	ReasonForged  Reason = "control message of a user who may not send it"
-	ReasonControl Reason = "control message cannot be read"
-	ReasonPanic   Reason = "the worker failed on it"
+	// ReasonForgedEmit is of what came around the exchanges of emits, or by a gateway.
+	ReasonForgedEmit Reason = "emit by a gateway, or not through an exchange of emits"
+	ReasonControl    Reason = "control message cannot be read"
+	ReasonPanic      Reason = "the worker failed on it"
 )
 
 // Reasons lists them all.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonEmpty, ReasonTooBig, ReasonUTF8, ReasonJSON, ReasonGroup,
-		ReasonShard, ReasonUnknown, ReasonForged, ReasonControl, ReasonPanic,
+		ReasonShard, ReasonUnknown, ReasonForged, ReasonForgedEmit, ReasonControl, ReasonPanic,
 	}
 }
 

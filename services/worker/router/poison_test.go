@@ -197,13 +197,14 @@ func TestAMessageThatCannotBeParkedHoldsNothingUp(t *testing.T) {
 	r.ackedThrough(tag)
 }
 
-// What is published to the shard's queue itself is an emit, whatever it says.
+// What is published to the shard's queue itself is neither a control message nor an
+// emit, whatever it says.
 func TestTheExchangeMakesAControlMessage(t *testing.T) {
 	r := newRig(t)
 	d := r.control(gatewayUser, protocol.TypeBye, protocol.Encode(protocol.Bye{Stamp: protocol.Stamp{Gateway: one, Link: 1}}))
 	d.Exchange, d.Key = "", amqpbus.ShardQueue(1, 0)
-	if dead := healthy(t, r, d); dead.reason != ReasonGroup {
-		t.Fatalf("parked for %q, want %q", dead.reason, ReasonGroup)
+	if dead := healthy(t, r, d); dead.reason != ReasonForgedEmit {
+		t.Fatalf("parked for %q, want %q", dead.reason, ReasonForgedEmit)
 	}
 	if r.core.Stats().Gateways != 1 {
 		t.Fatal("the bye was believed")

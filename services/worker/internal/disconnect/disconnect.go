@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 	"belfry/services/worker/internal/confirm"
 )
@@ -22,14 +23,18 @@ const prefetch = 256
 // maxPause bounds the pause before a refused order is sent again.
 const maxPause = 15 * time.Second
 
+var errForged = errors.New("an order by a gateway, or not through the exchange belfry.disconnect")
+
 // Options of New. All are required.
 type Options struct {
 	Bus       amqpbus.Bus
 	Layout    amqpbus.Layout
 	Publisher *confirm.Publisher
-	Worker    protocol.WorkerID
-	Logger    *zap.Logger
-	Metrics   *Metrics
+	// The broker's users whose orders are not believed, and those of whom they are.
+	GatewayUsers, WorkerUsers *trust.Users
+	Worker                    protocol.WorkerID
+	Logger                    *zap.Logger
+	Metrics                   *Metrics
 }
 
 // Orders consumes the queue of orders. Start it once, Stop it once.
@@ -100,7 +105,7 @@ func (s *Orders) consume(ctx context.Context) error {
 
 // handle passes an order on, or parks what is none.
 func (s *Orders) handle(ctx context.Context, d amqpbus.Delivery) error {
-	order, err := protocol.DecodeDisconnect(d.Body)
+	order, err := s.decode(&d)
 	if err != nil {
 		s.o.Metrics.orders.WithLabelValues(outcomeParked).Inc()
 		s.o.Logger.Warn("disconnect order cannot be decoded: parked in belfry.dead", zap.Error(err))
@@ -121,6 +126,15 @@ func (s *Orders) handle(ctx context.Context, d amqpbus.Delivery) error {
 		s.o.Metrics.orders.WithLabelValues(outcomePassed).Inc()
 	}
 	return err
+}
+
+// decode reads an order. One that a gateway gives, or that came around the exchange of
+// orders, is none: a gateway may write to the queue, but end nobody's connections.
+func (s *Orders) decode(d *amqpbus.Delivery) (protocol.Disconnect, error) {
+	if d.Exchange != amqpbus.ExchangeDisconnect || s.o.GatewayUsers.Has(d.UserID) && !s.o.WorkerUsers.Has(d.UserID) {
+		return protocol.Disconnect{}, errForged
+	}
+	return protocol.DecodeDisconnect(d.Body)
 }
 
 // send repeats until every queue has taken the message, or ctx ends. Those that

@@ -14,6 +14,7 @@ import (
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/membus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/protocol"
 	"belfry/services/worker/internal/confirm"
 )
@@ -28,6 +29,9 @@ type rig struct {
 	out     *confirm.Publisher
 	metrics *Metrics
 	orders  *Orders
+	broker  *membus.Broker
+
+	gateways, workers *trust.Users
 }
 
 const room = 2 // messages that the gateway's queue takes
@@ -35,13 +39,15 @@ const room = 2 // messages that the gateway's queue takes
 func play(t *testing.T, test func(r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		broker := membus.New()
-		r := &rig{T: t, bus: broker.Open("any"), metrics: NewMetrics(nil)}
+		r := &rig{T: t, bus: broker.Open("any"), metrics: NewMetrics(nil), broker: broker}
+		r.gateways = trust.New("BELFRY_GATEWAY_USERS", []string{"gateway"}, zap.NewNop())
+		r.workers = trust.New("BELFRY_WORKER_USERS", []string{"any"}, zap.NewNop())
 		r.must(r.bus.Declare(t.Context(), amqpbus.SharedTopology(amqpbus.Layout{Shards: 1})))
 		reply := amqpbus.ReplyTopology(amqpbus.Layout{Shards: 1}, protocol.GatewayID("g.1"))
 		reply.Queues[0].MaxLength = room
 		r.must(r.bus.Declare(t.Context(), reply))
 		r.out = confirm.NewPublisher(r.bus)
-		r.orders = New(Options{Bus: r.bus, Publisher: r.out, Worker: "w.1", Logger: zap.NewNop(), Metrics: r.metrics})
+		r.orders = New(Options{Bus: r.bus, Publisher: r.out, Worker: "w.1", Logger: zap.NewNop(), Metrics: r.metrics, GatewayUsers: r.gateways, WorkerUsers: r.workers})
 		r.orders.Start()
 		test(r)
 		r.must(r.orders.Stop(context.Background()))
@@ -146,11 +152,33 @@ func TestAnOrderOutlivesItsWorker(t *testing.T) {
 		}
 		r.must(r.orders.Stop(context.Background()))
 		r.take(amqpbus.ReplyQueue("g.1"))
-		r.orders = New(Options{Bus: r.bus, Publisher: r.out, Worker: "w.2", Logger: zap.NewNop(), Metrics: r.metrics})
+		r.orders = New(Options{Bus: r.bus, Publisher: r.out, Worker: "w.2", Logger: zap.NewNop(), Metrics: r.metrics, GatewayUsers: r.gateways, WorkerUsers: r.workers})
 		r.orders.Start()
 		synctest.Wait()
 		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 1 || got[0].ReplyTo != "w.2" {
 			t.Errorf("the gateway got %+v", got)
+		}
+	})
+}
+
+// TestAGatewayEndsNobodysConnections: its credential may write to the queue of orders, and
+// bind it.
+func TestAGatewayEndsNobodysConnections(t *testing.T) {
+	play(t, func(r *rig) {
+		gateway := r.broker.Open("gateway")
+		defer func() { _ = gateway.Close(context.Background()) }()
+		forger := confirm.NewPublisher(gateway)
+		defer func() { _ = forger.Close() }()
+		r.must(forger.Send(r.Context(), amqpbus.Message{Key: amqpbus.QueueDisconnect, Mandatory: true, Body: []byte(`{"user": 7}`)}))
+		r.must(forger.Send(r.Context(), amqpbus.Message{Exchange: amqpbus.ExchangeDisconnect, Mandatory: true, Body: []byte(`{"user": 7}`)}))
+		r.must(r.out.Send(r.Context(), amqpbus.Message{Key: amqpbus.QueueDisconnect, Mandatory: true, Body: []byte(`{"user": 7}`)}))
+		synctest.Wait()
+		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 0 {
+			t.Errorf("the gateway got %+v", got)
+		}
+		dead := r.take(amqpbus.QueueDead)
+		if len(dead) != 3 || dead[0].Headers["reason"] != errForged.Error() {
+			t.Errorf("parked %+v", dead)
 		}
 	})
 }

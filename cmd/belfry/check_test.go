@@ -18,7 +18,7 @@ func TestCheckWithoutABroker(t *testing.T) {
 	set(t, "BELFRY_ALLOWED_ORIGINS", "tower.example.com")
 	got := sh(t, "", "check")
 	got.want(t, 1, "WRONG  configuration of the worker: BELFRY_TOKENS_FILE: ", "something is wrong")
-	got.want(t, 1, "WRONG  configuration of the gateway: BELFRY_ALLOWED_ORIGINS", "")
+	got.want(t, 1, "configuration of the gateway: set up the listener: BELFRY_ALLOWED_ORIGINS", "")
 	got.want(t, 1, "ok     configuration of the backend", "")
 	got.want(t, 1, "WRONG  broker: connect to amqp://backend@127.0.0.1:1/", "")
 	got.want(t, 1, "is the broker running", "")

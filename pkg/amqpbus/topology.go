@@ -22,6 +22,10 @@ const (
 	QueueExpired       = "belfry.expired"
 	QueueDead          = "belfry.dead"
 	QueueEmitIn        = "belfry.emit.in.v1" // only with more than one shard
+	// QueueNowhere is never declared: what is dead-lettered to it is dropped by the
+	// broker. A queue's own target wins over that of an operator's policy, so nothing
+	// of such a queue, which holds tokens, ends where others read.
+	QueueNowhere = "belfry.nowhere"
 )
 
 // HeaderGroup carries the group of an emit published to a shard exchange, whose
@@ -72,7 +76,7 @@ type Queue struct {
 	MaxBytes             int64         // ready bytes; 0: no bound
 	DropHead             bool          // over the bound the oldest goes; else publishes are refused
 	Expires              time.Duration // the queue goes when unused for so long; 0: never
-	DeadLetterTo         string        // queue that gets expired messages; "": they are discarded
+	DeadLetterTo         string        // queue that gets expired messages; "": they are discarded, or go where a policy says
 }
 
 // Binding binds a queue to an exchange.
@@ -125,7 +129,7 @@ func SharedTopology(l Layout) Topology {
 		},
 		Queues: []Queue{
 			{Name: QueueLayout, Quorum: l.Quorum, MaxLength: l.Shards},
-			{Name: QueueQuestions, Quorum: l.Quorum, MaxLength: maxQuestions, MaxBytes: maxQuestionBytes},
+			{Name: QueueQuestions, Quorum: l.Quorum, MaxLength: maxQuestions, MaxBytes: maxQuestionBytes, DeadLetterTo: QueueNowhere},
 			{Name: QueueDisconnect, Quorum: l.Quorum, MaxLength: maxDisconnect},
 			{Name: QueueExpired, Quorum: l.Quorum, MaxLength: maxExpired, MaxBytes: maxExpiredBytes, DropHead: true},
 			{Name: QueueDead, Quorum: l.Quorum, MaxLength: maxDead, MaxBytes: maxDeadBytes, DropHead: true},
@@ -190,7 +194,7 @@ func ReplyTopology[ID protocol.GatewayID | protocol.WorkerID](l Layout, id ID) T
 	return Topology{
 		Queues: []Queue{{
 			Name: name, Quorum: l.Quorum, SingleActiveConsumer: l.Quorum,
-			MaxLength: maxReplyMessages, MaxBytes: maxReplyBytes, Expires: replyExpires,
+			MaxLength: maxReplyMessages, MaxBytes: maxReplyBytes, Expires: replyExpires, DeadLetterTo: QueueNowhere,
 		}},
 		Bindings: []Binding{
 			{ExchangeReply, name, string(id)},

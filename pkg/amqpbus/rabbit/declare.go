@@ -75,6 +75,10 @@ func arguments(q amqpbus.Queue) amqp.Table {
 	if q.DeadLetterTo != "" {
 		t["x-dead-letter-exchange"] = ""
 		t["x-dead-letter-routing-key"] = q.DeadLetterTo
+		if q.DeadLetterTo == amqpbus.QueueNowhere && q.Quorum {
+			// A policy for at-least-once would keep what nowhere does not confirm.
+			t["x-dead-letter-strategy"] = "at-most-once"
+		}
 	}
 	return t
 }

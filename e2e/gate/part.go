@@ -93,13 +93,17 @@ type scribe struct {
 	mu       sync.Mutex
 	all      bytes.Buffer
 	line     []byte
+	before   string // the line before, which gives the reason of a skip
 	progress func(string)
 }
 
 var _ io.Writer = (*scribe)(nil)
 
 // telling are the beginnings of lines that show progress.
-var telling = []string{"ok  \t", "ok   ", "FAIL\t", "FAIL ", "--- FAIL", "--- SKIP", "== "}
+var telling = []string{"ok  \t", "ok   ", "FAIL\t", "FAIL ", "--- FAIL", "== "}
+
+// skipped is in the line of a test that does not run.
+const skipped = "--- SKIP: "
 
 // seeds are in lines that say how to replay what was drawn.
 const seeds = " from seed "
@@ -110,7 +114,7 @@ func tells(line string) bool {
 			return true
 		}
 	}
-	return strings.Contains(line, seeds)
+	return strings.Contains(line, skipped) || strings.Contains(line, seeds)
 }
 
 // Write implements io.Writer.
@@ -126,8 +130,12 @@ func (s *scribe) Write(b []byte) (int, error) {
 		}
 		line := string(s.line[:end])
 		s.line = s.line[end+1:]
+		if strings.Contains(line, skipped) && strings.Contains(s.before, "_test.go:") {
+			line += " " + strings.TrimSpace(s.before)
+		}
 		if tells(line) {
 			s.progress(line)
 		}
+		s.before = line
 	}
 }

@@ -24,7 +24,7 @@ func everything() []lane {
 	return []lane{{
 		checks,
 		units("-race", "-p", "2", "-count=1", "-shuffle=on", "-timeout", "60m").with(full),
-		endToEnd("e2e", "-p", "1", "-parallel", "1", "-shuffle=on", "-timeout", "90m", "./...").with(full).bounded(3 * time.Hour),
+		endToEnd("e2e", "-v", "-p", "1", "-parallel", "1", "-shuffle=on", "-timeout", "90m", "./...").with(full).bounded(3 * time.Hour),
 		script("clients/js", "scripts/browser-clients.sh", "client").with(full),
 		script("examples/tower/browser", "scripts/browser-clients.sh", "tower").with(full),
 		endToEnd("simulation", "-count=1", "-v", "-timeout", "2h", "-run", "TestSchedules", "./sim").

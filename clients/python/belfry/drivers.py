@@ -9,7 +9,7 @@ process that opened it.
                    it waits until silence is over, and until until is over where
                    it knows that an alarm is the reason
     alarm()        the alarm for which the broker blocks this connection, empty
-                   for none; it does not wait
+                   for none and for a connection that is lost; it does not wait
     usable()       whether it can publish again after an error
     close(until)   says good-bye to the broker
     abort()        ends it at once, and never waits

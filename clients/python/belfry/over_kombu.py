@@ -169,12 +169,12 @@ class KombuDriver:
             self._returned = False
 
     def alarm(self):
-        if self._connection.alarm:
+        if self._connection.alarm and self.usable():
             self._connection.bounded.until = Deadline(_LOOK)
             with ignoring_link():
                 while self._connection.alarm:
                     self._connection.drain_events()
-        return self._connection.alarm
+        return self._connection.alarm if self.usable() else ""
 
     def usable(self):
         return bool(self._connection.connected and self._channel.is_open)

@@ -154,12 +154,12 @@ class PikaDriver:
         return self._answer is not None or self._closed is not None
 
     def alarm(self):
-        if self._alarm:
+        if self._alarm and self.usable():
             with ignoring_link():
                 self._loop.call_later(0, lambda: None)  # the poll does not wait
                 self._loop.poll()
                 self._loop.process_timeouts()
-        return self._alarm
+        return self._alarm if self.usable() else ""
 
     def usable(self):
         return self._ended is None and self._channel.is_open

@@ -28,8 +28,11 @@ class Alarm(BrokerTest):
 
     def test_memory(self):
         first, second, third, fourth = (self.open(raise_errors=True) for _ in range(4))
-        for emitter in (first, third):
+        proxy = self.proxy()
+        lost = self.open(proxy.url())
+        for emitter in (first, third, lost):
             self.assertTrue(emitter.emit("jobs-a", {"n": 0}))
+        self.hurry(lost, 1)
         self.hurry(first, 2)
         self.hurry(second, 2)
         self.raise_alarm("memory")
@@ -42,6 +45,10 @@ class Alarm(BrokerTest):
             second.close()  # it would wait for longer than the run may take
         with self.subTest("the end of a process"):
             self.end_of_a_process()
+        with self.subTest("a connection that is lost meanwhile"), self.assertLogs("belfry", "WARNING"):
+            self.assertFalse(lost.emit("jobs-b", {}))
+            proxy.link(0).cut()
+            self.assertTrue(proxy.link(0).client_left.wait(PATIENCE))
         # An event waits for the end of an alarm for as long as it may, also in a new connection.
         waiting = [in_thread(e.emit, "jobs-a", {"n": 3}) for e in (third, fourth)]
         self.end_alarm()
@@ -50,10 +57,13 @@ class Alarm(BrokerTest):
         self.hurry(first, PATIENCE)
         first.raise_errors = False
         self.until_it_goes(first, "jobs-a", {"n": 4})
-        bodies = [b for _, _, b in self.received()]
-        self.assertEqual(bodies[:2], [b'{"n":0}'] * 2)
+        bodies = [b for key, _, b in self.received() if key == "jobs-a"]
+        self.assertEqual(bodies[:3], [b'{"n":0}'] * 3)
         self.assertEqual((bodies.count(b'{"n":1}'), bodies.count(b'{"n":3}')), (1, 2))
         self.assertLess(bodies.index(b'{"n":1}'), bodies.index(b'{"n":4}'))
+        self.hurry(lost, PATIENCE)
+        self.until_it_goes(lost, "jobs-a", {"n": 6})
+        self.assertEqual(len(proxy.links), 2)
 
     def end_of_a_process(self):
         script = f"import belfry; belfry.configure(url={URL!r}, driver={DRIVER!r}, timeout=1)\n" \

@@ -51,8 +51,8 @@ class Away(BrokerTest):
             self.assertIs(emitter.emit("jobs-a", {}), False)
 
     def test_only_the_first_of_many_events_takes_its_time(self):
-        # 200 events that took 2 s each would take longer than the run may.
-        emitter = self.open(url(port=nobodys_port()), timeout=2)
+        # 200 events that took 1 s each would take longer than the run may.
+        emitter = self.open(url(port=nobodys_port()), timeout=1)
         self.events_of(emitter, 200)
         self.assertEqual(emitter.failed, 200)
         self.assertIn("the connection was refused", self.lines[0])

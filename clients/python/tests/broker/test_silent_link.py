@@ -2,7 +2,7 @@
 
 import unittest
 
-from rig import PATIENCE, BrokerTest, in_thread
+from rig import PATIENCE, BrokerTest, in_thread, only_in_full
 
 
 class SilentLink(BrokerTest):
@@ -36,6 +36,7 @@ class SilentLink(BrokerTest):
         # Twice, with the same id: Belfry delivers it once.
         self.assertEqual(self.arrived(), [("first", b'{"n":1}'), ("second", b'{"n":2}'), ("second", b'{"n":2}')])
 
+    @only_in_full
     def test_a_large_event(self):
         proxy, emitter = self.connected(receive_buffer=4096)
         self.hurry(emitter, 8)
@@ -53,6 +54,7 @@ class SilentLink(BrokerTest):
         for wait in [in_thread(emitter.emit, f"jobs-{n}", {}) for n in range(8)]:
             self.assertIs(wait(), True)
 
+    @only_in_full
     def test_an_order_to_end_connections(self):
         self.channel.exchange_declare("belfry.disconnect", "fanout", durable=True)
         self.addCleanup(self.channel.exchange_delete, "belfry.disconnect")

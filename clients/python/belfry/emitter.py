@@ -39,6 +39,10 @@ PART_OF_A_LOOK = 1 / 2
 # A call that had so much of its time and reached nobody has seen enough.
 PART_OF_A_VERDICT = 1 / 4
 
+# Seconds after which a new connection is made to ask again: a network that went
+# silent in an alarm would hide its end.
+TIME_OF_AN_ALARM = 120.0
+
 # Seconds, for all emitters of the process together.
 TIME_AT_EXIT = 1.0
 
@@ -95,6 +99,7 @@ class Emitter:
         self._pid = os.getpid()
         self._turn = Turn()
         self._breaker = Breaker()
+        self._believed = None  # the Deadline until which the connection's alarm is believed
         self._counting = threading.Lock()
         try:
             self._settings = settings.read(url, shards, expiration, timeout, driver)
@@ -215,6 +220,7 @@ class Emitter:
         except BaseException:  # it may be in the middle of anything
             self._drop()
             raise
+        self._believed = None
         self._breaker.answered()
 
     def _traced(self, group):
@@ -237,21 +243,24 @@ class Emitter:
         pause = 0.05
         while True:
             try:
-                silence = until
-                if self._driver is None:
+                silence, old = until, self._driver is not None
+                if not old:
                     self._driver = open_driver(self._settings, until)
                 else:
                     alarm = self._driver.alarm()
-                    if alarm:
-                        raise blocked(alarm)
+                    if alarm and self._believed is not None:
+                        if not self._believed.over():
+                            raise blocked(alarm)
+                        raise LinkLost("the broker has not said for long whether its alarm is over")
                     silence = until.within(_time_of_an_old_link(until, len(message.body)))
                 return self._driver.publish(message, route, until, silence)
             except Blocked:
+                if self._believed is None:
+                    self._believed = Deadline(TIME_OF_AN_ALARM)
                 raise
             except LinkLost:
-                was_old = self._driver is not None and silence is not until
                 self._drop()
-                if was_old and not until.over():
+                if old and not until.over():
                     continue  # a new one, at once
                 if looks or until.left() <= pause:
                     raise
@@ -272,7 +281,7 @@ class Emitter:
             setattr(self, which, getattr(self, which) + 1)
 
     def _drop(self):
-        driver, self._driver = self._driver, None
+        driver, self._driver, self._believed = self._driver, None, None
         if driver is not None:
             driver.abort()
 

@@ -178,6 +178,22 @@ class Breaker(unittest.TestCase):
         self.assertEqual(driver.aborted, 0)
         self.assertIn("takes events again", seen.output[-1])
 
+    def test_an_alarm_is_not_believed_for_ever(self):
+        driver = Driver(Blocked("an alarm"))
+        driver.alarm = lambda: "memory"
+        opened = []
+        with mock.patch("belfry.emitter.open_driver", lambda *_: opened.append(driver) or driver), \
+                self.assertLogs("belfry", "WARNING"):
+            e = self.emitter()
+            self.assertIs(e.emit("jobs-a", {}), False)
+            for _ in range(11):
+                self.clock.now += 10
+                self.assertIs(e.emit("jobs-a", {}), False)
+            self.assertEqual((len(opened), len(driver.events), driver.aborted), (1, 1, 0))
+            self.clock.now += 11
+            self.assertIs(e.emit("jobs-a", {}), True)  # in a new connection, which would tell
+        self.assertEqual((len(opened), len(driver.events), driver.aborted), (2, 2, 1))
+
 
 class OneLooks(unittest.TestCase):
     def test_others_do_not_wait_for_the_one_that_looks(self):

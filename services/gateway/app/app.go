@@ -53,7 +53,8 @@ type App struct {
 	running  sync.WaitGroup
 }
 
-// Run runs a gateway on RabbitMQ until ctx ends, then stops it within Grace.
+// Run runs a gateway on RabbitMQ until ctx ends, then stops it within
+// cfg.Grace, of which closing the log is a part.
 func Run(ctx context.Context, cfg Config, log *daemon.Log) error {
 	logger, registry := log.Logger, newRegistry()
 	registry.MustRegister(log.Dropped())
@@ -80,7 +81,7 @@ func Run(ctx context.Context, cfg Config, log *daemon.Log) error {
 		return err
 	}
 	<-ctx.Done()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace-3*time.Second)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Grace()-3*time.Second)
 	defer cancel()
 	return a.Stop(last)
 }
@@ -157,7 +158,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.steps.Start(ctx, "the public listener", a.listen, a.drain, maxDrainNotice+maxDrainPeriod+lastClose); err != nil {
+	if err := a.steps.Start(ctx, "the public listener", a.listen, a.drain, a.cfg.DrainNotice+a.cfg.DrainPeriod+lastClose); err != nil {
 		return err
 	}
 	a.log.Info("gateway started", zap.String("listen", a.Addr()), zap.String("admin", a.AdminAddr()),

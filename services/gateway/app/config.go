@@ -37,13 +37,19 @@ type Config struct {
 
 	PingInterval time.Duration `split_words:"true" default:"25s" desc:"mean time between pings; a proxy in front must allow more than twice as much silence"`
 	Linger       time.Duration `split_words:"true" default:"10s" desc:"how long a group stays routed here after its last member left"`
-	DrainNotice  time.Duration `split_words:"true" default:"2s" desc:"from not ready to the first close when stopping, so that a balancer notices; at most 5s"`
-	DrainPeriod  time.Duration `split_words:"true" default:"10s" desc:"over how long the connections are closed when stopping; at most 10s"`
+	DrainNotice  time.Duration `split_words:"true" default:"2s" desc:"from not ready to the first close when stopping, so that a balancer notices, 20s for many clouds'; at most 1m"`
+	DrainPeriod  time.Duration `split_words:"true" default:"10s" desc:"over how long the connections are closed when stopping; at most 1m"`
 }
 
-// Grace bounds the time from SIGTERM to the end of the process. What starts
-// gateways must wait longer before it kills.
-const Grace = 25 * time.Second
+// besideDrain bounds what a stop takes besides its two periods.
+const besideDrain = 13 * time.Second
+
+// Grace bounds the time from SIGTERM to the end of the process, with the longest
+// periods that can be set. What starts gateways must wait longer before it kills.
+const Grace = maxDrainNotice + maxDrainPeriod + besideDrain
+
+// Grace is the same with the periods that are set: 25 s by default.
+func (c Config) Grace() time.Duration { return c.DrainNotice + c.DrainPeriod + besideDrain }
 
 // leastOutbox lets answers, pings and small events wait behind the largest
 // event: a healthy client on a slow link is not closed for them.
@@ -51,8 +57,8 @@ const leastOutbox = protocol.MaxPayload + 64<<10
 
 // The longest periods of a stop, within Grace.
 const (
-	maxDrainNotice = 5 * time.Second
-	maxDrainPeriod = 10 * time.Second
+	maxDrainNotice = time.Minute
+	maxDrainPeriod = time.Minute
 )
 
 // Validate checks everything that can be checked alone; each error names its

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"belfry/pkg/protocol"
 	"belfry/pkg/settings"
@@ -63,5 +64,30 @@ func TestTokenCookies(t *testing.T) {
 		if refused := err != nil && strings.Contains(err.Error(), "BELFRY_TOKEN_COOKIES"); refused != (want == "!") || err == nil && strings.Join(got.TokenCookies, " ") != want {
 			t.Errorf("%q: got %q, %v", value, got.TokenCookies, err)
 		}
+	}
+}
+
+// TestTheGraceFollowsThePeriods: a balancer that needs 20 s gets them, and what
+// stops the process waits long enough for the longest.
+func TestTheGraceFollowsThePeriods(t *testing.T) {
+	for _, c := range []struct {
+		notice, period string
+		want           time.Duration // 0: refused
+	}{
+		{"", "", 25 * time.Second}, {"20s", "", 43 * time.Second}, {"0s", "0s", besideDrain}, {"60s", "60s", Grace}, {"61s", "", 0}, {"", "61s", 0}, {"-1s", "", 0},
+	} {
+		t.Run(c.notice+" "+c.period, func(t *testing.T) {
+			t.Setenv("BELFRY_NAME", "test")
+			for name, value := range map[string]string{"BELFRY_DRAIN_NOTICE": c.notice, "BELFRY_DRAIN_PERIOD": c.period} {
+				if value != "" {
+					t.Setenv(name, value)
+				}
+			}
+			var got Config
+			err := settings.Load(&got)
+			if c.want == 0 && (err == nil || !strings.Contains(err.Error(), "BELFRY_DRAIN_")) || c.want != 0 && (err != nil || got.Grace() != c.want || got.Grace() > Grace) {
+				t.Errorf("%v, %v", got.Grace(), err)
+			}
+		})
 	}
 }

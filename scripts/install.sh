@@ -45,6 +45,19 @@ done
 for file in docs/*.md; do
 	install -D -m 0644 "$file" "$dest$prefix/share/doc/belfry/$(basename "$file")"
 done
+# said writes what the command line says of itself.
+said() { # destination, words of belfry
+	local text destination=$1
+	shift
+	text=$(mktemp)
+	"$bin/belfry" "$@" >"$text"
+	install -D -m 0644 "$text" "$dest$prefix/share/$destination"
+	rm -f "$text"
+}
+said man/man1/belfry.1 man
+said bash-completion/completions/belfry completion bash
+said zsh/site-functions/_belfry completion zsh
+said fish/vendor_completions.d/belfry.fish completion fish
 for unit in deploy/systemd/*.service; do
 	copy 0644 "$unit" "$prefix/lib/systemd/system/$(basename "$unit")"
 done

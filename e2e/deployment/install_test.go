@@ -68,6 +68,11 @@ func TestInstalledPaths(t *testing.T) {
 					named += checkPaths(t, dest, file)
 				}
 			}
+			for _, file := range []string{"man/man1/belfry.1", "bash-completion/completions/belfry", "zsh/site-functions/_belfry", "fish/vendor_completions.d/belfry.fish"} {
+				if text, err := os.ReadFile(dest + prefix + "/share/" + file); err != nil || !strings.Contains(string(text), "belfry") {
+					t.Errorf("%s: %v", file, err)
+				}
+			}
 			if named < 40 {
 				t.Errorf("the files name %d paths: are they read as they are written?", named)
 			}

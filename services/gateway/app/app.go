@@ -1,11 +1,11 @@
-// Package app puts the gateway's rooms together and gives them a life: which
-// part starts when, and how all of them stop.
+// Package app assembles the gateway from its packages, and starts and stops them in
+// order.
 //
 //	edge ── connection ── hub ── relay ── broker
 //
-// A stop begins at the browsers: not ready, a notice period, then every
-// connection is asked to leave while events still flow; then the wires to the
-// broker end, and the admin listener last.
+// A stop begins with the clients: the gateway becomes not ready, waits a notice
+// period, and closes its connections one by one while events still flow. Then the
+// relay leaves the broker. The admin listener ends last.
 package app
 
 import (
@@ -142,7 +142,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	return a, nil
 }
 
-// Start starts the parts in order. It does not wait for the broker: Ready tells.
+// Start starts the parts in order. It does not wait for the broker: see Ready.
 func (a *App) Start(ctx context.Context) error {
 	const short = 3 * time.Second
 	if err := a.steps.Start(ctx, "the admin listener", func(context.Context) error { return a.admin.Start() }, a.admin.Stop, short); err != nil {

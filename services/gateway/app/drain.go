@@ -18,8 +18,9 @@ const (
 	retryAfter = time.Second
 )
 
-// drain ends the public side: not ready, notice, no more handshakes, then every
-// connection is asked to leave while events still flow.
+// drain ends the client side: the gateway becomes not ready, waits the notice
+// period, accepts no more handshakes, and closes every connection while events
+// still flow.
 func (a *App) drain(ctx context.Context) error {
 	a.draining.Store(true)
 	notice := time.NewTimer(a.cfg.DrainNotice)
@@ -37,8 +38,8 @@ func (a *App) drain(ctx context.Context) error {
 	return err
 }
 
-// closeListener waits a moment for handshakes under way, which are refused by
-// now. A connection without a request must not hold up the stop.
+// closeListener waits a moment for handshakes that have begun; they are refused.
+// A client that has connected but sent no request must not delay the stop.
 func (a *App) closeListener(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

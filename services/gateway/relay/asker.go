@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// answerWithin bounds the wait for a worker's decision; the question
-	// expires with it, so that nobody answers the dead.
+	// answerWithin bounds the wait for a worker's decision. The question expires
+	// in the queue after the same time, so that no worker answers a client that
+	// has gone.
 	answerWithin = 5 * time.Second
 	// questionWindow bounds the unconfirmed questions and report batches.
 	questionWindow = 512
 )
 
-// asker asks workers through the question queue. Questions that wait for the
-// broker at the same time travel as one message.
+// asker publishes questions and matches the decisions to them. Questions that wait
+// for the broker at the same time are sent as one message.
 type asker struct {
 	r     *Relay
 	packs *packer.Packer
@@ -34,7 +35,8 @@ type asker struct {
 	changed chan struct{}                     // guarded by mu; closed when pub changes
 }
 
-// question is one that waits; answer has room for the one answer it gets.
+// question is a question without an answer. answer has room for the one answer that
+// it will get.
 type question struct {
 	conn   protocol.ConnID
 	answer chan outcome
@@ -52,15 +54,15 @@ func newAsker(r *Relay) *asker {
 }
 
 // Connect asks whether a token may open a connection. It answers within 5 s;
-// an error means that nobody could decide.
+// an error means that no worker could decide.
 func (r *Relay) Connect(ctx context.Context, conn protocol.ConnID, token protocol.Token, remote string) (protocol.Decision, error) {
 	return r.ask.ask(ctx, conn, protocol.TypeConnect, func(id protocol.QuestionID) []byte {
 		return protocol.Connect{Gateway: r.o.Gateway, Conn: conn, Question: id, Token: token, Remote: remote}.Encode()
 	})
 }
 
-// Authorize asks which of the groups a connection may see, likewise. identity is
-// what the accepting decision carried.
+// Authorize asks which of the groups a connection may see, within the same time.
+// identity comes from the accepting decision.
 func (r *Relay) Authorize(ctx context.Context, conn protocol.ConnID, identity json.RawMessage, groups []protocol.Group) (protocol.Decision, error) {
 	return r.ask.ask(ctx, conn, protocol.TypeSubscribe, func(id protocol.QuestionID) []byte {
 		return protocol.Encode(protocol.Subscribe{Gateway: r.o.Gateway, Conn: conn, Question: id, Identity: identity, Groups: groups})
@@ -81,8 +83,9 @@ func (a *asker) ask(ctx context.Context, conn protocol.ConnID, kind string, body
 	return d, err
 }
 
-// decided asks and waits. A link that ends may take the question along: it is
-// asked again on the next one, within ctx, for it does no harm to decide twice.
+// decided publishes the question and waits for the decision. When the link to the
+// broker is lost the question may be lost with it, so it is published again on the
+// next link, within ctx. It does no harm to decide twice.
 func (a *asker) decided(ctx context.Context, q *question, m amqpbus.Message) (protocol.Decision, error) {
 	deadline, _ := ctx.Deadline()
 	for {
@@ -105,7 +108,7 @@ func (a *asker) decided(ctx context.Context, q *question, m amqpbus.Message) (pr
 	}
 }
 
-// resolve keeps the first outcome.
+// resolve gives the question its answer; only the first one counts.
 func (q *question) resolve(o outcome) {
 	select {
 	case q.answer <- o:
@@ -128,7 +131,7 @@ func (a *asker) leave(id protocol.QuestionID) {
 	delete(a.pending, id)
 }
 
-// answered brings a decision to who waits for it; late ones are counted.
+// answered delivers a decision to its question. Late decisions are counted.
 func (a *asker) answered(d protocol.Decision) {
 	a.mu.Lock()
 	q := a.pending[d.Question]
@@ -183,7 +186,7 @@ func (a *asker) publish(ctx context.Context, m amqpbus.Message, done func(error)
 			if err == nil || !errors.Is(err, amqpbus.ErrLinkLost) && !errors.Is(err, amqpbus.ErrClosed) {
 				return err
 			}
-			// Nothing was sent: the next publisher may take it.
+			// Nothing was sent: try again with the next publisher.
 		}
 		select {
 		case <-changed:

@@ -51,7 +51,7 @@ func (r *Relay) Join(ctx context.Context, groups []protocol.Group) error {
 	return fmt.Errorf("the broker has not confirmed the subscription to %d groups: %w", len(groups), ctx.Err())
 }
 
-// Leave gives one reference to each group back. It does not block.
+// Leave releases one reference to each group. It does not block.
 func (r *Relay) Leave(groups []protocol.Group) {
 	a := r.announce
 	parts := a.split(groups)
@@ -95,7 +95,7 @@ func (a *announcer) join(parts map[int][]protocol.Group) (*joining, []shardTicke
 	return j, tickets
 }
 
-// abandon gives the references of a wait back, unless it was over meanwhile.
+// abandon releases the references of a wait that has not ended yet.
 func (a *announcer) abandon(j *joining, tickets []shardTicket, parts map[int][]protocol.Group) (active bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

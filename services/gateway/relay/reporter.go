@@ -19,10 +19,10 @@ const (
 	batchBytes   = 512 << 10       // their bytes, about; one larger report travels alone
 	maxReports   = 100_000         // reports that wait for a worker, at most
 	maxBytes     = 64 << 20        // their bytes, about
-	repeatAfter  = 5 * time.Second // an unnoted batch is sent again
+	repeatAfter  = 5 * time.Second // a batch that no worker has noted is sent again
 )
 
-// reporter brings life reports to a worker, in order, one batch outstanding.
+// reporter sends connection reports to a worker, in order, one batch at a time.
 type reporter struct {
 	r      *Relay
 	signal chan struct{} // capacity 1: something changed below
@@ -34,7 +34,7 @@ type reporter struct {
 	batch   uint64                // guarded by mu; the one under way, or the last
 	taken   int                   // guarded by mu; reports of the batch under way; 0: none is
 	idle    chan struct{}         // guarded by mu; not nil: closed when nothing waits
-	full    bool                  // guarded by mu; the bound was told of
+	full    bool                  // guarded by mu; the bound was logged
 }
 
 func newReporter(r *Relay) *reporter { return &reporter{r: r, signal: make(chan struct{}, 1)} }
@@ -63,7 +63,7 @@ func (p *reporter) add(report protocol.LifeReport) {
 	p.wake()
 }
 
-// sizeOf is about what a report takes, in memory and encoded.
+// sizeOf estimates the size of a report, in memory and encoded.
 func sizeOf(r *protocol.LifeReport) int {
 	size := 300 + len(r.User)
 	for _, g := range r.Groups {
@@ -160,7 +160,7 @@ func (p *reporter) noted(batch uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken == 0 || batch != p.batch {
-		return // said before
+		return // noted before
 	}
 	for i := range p.taken {
 		p.bytes -= sizeOf(&p.waiting[i])

@@ -1,4 +1,5 @@
-// Package app puts the worker's rooms together and gives them a life.
+// Package app assembles the worker from its packages, and starts and stops them in
+// order.
 //
 //	broker ── router ── directory      emits to gateways
 //	       ── decisions ─ auth, access  questions of gateways
@@ -185,7 +186,7 @@ func (a *App) Stop(ctx context.Context) error {
 	return err
 }
 
-// giveBack ends what the rooms hold for as long as the worker lives.
+// giveBack closes the HTTP clients and the publisher.
 func (a *App) giveBack(context.Context) error {
 	_ = a.out.Close() // its channel ends either way
 	for _, h := range a.holds {
@@ -196,8 +197,8 @@ func (a *App) giveBack(context.Context) error {
 	return nil
 }
 
-// forget drops what is cached of other people's word: an order to disconnect
-// says that it may have changed.
+// forget drops cached answers of other servers: an order to disconnect says that
+// they may have changed.
 func (a *App) forget(protocol.Disconnect) {
 	for _, h := range a.holds {
 		if h.forget != nil {

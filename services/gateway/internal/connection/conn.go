@@ -16,8 +16,8 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// Conn is one connection's life. Ask, then Serve or Refuse, are called once
-// and in this order; Close may be called at any time after Serve has begun.
+// Conn handles one connection. Ask is called once, then Serve or Refuse once.
+// Close may be called at any time after Serve has begun.
 type Conn struct {
 	all    *Factory
 	id     protocol.ConnID
@@ -25,7 +25,7 @@ type Conn struct {
 
 	// Set before the reading goroutine starts, then unchanged.
 	user     json.RawMessage
-	identity json.RawMessage // as the worker said it
+	identity json.RawMessage // from the accepting decision
 	asked    time.Time       // when the token was sent to be checked
 	ws       *wsconn.Conn
 	conn     *hub.Conn
@@ -48,7 +48,7 @@ type Conn struct {
 func (c *Conn) ID() protocol.ConnID { return c.id }
 
 // Ask asks a worker whether the token may open a connection. An error means
-// that nobody could decide.
+// that no worker could decide.
 func (c *Conn) Ask(ctx context.Context, token protocol.Token) (protocol.Decision, error) {
 	c.asked = time.Now()
 	d, err := c.all.relay.Connect(ctx, c.id, token, c.remote)
@@ -58,15 +58,15 @@ func (c *Conn) Ask(ctx context.Context, token protocol.Token) (protocol.Decision
 	return d, nil
 }
 
-// Refuse tells the client that its token was refused and sees the connection
-// to its end. It blocks as Serve does.
+// Refuse tells the client that its token was refused, closes the connection and
+// waits for its end. It blocks as Serve does.
 func (c *Conn) Refuse(ws *wsconn.Conn) {
 	ws.Push(wsconn.FrameText(protocol.RefusedFrame()))
 	ws.Close(protocol.CloseToken, "")
 	seeOff(ws)
 }
 
-// seeOff reads until the connection ends.
+// seeOff reads and discards until the connection ends.
 func seeOff(ws *wsconn.Conn) wsconn.Ending {
 	for {
 		if _, err := ws.Read(); err != nil {
@@ -76,7 +76,7 @@ func seeOff(ws *wsconn.Conn) wsconn.Ending {
 }
 
 // Serve opens the connection with the accepting decision and handles it until
-// it has ended. It blocks: the caller gives it a fresh goroutine.
+// it has ended. It blocks: call it in a goroutine of its own.
 func (c *Conn) Serve(ws *wsconn.Conn, d protocol.Decision) {
 	c.ws, c.user, c.identity = ws, d.User, d.Identity
 	if err := c.open(d); err != nil {
@@ -94,7 +94,7 @@ func (c *Conn) Serve(ws *wsconn.Conn, d protocol.Decision) {
 	}
 }
 
-// codeOf is the close code of a connection that the hub did not take.
+// codeOf is the close code for a connection that the hub refused.
 func codeOf(err error) protocol.CloseCode {
 	switch {
 	case errors.Is(err, hub.ErrDraining):
@@ -105,7 +105,7 @@ func codeOf(err error) protocol.CloseCode {
 	return protocol.CloseTryLater
 }
 
-// open makes the connection known, unless the hub does not take it.
+// open adds the connection to the hub and reports it, unless the hub refuses it.
 func (c *Conn) open(d protocol.Decision) error {
 	c.mu.Lock()
 	c.state, _ = c.state.Move(Open)
@@ -147,7 +147,7 @@ func (c *Conn) Close(code protocol.CloseCode, reason string) {
 	}
 }
 
-// ended is deferred by Serve: it runs also when something panicked there.
+// ended cleans up. Serve defers it, so that it also runs after a panic.
 func (c *Conn) ended() {
 	if p := recover(); p != nil {
 		c.crashed(p)
@@ -179,8 +179,8 @@ func (c *Conn) ended() {
 		zap.Int64("duration_ms", r.Duration), zap.Int("messages", c.received), zap.Int("groups", len(groups)))
 }
 
-// crashed logs a panic of this connection's handler and closes it: the others
-// go on.
+// crashed logs a panic of this connection's handler and closes this connection
+// only.
 func (c *Conn) crashed(p any) {
 	c.all.log.Error("bug: panic while handling a connection, closing it", zap.Uint64("conn", uint64(c.id)),
 		zap.String("panic", fmt.Sprint(p)), zap.ByteString("stack", debug.Stack()))

@@ -16,9 +16,10 @@ import (
 // be called concurrently.
 type Relay interface {
 	// Connect asks whether the token may open a connection. It answers within
-	// 5 s; an error means that nobody could decide.
+	// 5 s; an error means that no worker could decide.
 	Connect(ctx context.Context, conn protocol.ConnID, token protocol.Token, remote string) (protocol.Decision, error)
-	// Authorize asks which of the groups the connection may see, likewise.
+	// Authorize asks which of the groups the connection may see, within the same
+	// time.
 	Authorize(ctx context.Context, conn protocol.ConnID, identity json.RawMessage, groups []protocol.Group) (protocol.Decision, error)
 	// Join takes one reference to each group and returns nil when the route of
 	// all of them is active. On error no reference is held.
@@ -49,11 +50,11 @@ type Options struct {
 	// is told to try again.
 	GroupRate  float64
 	GroupBurst int
-	// MailboxBytes bounds the messages that wait for the one before (default
+	// MailboxBytes bounds the messages that wait while one is handled (default
 	// 256 KiB); more is closed with 4429.
 	MailboxBytes int
-	// AnswerTimeout bounds the time from a message's arrival in which its set
-	// becomes active (default 5 s); then the client is told that it did not.
+	// AnswerTimeout bounds the time from a message's arrival until its groups are
+	// active (default 5 s); after that the client is told to try again.
 	AnswerTimeout time.Duration
 }
 
@@ -99,13 +100,13 @@ type Factory struct {
 	paced *prometheus.CounterVec
 }
 
-// New makes Factory; zero fields of o get their defaults.
+// New makes a Factory; zero fields of o get their defaults.
 func New(o Options, relay Relay, h *hub.Hub, log *zap.Logger) *Factory {
 	o = o.WithDefaults()
 	return &Factory{o: o, relay: relay, hub: h, pace: newPace(o.GroupRate, o.GroupBurst), log: log, paced: newPaced(o.Registerer)}
 }
 
-// Begin makes the connection of a handshake that has just come in from remote.
+// Begin makes the connection for a handshake that has just arrived from remote.
 func (f *Factory) Begin(remote string) *Conn {
 	return &Conn{all: f, id: f.hub.NextID(), remote: remote}
 }

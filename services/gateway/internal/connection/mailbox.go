@@ -7,13 +7,14 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// letter is a client's message that waits, and when it came.
+// letter is a waiting client message and the time of its arrival.
 type letter struct {
 	text []byte
 	at   time.Time
 }
 
-// receive takes a message from the reading goroutine. It never waits.
+// receive puts a message into the mailbox. The reading goroutine calls it, so it
+// never blocks.
 func (c *Conn) receive(message []byte) {
 	c.received++
 	if !c.arrivals.take(c.all.o.MessageRate, c.all.o.MessageBurst) {
@@ -56,8 +57,9 @@ func (c *Conn) work() {
 	}
 }
 
-// next takes the oldest message, with a context that ends with the connection
-// or when the answer is due, counted from the message's arrival. A nil message ends the working goroutine.
+// next removes the oldest message. Its context ends with the connection or when
+// the answer is due, counted from the message's arrival. A nil message means that
+// the mailbox is empty: the working goroutine ends.
 func (c *Conn) next() ([]byte, context.Context, context.CancelFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,7 +8,7 @@ type State uint8
 const (
 	Connecting State = iota // the worker is being asked; nothing can be subscribed
 	Open                    // messages are handled
-	Draining                // a close was asked for; messages are thrown away
+	Draining                // a close was asked for; messages are discarded
 	Closed                  // reported, forgotten by the hub
 )
 
@@ -20,8 +20,8 @@ var legal = [...][4]bool{
 	Closed:     {},
 }
 
-// Move returns the state after a move to the given state; ok is false, and the
-// state the old one, when the table does not have it.
+// Move returns the state after a move to the given state. If the table does not
+// allow the move, ok is false and the state stays the same.
 func (s State) Move(to State) (now State, ok bool) {
 	if !legal[s][to] {
 		return s, false

@@ -9,7 +9,7 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// handle works on one message: it replaces the set of groups, or says why not.
+// handle handles one message: it replaces the client's groups, or answers why not.
 func (c *Conn) handle(ctx context.Context, message []byte) {
 	groups, err := protocol.DecodeClientMessage(message, protocol.ClientLimits{MaxGroups: c.all.o.MaxGroups})
 	if err != nil {
@@ -60,9 +60,9 @@ func (c *Conn) authorize(ctx context.Context, groups []protocol.Group) (allowed,
 	return allowed, denied, true
 }
 
-// replace makes the set of groups active and answers. The references are taken
-// before the hub knows the members, and given back after it forgot them, so
-// that a group's route outlives its last member here.
+// replace makes the new set of groups active and answers the client. References to
+// the routes are acquired before the hub adds the member, and released after the hub
+// has removed it, so that a group has a route for as long as it has a member here.
 func (c *Conn) replace(ctx context.Context, set []protocol.Group) {
 	current := c.all.hub.Groups(c.conn)
 	joined, left := minus(set, current), minus(current, set)
@@ -88,7 +88,8 @@ func (c *Conn) replace(ctx context.Context, set []protocol.Group) {
 	}
 }
 
-// reportSet reports the set, unless the end was reported already.
+// reportSet reports the new set, unless the end of the connection was reported
+// already.
 func (c *Conn) reportSet(set []protocol.Group) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,7 +101,7 @@ func (c *Conn) reportSet(set []protocol.Group) {
 	c.all.relay.Report(r)
 }
 
-// unavailable tells the client that its set stays as it was.
+// unavailable tells the client that its groups have not changed.
 func (c *Conn) unavailable(what string, err error) {
 	c.all.log.Debug("subscriptions not changed, client told to try again", zap.Uint64("conn", uint64(c.id)), zap.String("step", what), zap.Error(err))
 	c.ws.Send(wsconn.FrameText(protocol.ErrorFrame(protocol.Unavailable)))

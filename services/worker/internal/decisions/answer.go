@@ -14,11 +14,12 @@ import (
 // Reasons for parking a message, the values of the label `reason`.
 const (
 	parkedUser    = "user"    // its publisher is not a gateway
-	parkedDecode  = "decode"  // it cannot be understood
+	parkedDecode  = "decode"  // it cannot be decoded
 	parkedUnknown = "unknown" // its type is not one of the question queue
 )
 
-// answer handles one message: decide, send, and say so to the delivery it came in.
+// answer handles one message, and acks the delivery that it came in when that has
+// no other messages left.
 func (s *Server) answer(deadline time.Time, of *received, d amqpbus.Delivery) {
 	ctx, cancel := context.WithDeadline(s.handle, deadline)
 	defer cancel()
@@ -27,10 +28,11 @@ func (s *Server) answer(deadline time.Time, of *received, d amqpbus.Delivery) {
 	}
 }
 
-// handleMessage reports whether the message is done with.
+// handleMessage decides and replies. It reports whether the message is finished: if
+// not, it must be delivered again.
 func (s *Server) handleMessage(ctx context.Context, d amqpbus.Delivery) (done bool) {
 	defer func() {
-		// The decisions recover for themselves; this is for what is around them.
+		// A panic within a decision is recovered there; this is for the code around it.
 		if cause := recover(); cause != nil {
 			s.metrics.panics.Inc()
 			s.logPanic(cause)
@@ -65,8 +67,8 @@ func (s *Server) handleMessage(ctx context.Context, d amqpbus.Delivery) (done bo
 	return s.park(ctx, d, parkedUnknown)
 }
 
-// reply decides and sends the decision. Only what was given up because the
-// worker stops is not done with.
+// reply decides and sends the decision. The message is finished, unless the worker
+// stops before the decision was sent.
 func (s *Server) reply(ctx context.Context, gateway protocol.GatewayID, kind string, decide func() protocol.Decision) bool {
 	begin := time.Now()
 	decision := decide()
@@ -97,12 +99,13 @@ func (s *Server) send(ctx context.Context, by func(context.Context, amqpbus.Mess
 		if !errors.Is(err, amqpbus.ErrLinkLost) || ctx.Err() != nil {
 			return err
 		}
-		wait(ctx, minBackoff)
+		wait(ctx, resendAfter)
 	}
 }
 
-// keep hands the batch on. A batch that could not be published is not noted,
-// so its gateway sends it again: acking loses nothing.
+// keep passes a batch of reports to package life. If it cannot be published the
+// gateway sends it again, because it was not told otherwise: so the message can be
+// acked.
 func (s *Server) keep(ctx context.Context, batch protocol.Life) bool {
 	if err := s.options.Life.Keep(ctx, batch); err != nil {
 		s.logger.Warn("connection reports were not published: the gateway will send them again",

@@ -30,8 +30,8 @@ func (s *Server) decideConnect(ctx context.Context, q protocol.Connect) (d proto
 	case s.expired(id):
 		return refuse(d, "the token has expired")
 	}
-	// The authenticators check ids themselves; one that forgot must not be the
-	// way in for a pattern.
+	// The authenticators check ids themselves. This makes sure that no id that is
+	// a pattern gets in, should one of them fail to.
 	if _, err := protocol.ParseUser(id.User); err != nil {
 		return refuse(d, err.Error())
 	}
@@ -46,9 +46,8 @@ func (s *Server) decideConnect(ctx context.Context, q protocol.Connect) (d proto
 	return d
 }
 
-// decideSubscribe divides the groups into allowed and denied. The session
-// context is the worker's own word, which came back through a gateway; clients
-// never see it.
+// decideSubscribe decides which groups are allowed. The identity was made by a worker
+// and came back through a gateway; clients never see it.
 func (s *Server) decideSubscribe(ctx context.Context, q protocol.Subscribe) (d protocol.Decision) {
 	d = protocol.Decision{Conn: q.Conn, Question: q.Question}
 	defer s.recoverInto(&d)
@@ -87,8 +86,8 @@ func (s *Server) unavailable(d protocol.Decision, why string, err error) protoco
 	return d
 }
 
-// recoverInto turns a panic into an answer. Its value is logged only when the
-// runtime made it: another one could hold a token.
+// recoverInto turns a panic into an answer. The value of the panic is logged only if
+// it is a runtime error: any other could hold a token.
 func (s *Server) recoverInto(d *protocol.Decision) {
 	cause := recover()
 	if cause == nil {
@@ -110,6 +109,6 @@ func (s *Server) logPanic(cause any) {
 	s.logger.Error("bug: panic while deciding a question: the client is told to try again", zap.String("panic", what), zap.Stack("stack"))
 }
 
-// questionTime is how long a question may take from its receipt; the gateway
-// waits no longer either.
+// questionTime bounds the time from receiving a question to answering it. The gateway
+// does not wait longer either.
 const questionTime = 5 * time.Second

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -19,15 +18,16 @@ import (
 	"belfry/services/worker/internal/life"
 )
 
-// defaultHandlers is far above what the application's pool answers at a time:
-// the rest of them wait for it, and a question that does not need it must find
-// a place beside them. A waiting one costs a small stack.
+// defaultHandlers is far above the number of questions that the application is asked
+// at a time. The other handlers wait for it, and a question that does not need the
+// application must still find a free handler. A waiting handler costs a small stack.
 const defaultHandlers = 1000
 
-// Between a consumer that ended and the next one.
 const (
-	minBackoff = 100 * time.Millisecond
+	// maxBackoff bounds the pause before a consumer is opened again.
 	maxBackoff = 3 * time.Second
+	// resendAfter is the pause before a decision is sent again after a lost link.
+	resendAfter = 100 * time.Millisecond
 )
 
 // Authorizer decides which groups an identity may see; access.Authorizer is one.
@@ -91,8 +91,8 @@ func (s *Server) Start() {
 	s.received.Go(func() { s.run(ctx) })
 }
 
-// Stop receives nothing more, lets the questions at hand be answered and acked
-// until ctx ends, then abandons them: they are delivered to another worker.
+// Stop receives no more messages and lets the questions in hand be answered and acked
+// until ctx ends. Then it abandons them: the broker delivers them to another worker.
 func (s *Server) Stop(ctx context.Context) error {
 	s.receive()
 	defer s.abandon()
@@ -106,7 +106,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		s.abandon()
-		<-finished // handlers heed their context
+		<-finished // handlers end with their context
 		return fmt.Errorf("finish the questions being decided: %w", ctx.Err())
 	}
 }
@@ -133,18 +133,14 @@ func (s *Server) setPresent(present bool) {
 
 // run opens consumers until ctx ends.
 func (s *Server) run(ctx context.Context) {
-	backoff := minBackoff
+	again := amqpbus.Backoff{Most: maxBackoff}
 	for ctx.Err() == nil {
-		began, err := s.consume(ctx)
-		switch {
-		case ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed):
+		err := s.consume(ctx)
+		if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
 			return
-		case began:
-			backoff = minBackoff
 		}
 		s.logger.Warn("consumer lost, reopening", zap.String("queue", amqpbus.QueueQuestions), zap.Error(err))
-		wait(ctx, backoff/2+rand.N(backoff/2)) // jitter, not a secret
-		backoff = min(2*backoff, maxBackoff)
+		again.Wait(ctx)
 	}
 }
 
@@ -157,14 +153,14 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// consume works through one consumer's life. began says that there was one.
-func (s *Server) consume(ctx context.Context) (began bool, err error) {
+// consume opens a consumer and handles what it receives until it ends.
+func (s *Server) consume(ctx context.Context) error {
 	topology := amqpbus.SharedTopology(s.options.Layout).Of(amqpbus.QueueQuestions)
 	consumer, err := s.options.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
 		Queue: amqpbus.QueueQuestions, Declare: &topology, Prefetch: s.options.Handlers,
 	})
 	if err != nil {
-		return false, fmt.Errorf("consume %s: %w", amqpbus.QueueQuestions, err)
+		return fmt.Errorf("consume %s: %w", amqpbus.QueueQuestions, err)
 	}
 	s.setPresent(true)
 	defer s.setPresent(false)
@@ -180,7 +176,7 @@ func (s *Server) consume(ctx context.Context) (began bool, err error) {
 	for {
 		deliveries, err := consumer.Receive(ctx, s.options.Handlers)
 		if err != nil {
-			return true, fmt.Errorf("receive from %s: %w", amqpbus.QueueQuestions, err)
+			return fmt.Errorf("receive from %s: %w", amqpbus.QueueQuestions, err)
 		}
 		deadline := time.Now().Add(questionTime)
 		for _, d := range deliveries {
@@ -193,8 +189,9 @@ func (s *Server) consume(ctx context.Context) (began bool, err error) {
 	}
 }
 
-// spread gives each message of a delivery its place. It waits apart, so that the
-// time of what is received next begins when it comes.
+// spread waits for a free handler for each message of a delivery. It has a goroutine
+// of its own, so that receiving goes on, and the time of each question begins when it
+// arrives.
 func (s *Server) spread(ctx context.Context, deadline time.Time, consumer amqpbus.Consumer, d amqpbus.Delivery) {
 	messages := s.unpack(d)
 	of := newReceived(consumer, d, len(messages))

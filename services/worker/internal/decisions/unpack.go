@@ -7,8 +7,8 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// unpack gives the messages that a delivery stands for. A pack that cannot be
-// read, or is no gateway's, stays as it is, for handleMessage to park.
+// unpack returns the messages in a delivery. A pack that cannot be decoded, or that
+// does not come from a gateway, is returned as it is; handleMessage parks it.
 func (s *Server) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
 	alone := []amqpbus.Delivery{d}
 	if d.Type != protocol.TypePack || !s.options.GatewayUsers.Trusts(d.UserID) {
@@ -26,9 +26,9 @@ func (s *Server) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
 	return out
 }
 
-// received is a delivery whose messages are handled one by one, in no order. It
-// is acked when all are done with; when one was abandoned, all are delivered
-// again, and decisions that come twice are dropped by their numbers.
+// received is a delivery whose messages are handled concurrently. It is acked when
+// all are finished. If one was abandoned, all are delivered again; the gateway drops
+// decisions that it has already, by their numbers.
 type received struct {
 	consumer  amqpbus.Consumer
 	delivery  amqpbus.Delivery
@@ -42,7 +42,7 @@ func newReceived(consumer amqpbus.Consumer, d amqpbus.Delivery, messages int) *r
 	return r
 }
 
-// finished says that one message is done with, or abandoned.
+// finished is called for each message: done, or abandoned.
 func (r *received) finished(done bool) error {
 	if !done {
 		r.abandoned.Store(true)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"belfry/e2e/containers"
 	"belfry/e2e/harness"
 	"belfry/pkg/amqpbus/brokertest"
 )
@@ -42,6 +43,7 @@ func everything() []lane {
 // can run.
 func containerTests() part {
 	p := endToEnd("containers", "-tags", "containers", "-p", "1", "-count=1", "-v", "-timeout", "60m", "-run", "Containers", "./containers", "./blackbox")
+	p.skip = containers.WhyNot
 	return p.bounded(90 * time.Minute)
 }
 

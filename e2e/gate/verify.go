@@ -27,6 +27,7 @@ func everything() []lane {
 		units("-race", "-p", "2", "-count=1", "-shuffle=on", "-timeout", "60m").with(full),
 		endToEnd("e2e", "-v", "-p", "1", "-parallel", "1", "-shuffle=on", "-timeout", "90m", "./...").with(full).bounded(3 * time.Hour),
 		script("clients/js", "scripts/browser-clients.sh", "client").with(full),
+		script("clients/js/consumers", "scripts/browser-clients.sh", "consumers"),
 		script("examples/tower/browser", "scripts/browser-clients.sh", "tower").with(full),
 		endToEnd("simulation", "-count=1", "-v", "-timeout", "2h", "-run", "TestSchedules", "./sim").
 			with("BELFRY_TEST_SIM_SCHEDULES=" + variable("SCHEDULES", schedules)).bounded(2 * time.Hour),

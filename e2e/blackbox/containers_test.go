@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,35 @@ func TestContainers(t *testing.T) {
 	t.Run("Logs", func(t *testing.T) {
 		noToken(t, map[string]string{"access.log": project.Compose(t, "logs", "--no-color", "--no-log-prefix", "nginx")})
 	})
+}
+
+// TestLimitsInContainers gives each row about settings a gateway's container with
+// these settings. The row about a worker's ports looks at processes, so it is not
+// among them.
+func TestLimitsInContainers(t *testing.T) {
+	containers.Needs(t)
+	in := harness.Prepare(t, harness.Shape{Shards: 1, Auth: harness.ByJWT})
+	readable(t, in.Dir())
+	project := containers.Up(t, override(in))
+	var gateways, workers []harness.Follower
+	for i, row := range limited {
+		name, ip := fmt.Sprint("limited", i), fmt.Sprint("172.30.51.", 100+i)
+		env := slices.DeleteFunc(slices.Clone(row.env), func(v string) bool {
+			return strings.HasPrefix(v, "BELFRY_TRUSTED_PROXIES=") // the compose file's suffice
+		})
+		gateways = append(gateways, harness.Follower{
+			Name: name, Addr: ip + ":8051", Admin: ip + ":9051", Log: project.Another(t, "gateway", name, ip, env...),
+		})
+	}
+	for _, c := range project.Containers(t, "worker") {
+		workers = append(workers, harness.Follower{Name: c.Name, Admin: c.IP + ":9051", Log: c.Follow()})
+	}
+	in.Attach(t, harness.Elsewhere{
+		Gateways: gateways, Workers: workers, Broker: harness.BrokerElsewhere(t, containers.BrokerAddr, project.Ctl),
+	})
+	for i, row := range limited {
+		t.Run(row.name, func(t *testing.T) { row.run(t, in, i) })
+	}
 }
 
 // override is the rest of the compose file.

@@ -26,7 +26,7 @@ var limited = []struct {
 	{name: "connections of a user: 429", env: []string{"BELFRY_MAX_PER_USER=2"}, run: perUser},
 	{name: "connections of an address: 429", env: []string{"BELFRY_MAX_PER_ADDRESS=2", "BELFRY_TRUSTED_PROXIES=127.0.0.1"}, run: perAddress},
 	{name: "connections of the process: 503", env: []string{"BELFRY_MAX_CONNECTIONS=2"}, run: perProcess},
-	{name: "handshakes a second: 503", env: []string{"BELFRY_HANDSHAKE_RATE=1"}, run: handshakeRate},
+	{name: "handshakes a second: 503", env: []string{"BELFRY_HANDSHAKE_RATE=1", "BELFRY_TRUSTED_PROXIES=127.0.0.1"}, run: handshakeRate},
 	{name: "messages a second: 4429", env: []string{"BELFRY_MESSAGE_RATE=1"}, run: messageRate},
 	{name: "bytes of a message, groups of a connection", env: []string{"BELFRY_MAX_MESSAGE_BYTES=125", "BELFRY_MAX_GROUPS=2"}, run: messageSize},
 	{name: "a Host that is not served: 421", env: []string{"BELFRY_ALLOWED_HOSTS=tower.example", "BELFRY_ALLOWED_ORIGINS=http://tower.example,http://evil.example"}, run: hosts},
@@ -149,15 +149,16 @@ func perProcess(t *testing.T, in *harness.Installation, at int) {
 }
 
 // handshakeRate opens more at once than two, which are allowed, and one for each
-// second that it takes.
+// second that it takes. Each comes from an address of its own: one address has less.
 func handshakeRate(t *testing.T, in *harness.Installation, at int) {
 	const attempts = 30
 	begun := time.Now()
 	answers := make(chan *wsclient.Answer, attempts)
 	var accepted atomic.Int64
-	for range attempts {
+	for i := range attempts {
 		go func() {
-			conn, answer, err := wsclient.Dial(t.Context(), in.Request(at, wsclient.Request{Token: harness.TokenAdmin}))
+			from := wsclient.Field{Name: "X-Forwarded-For", Value: fmt.Sprint("203.0.113.", 1+i)}
+			conn, answer, err := wsclient.Dial(t.Context(), in.Request(at, wsclient.Request{Token: harness.TokenAdmin, Header: []wsclient.Field{from}}))
 			if conn != nil {
 				accepted.Add(1)
 				conn.Drop()

@@ -111,6 +111,27 @@ func (c Container) Follow() []string {
 	return []string{filepath.Join(engine.folder, "programs", "usr", "bin", "docker"), "--host", engine.address(), "logs", "--follow", c.ID}
 }
 
+// Another is a command that runs one more container of a service, at an address of
+// the compose network and with more of an environment, and writes its log. It
+// passes signals on and ends with the container's status.
+func (p *Project) Another(t *testing.T, service, name, ip string, env ...string) []string {
+	t.Helper()
+	one := p.Containers(t, service)[0]
+	command := []string{
+		filepath.Join(engine.folder, "programs", "usr", "bin", "docker"), "--host", engine.address(), "run", "--rm", "--name", name,
+		"--network", "belfry_default", "--ip", ip, "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true",
+	}
+	for v := range strings.Lines(Docker(t, "inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", one.ID)) {
+		command = append(command, "--env", strings.TrimSpace(v))
+	}
+	for _, v := range env {
+		command = append(command, "--env", v)
+	}
+	// Whoever was not ended by the test would keep the network.
+	t.Cleanup(func() { _, _ = engine.docker("rm", "--force", name) })
+	return append(command, Docker(t, "inspect", "--format", "{{.Config.Image}}", one.ID))
+}
+
 // Trust is what clients verify nginx with.
 func (p *Project) Trust(t *testing.T) *tls.Config {
 	t.Helper()

@@ -13,13 +13,14 @@ import (
 type Elsewhere struct {
 	Gateways, Workers []Follower
 	Broker            *Broker
-	Nginx             *Nginx // where clients dial
+	Nginx             *Nginx // where clients dial; nil: at the gateways
 	Page              bool   // an application behind nginx has a page at /
 }
 
 // Follower tells of one of its programs.
 type Follower struct {
 	Name  string
+	Addr  string   // gateway: where clients dial, where there is no nginx
 	Admin string   // its admin listener
 	Log   []string // a command that writes its log for as long as it runs
 }
@@ -47,7 +48,7 @@ func (in *Installation) Attach(t testing.TB, e Elsewhere) {
 	t.Cleanup(func() { in.stop(t) })
 	in.Broker, in.Nginx, in.page = e.Broker, e.Nginx, e.Page
 	follow := func(f Follower) *Process {
-		p := &Process{Name: f.Name, Admin: f.Admin, bin: f.Log[0], args: f.Log[1:], log: filepath.Join(in.dir, f.Name+".log")}
+		p := &Process{Name: f.Name, Addr: f.Addr, Admin: f.Admin, bin: f.Log[0], args: f.Log[1:], log: filepath.Join(in.dir, f.Name+".log")}
 		p.start(t)
 		return p
 	}

@@ -4,7 +4,8 @@
 #
 #   BELFRY_TEST_RABBITMQ=$(scripts/broker-root.sh) go test ./...
 #
-# The folder is below the user's cache (XDG_CACHE_HOME, ~/.cache) or is the first
+# The folder is below the user's cache (BELFRY_TEST_CACHE, XDG_CACHE_HOME/belfry,
+# ~/.cache/belfry; remove it to start afresh) or is the first
 # argument. It takes about a minute and 500 MB, once. Only root can make one, and
 # only root can start nodes in it; nothing of this system changes but that the
 # package debootstrap is installed.

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Lays what the container tests need below the user's cache, where it is not there
+# Lays what the container tests need below the user's cache (BELFRY_TEST_CACHE,
+# XDG_CACHE_HOME/belfry, ~/.cache/belfry; remove it to start afresh), where it is not there
 # yet, and prints the folder as the last line: Debian's container engine
 # (docker.io, containerd, runc) unpacked and not installed, compose built from its
 # Go module, and the root folders of the stand-in images.
 #
 #   cd e2e && go test -tags containers ./containers ./blackbox -run Containers
 #
-# calls it. It takes some five minutes and 2 GB, once. Of this system nothing
+# calls it. It takes some five minutes, once, and with the images 4 GB. Of this system nothing
 # changes but that the packages iptables and debootstrap are installed. Only root
 # can run an engine.
 set -euo pipefail

@@ -73,6 +73,9 @@ type Delivery struct {
 	// publisher may have sent it too, so it is true only in a queue that nobody
 	// publishes to.
 	Dead *Death
+	// Copies says that the publisher asked the broker for copies to more routing
+	// keys (the header CC, which only RabbitMQ has). Those of BCC leave no trace.
+	Copies bool
 	// Tag orders the deliveries of one consumer: 1, 2, 3 ... It is for Ack and
 	// AckThrough of the same consumer only.
 	Tag uint64

@@ -106,6 +106,9 @@ func forwarded(d *amqpbus.Delivery, users Users, shards int) amqpbus.Message {
 	if !users.mayEmit(d, amqpbus.ExchangeEmit) {
 		return parked(d, ReasonForgedEmit)
 	}
+	if d.Copies {
+		return parked(d, ReasonCopies)
+	}
 	group, err := protocol.ParseGroup(d.Key)
 	if err != nil {
 		return parked(d, ReasonGroup)

@@ -20,6 +20,7 @@ const (
 	ReasonJSON    Reason = "payload is not JSON"
 	ReasonGroup   Reason = "group out of bounds"
 	ReasonShard   Reason = "group belongs to another shard"
+	ReasonCopies  Reason = "header CC: an event has one group, emit once for each"
 	ReasonUnknown Reason = "unknown control message"
 	ReasonForged  Reason = "control message of a user who may not send it"
 	// ReasonForgedEmit is of what came around the exchanges of emits, or by a gateway.
@@ -32,7 +33,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonEmpty, ReasonTooBig, ReasonUTF8, ReasonJSON, ReasonGroup,
-		ReasonShard, ReasonUnknown, ReasonForged, ReasonForgedEmit, ReasonControl, ReasonPanic,
+		ReasonShard, ReasonCopies, ReasonUnknown, ReasonForged, ReasonForgedEmit, ReasonControl, ReasonPanic,
 	}
 }
 
@@ -67,6 +68,9 @@ func parked(d *amqpbus.Delivery, reason Reason) amqpbus.Message {
 // groupOf finds an emit's group and checks it. The check is skipped for a
 // group that a gateway has members of: it passed it there.
 func (c *Core) groupOf(d *amqpbus.Delivery) (protocol.Group, Reason) {
+	if d.Copies {
+		return "", ReasonCopies
+	}
 	name := d.Key
 	if d.Exchange == amqpbus.EmitShards(c.o.Shards) {
 		name = d.Headers[amqpbus.HeaderGroup]

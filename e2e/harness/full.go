@@ -15,7 +15,7 @@ func Full() bool { return os.Getenv(FullVariable) != "" }
 
 // hang is when something that should have happened will not happen any more, on
 // a machine with much else to do.
-const hang = 60 * time.Second
+const hang = 2 * time.Minute
 
 // Within is how long something may take that is promised within a period. On a
 // machine that others use nothing is promised, so only Full holds it to that.

@@ -95,6 +95,7 @@ func (in *Installation) Settled(t testing.TB) {
 // Until asks, many times a second, until something holds.
 func Until(t testing.TB, within time.Duration, what string, holds func() bool) {
 	t.Helper()
+	within = Within(within)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(within); !holds(); <-tick.C {

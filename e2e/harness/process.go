@@ -165,6 +165,7 @@ func (p *Process) WaitReady(within time.Duration) error {
 	if p.Admin == "" {
 		return nil // it has no such listener: nobody can ask
 	}
+	within = Within(within)
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	last := errors.New("it did not answer")

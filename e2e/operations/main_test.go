@@ -82,7 +82,7 @@ func until(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !happened(); {
+	for deadline := time.Now().Add(harness.Within(patience)); !happened(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("this did not happen: %s", what)
 		}

@@ -133,7 +133,7 @@ func (n *worker) do(log int, e lead.Effect) {
 		w.say("%s sends %s %T %s", n.name, e.Gateway, e.Message, brief(e.Message))
 		w.publish(n.name, e.Gateway, e.Message, func(taken bool) {
 			if batch {
-				n.input(func() { m.Settled(e.Gateway, b.Session, taken); n.perform() })
+				n.input(func() { m.Settled(e.Gateway, b.Feed, taken); n.perform() })
 			}
 		})
 	case lead.SendAll:
@@ -272,7 +272,7 @@ func (g *gateway) do(e follow.Effect) {
 		w.say("%s sends %s %T %s", g.name, e.Worker, e.Message, brief(e.Message))
 		w.publish(g.name, e.Worker, e.Message, func(taken bool) {
 			if h, hello := e.Message.(eventlog.Hello); hello && taken {
-				g.input(func() { g.machine.Confirmed(h.Log, h.Session); g.perform() })
+				g.input(func() { g.machine.Confirmed(h.Log, h.Feed); g.perform() })
 			}
 		})
 	case follow.SendAll:
@@ -359,7 +359,7 @@ func brief(m any) string {
 		for _, e := range m.Events {
 			ids += " " + string(e.Payload)
 		}
-		return fmt.Sprintf("log %d s%d r%d (%d,%d]%s", m.Log, m.Session, m.Rev, m.From.Offset, m.To.Offset, ids)
+		return fmt.Sprintf("log %d s%d r%d (%d,%d]%s", m.Log, m.Feed, m.Rev, m.From.Offset, m.To.Offset, ids)
 	case eventlog.Filled:
 		ids := ""
 		for _, e := range m.Events {

@@ -36,7 +36,7 @@ const (
 
 var plants = []plant{
 	{"fingerprints say nothing", cursors, "return Fingerprint(h.Sum(nil)[:4])", "return Fingerprint{}"},
-	{"batches of another session are taken", followLog, "case b.Session != l.session:", "case false:"},
+	{"batches of another feed are taken", followLog, "case b.Feed != l.feed:", "case false:"},
 	{"a join is active at once", followLog, "i = &interest{changed: l.rev}", "i = &interest{changed: l.rev, active: true}"},
 	{"any batch makes a join active", followLog, "if g.changed <= l.applied {", "if true {"},
 	{"batches of an older revision are taken", followLog, "case b.Rev < l.applied:", "case false:"},
@@ -57,7 +57,7 @@ var plants = []plant{
 	{"an older snapshot is applied", leadPeer, "p.table != nil && s.Rev < p.rev {", "false {"},
 	{"a half of a snapshot counts", leadPeer, "if len(whole.have) < whole.count {", "if false {"},
 	{"a batch is of two revisions", leadBatch, "if p.carrier == nil || p.stopped ||", "if true || p.carrier == nil || p.stopped ||"},
-	{"a session without a table is carried", leadCatch, "case p.at == cursor && p.table == nil:", "case false:"},
+	{"a feed without a table is carried", leadCatch, "case p.at == cursor && p.table == nil:", "case false:"},
 	{"a refused batch stops nothing", leadBatch, "\tp.stopped = true\n\tm.setDown(p)", ""},
 	{"a hello's cursor is believed", leadCatch, "if m.recent[i].cursor != p.at {", "if false {"},
 	{"catch-up readers do not look back", leadCatch, "r := m.newReader(max(lowest.at.Offset-m.o.LookBack, 0))", "r := m.newReader(lowest.at.Offset)"},

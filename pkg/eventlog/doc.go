@@ -15,7 +15,7 @@
 //     end of the log is, and that its reader lives.
 //   - The leader of a log is the worker that reads it and sends each gateway the
 //     events of its groups. Its term orders it among all leaders of the log.
-//   - A session is one uninterrupted run of a leader's batches to one gateway.
+//   - A feed is one uninterrupted run of a leader's batches to one gateway.
 //   - A gateway's revision numbers the changes of its interest in a log; a tag
 //     stands for a group in them.
 //

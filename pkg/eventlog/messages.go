@@ -37,7 +37,7 @@ type Event struct {
 func (e *Event) Position() Position { return Position{Offset: e.Offset, Index: e.Index} }
 
 // Messages of workers to gateways. All but Claim name the gateway, incarnation
-// included, and the session; a gateway drops what is not for its present one.
+// included, and the feed; a gateway drops what is not for its present one.
 type (
 	// Claim says who leads the log from now on.
 	Claim struct {
@@ -50,7 +50,7 @@ type (
 	Batch struct {
 		Log      int
 		Gateway  string
-		Session  uint64
+		Feed     uint64
 		Rev      uint64
 		From, To Cursor
 		End      int64 // the offset of the last entry that the leader knows of
@@ -59,11 +59,11 @@ type (
 		Events   []Event
 	}
 
-	// Reset says that nothing goes on from the session's position.
+	// Reset says that nothing goes on from the feed's position.
 	Reset struct {
 		Log     int
 		Gateway string
-		Session uint64
+		Feed    uint64
 		Cause   Cause
 	}
 
@@ -71,7 +71,7 @@ type (
 	Need struct {
 		Log     int
 		Gateway string
-		Session uint64
+		Feed    uint64
 	}
 
 	// Filled is a part of what Fill asked for: the events behind From up to To. Done
@@ -97,11 +97,11 @@ type (
 		Leader
 	}
 
-	// Hello begins a session behind Covered.
+	// Hello begins a feed behind Covered.
 	Hello struct {
 		Log     int
 		Gateway string
-		Session uint64
+		Feed    uint64
 		Covered Cursor
 	}
 
@@ -128,7 +128,7 @@ type (
 	Life struct {
 		Log     int
 		Gateway string
-		Session uint64
+		Feed    uint64
 		Covered Cursor
 		// Prove, where it rises, asks where the end of the log is: a mark is written, and
 		// a batch says where it stands.
@@ -153,7 +153,7 @@ type (
 	}
 )
 
-// Cause is why a session ends with a reset.
+// Cause is why a feed ends with a reset.
 type Cause string
 
 // Causes of a reset.

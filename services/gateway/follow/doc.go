@@ -7,7 +7,7 @@
 // The one idea: a gateway covers a log up to a cursor. A batch (From, To] of
 // interest revision Rev holds every event between two entries that belongs to the
 // groups which the gateway had at its revision Rev. It is taken when From is not
-// behind the covered cursor, Rev is not older than what was applied, and its session
+// behind the covered cursor, Rev is not older than what was applied, and its feed
 // is the present one. Events behind the covered cursor are delivered, then the
 // cursor moves to To. A group becomes active by taking a batch whose Rev is not older
 // than its join, and in no other way. Who leads the log, how many do, and what was

@@ -64,7 +64,7 @@ func (g *Gateway) Take(message any) {
 			l.reset(&m)
 		}
 	case eventlog.Need:
-		if l := g.log(m.Log); l != nil && m.Gateway == g.o.Gateway && m.Session == l.session {
+		if l := g.log(m.Log); l != nil && m.Gateway == g.o.Gateway && m.Feed == l.feed {
 			l.sendSnapshot()
 		}
 	case eventlog.Filled:
@@ -107,9 +107,9 @@ func (g *Gateway) proceed(l *log) {
 	}
 }
 
-// Confirmed says that the last part of a session's hello has reached the broker.
-func (g *Gateway) Confirmed(log int, session uint64) {
-	if l := g.log(log); l != nil && session == l.session && !l.leader.IsNone() {
+// Confirmed says that the last part of a feed's hello has reached the broker.
+func (g *Gateway) Confirmed(log int, feed uint64) {
+	if l := g.log(log); l != nil && feed == l.feed && !l.leader.IsNone() {
 		if !l.asked {
 			l.quiet = 0
 		}
@@ -151,7 +151,7 @@ func (g *Gateway) logsOf(group protocol.Group) []*log {
 }
 
 func (l *log) alive() eventlog.Life {
-	return eventlog.Life{Log: l.number, Gateway: l.o.Gateway, Session: l.session, Covered: l.covered, Prove: l.prove}
+	return eventlog.Life{Log: l.number, Gateway: l.o.Gateway, Feed: l.feed, Covered: l.covered, Prove: l.prove}
 }
 
 func (l *log) whoLeads() eventlog.Who { return eventlog.Who{Log: l.number, Gateway: l.o.Gateway} }

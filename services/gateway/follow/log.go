@@ -15,7 +15,7 @@ type log struct {
 	emit   func(Effect)
 
 	leader  eventlog.Leader
-	session uint64
+	feed    uint64
 	covered eventlog.Cursor // what was delivered; none until a batch says where
 	rev     uint64          // of the present interest
 	applied uint64          // the highest revision that a taken batch had; at most rev
@@ -60,14 +60,14 @@ func newLog(number int, o Options, emit func(Effect)) *log {
 	}
 }
 
-// begin starts a session: whatever an earlier one sent is dropped from now on.
+// begin starts a feed: whatever an earlier one sent is dropped from now on.
 func (l *log) begin(withSnapshot bool) {
-	l.session++
+	l.feed++
 	l.asked = false
 	if l.leader.IsNone() {
 		return
 	}
-	l.send(eventlog.Hello{Log: l.number, Gateway: l.o.Gateway, Session: l.session, Covered: l.covered})
+	l.send(eventlog.Hello{Log: l.number, Gateway: l.o.Gateway, Feed: l.feed, Covered: l.covered})
 	if withSnapshot {
 		l.sendSnapshot()
 	}
@@ -94,7 +94,7 @@ func (l *log) claim(c eventlog.Leader) {
 }
 
 func (l *log) reset(r *eventlog.Reset) {
-	if r.Session == l.session {
+	if r.Feed == l.feed {
 		l.startOver()
 	}
 }
@@ -110,7 +110,7 @@ func (l *log) startOver() {
 // batch takes a batch, or says why not by doing nothing. It reports whether it was taken.
 func (l *log) batch(b *eventlog.Batch) bool {
 	switch {
-	case b.Session != l.session: // of a leader or a place that was left
+	case b.Feed != l.feed: // of a leader or a place that was left
 		return false
 	case b.Rev < l.applied: // its interest is older than what is active
 		l.onceInAWhile("snapshot", l.sendSnapshot)

@@ -22,7 +22,7 @@ type Options struct {
 // Periods of the rules.
 const (
 	lifeEvery      = 2 * time.Second  // signs of life
-	firstPatience  = 2 * time.Second  // from a hello to the first batch of its session; doubled each time
+	firstPatience  = 2 * time.Second  // from a hello to the first batch of its feed; doubled each time
 	mostPatience   = 30 * time.Second // its bound
 	silence        = 6 * time.Second  // without a batch: the leader is asked for
 	askAgain       = 2 * time.Second  // while nobody leads

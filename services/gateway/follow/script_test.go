@@ -38,18 +38,18 @@ func (p *player) perform(line string) ([]string, error) {
 	case "claim": // TERM WORKER
 		x := eventlog.Claim{Leader: eventlog.Leader{Term: in.Number(0), Worker: in.Word(1)}}
 		do = func() { p.machine.Take(x) }
-	case "batch": // SESSION REV FROM TO
+	case "batch": // FEED REV FROM TO
 		x := eventlog.Batch{
-			Gateway: in.Setting("gateway", "g"), Session: in.Number(0), Rev: in.Number(1), From: cursor(in, 2), To: cursor(in, 3),
+			Gateway: in.Setting("gateway", "g"), Feed: in.Number(0), Rev: in.Number(1), From: cursor(in, 2), To: cursor(in, 3),
 			Events: in.Events("events"), Proved: in.SettingNumber("proved", 0), ProvedAt: in.SettingCursor("at", "0").Offset,
 		}
 		x.End = in.SettingCursor("end", script.ShowCursor(x.To)).Offset
 		do = func() { p.machine.Take(x) }
-	case "reset": // SESSION
-		x := eventlog.Reset{Gateway: "g", Session: in.Number(0), Cause: eventlog.CauseTruncated}
+	case "reset": // FEED
+		x := eventlog.Reset{Gateway: "g", Feed: in.Number(0), Cause: eventlog.CauseTruncated}
 		do = func() { p.machine.Take(x) }
-	case "need": // SESSION
-		x := eventlog.Need{Gateway: "g", Session: in.Number(0)}
+	case "need": // FEED
+		x := eventlog.Need{Gateway: "g", Feed: in.Number(0)}
 		do = func() { p.machine.Take(x) }
 	case "filled": // ID FROM TO
 		from, to := cursor(in, 1), cursor(in, 2)
@@ -76,9 +76,9 @@ func (p *player) perform(line string) ([]string, error) {
 			since = append(since, eventlog.ClientCursor{Shards: int(in.SettingNumber("shards", 1)), Index: eventlog.LastIndex, Cursor: c})
 		}
 		do = func() { p.machine.Subscribe(id, groups, since) }
-	case "confirmed": // SESSION
-		session := in.Number(0)
-		do = func() { p.machine.Confirmed(0, session) }
+	case "confirmed": // FEED
+		feed := in.Number(0)
+		do = func() { p.machine.Confirmed(0, feed) }
 	case "replaced":
 		do = p.machine.ReplyQueueReplaced
 	case "tick": // SECONDS, one after the other
@@ -153,13 +153,13 @@ func position(p eventlog.Position, fp eventlog.Fingerprint) string {
 func (p *player) message(m any) string {
 	switch m := m.(type) {
 	case eventlog.Hello:
-		return fmt.Sprintf("hello, session %d, covered %s", m.Session, script.ShowCursor(m.Covered))
+		return fmt.Sprintf("hello, feed %d, covered %s", m.Feed, script.ShowCursor(m.Covered))
 	case eventlog.Snapshot:
 		return fmt.Sprintf("snapshot %d.%d/%d as of %d: %s", m.Serial, m.Part, m.Parts, m.Rev, p.tags(m.Tags))
 	case eventlog.Change:
 		return fmt.Sprintf("change %d to %d: joined %s, left %s", m.Base, m.Rev, p.tags(m.Joined), p.tags(m.Left))
 	case eventlog.Life:
-		text := fmt.Sprintf("life, session %d, covered %s", m.Session, script.ShowCursor(m.Covered))
+		text := fmt.Sprintf("life, feed %d, covered %s", m.Feed, script.ShowCursor(m.Covered))
 		if m.Prove > 0 {
 			text += fmt.Sprintf(", prove %d", m.Prove)
 		}

@@ -4,7 +4,7 @@ import (
 	"belfry/pkg/eventlog"
 )
 
-// place is where the session stands.
+// place is where the feed stands.
 func (p *peer) place() eventlog.Cursor {
 	if p.carrier != nil {
 		return p.carrier.at
@@ -12,7 +12,7 @@ func (p *peer) place() eventlog.Cursor {
 	return p.at
 }
 
-// collect takes an event for every session that the reader carries and whose table
+// collect takes an event for every feed that the reader carries and whose table
 // has its group.
 func (m *Machine) collect(r *reader, e *eventlog.Event) {
 	if e == nil {
@@ -36,12 +36,12 @@ func (m *Machine) collect(r *reader, e *eventlog.Event) {
 	}
 }
 
-// closeBatch sends what was collected, up to where the session stands.
+// closeBatch sends what was collected, up to where the feed stands.
 func (m *Machine) closeBatch(p *peer) {
 	m.lastBatch++
 	to := p.place()
 	m.add(Send{Gateway: p.gateway, Batch: m.lastBatch, Message: eventlog.Batch{
-		Log: m.o.Log, Gateway: p.gateway, Session: p.session, Rev: p.rev, From: p.from, To: to,
+		Log: m.o.Log, Gateway: p.gateway, Feed: p.feed, Rev: p.rev, From: p.from, To: to,
 		End: max(m.high.Offset, to.Offset), Events: p.events, Proved: p.proved, ProvedAt: p.provedAt,
 	}})
 	p.from, p.sinceSent = to, 0
@@ -63,7 +63,7 @@ func (m *Machine) cut(p *peer) {
 	m.setDown(p)
 }
 
-// setDown leaves a session where its last batch ended; another reader takes it up.
+// setDown leaves a feed where its last batch ended; another reader takes it up.
 func (m *Machine) setDown(p *peer) {
 	p.dropCollected()
 	p.carrier, p.at = nil, p.from
@@ -72,7 +72,7 @@ func (m *Machine) setDown(p *peer) {
 // flush sends what waits, and an empty batch to who has had none for a while.
 func (m *Machine) flush() {
 	for _, p := range m.sorted() {
-		if p.session == 0 || p.stopped || p.table == nil || p.carrier == nil || p.unconfirmed >= maxUnconfirmed {
+		if p.feed == 0 || p.stopped || p.table == nil || p.carrier == nil || p.unconfirmed >= maxUnconfirmed {
 			continue
 		}
 		if len(p.events) > 0 || p.sinceSent >= emptyEvery {
@@ -82,11 +82,11 @@ func (m *Machine) flush() {
 }
 
 // Settled says what became of a batch: whether the broker has taken it into the
-// gateway's queue. A refused or returned one stops the session until the gateway says
+// gateway's queue. A refused or returned one stops the feed until the gateway says
 // what it has.
-func (m *Machine) Settled(gateway string, session uint64, taken bool) {
+func (m *Machine) Settled(gateway string, feed uint64, taken bool) {
 	p := m.peers[gateway]
-	if p == nil || p.session != session || session == 0 {
+	if p == nil || p.feed != feed || feed == 0 {
 		return
 	}
 	p.unconfirmed = max(p.unconfirmed-1, 0)

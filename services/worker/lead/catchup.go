@@ -7,14 +7,14 @@ import (
 	"belfry/pkg/eventlog"
 )
 
-// waits reports whether a session stands behind the main reader without a reader of
+// waits reports whether a feed stands behind the main reader without a reader of
 // its own, and may be sent something.
 func (m *Machine) waits(p *peer) bool {
-	return p.session != 0 && p.carrier == nil && !p.stopped && !p.at.IsNone() && p.table != nil &&
+	return p.feed != 0 && p.carrier == nil && !p.stopped && !p.at.IsNone() && p.table != nil &&
 		p.unconfirmed < maxUnconfirmed && p.at.Offset <= m.top.Offset
 }
 
-// catchUp looks after the sessions that stand behind the main reader: what it has
+// catchUp looks after the feeds that stand behind the main reader: what it has
 // read lately is at hand; for the others readers are opened, at the lowest of them.
 func (m *Machine) catchUp() {
 	if m.opening != nil || m.main == nil {
@@ -36,7 +36,7 @@ func (m *Machine) catchUp() {
 	}
 }
 
-// lowestUnattended is the session to which no reader comes.
+// lowestUnattended is the feed to which no reader comes.
 func (m *Machine) lowestUnattended() *peer {
 	var lowest *peer
 	for _, p := range m.sorted() {
@@ -48,7 +48,7 @@ func (m *Machine) lowestUnattended() *peer {
 	return lowest
 }
 
-// fromRecent brings a session to the main reader by what that has read lately.
+// fromRecent brings a feed to the main reader by what that has read lately.
 func (m *Machine) fromRecent(p *peer) {
 	i := sort.Search(len(m.recent), func(i int) bool { return m.recent[i].cursor.Offset >= p.at.Offset })
 	if i == len(m.recent) || m.recent[i].cursor.Offset != p.at.Offset {
@@ -105,11 +105,11 @@ func (m *Machine) readCatchUp(r *reader, e *eventlog.Entry, cursor eventlog.Curs
 	}
 }
 
-// pickUp takes the sessions along that stand on the entry which a reader has come to,
+// pickUp takes the feeds along that stand on the entry which a reader has come to,
 // and ends those whose entry is not there.
 func (m *Machine) pickUp(r *reader, cursor, before eventlog.Cursor) {
 	for _, p := range m.sorted() {
-		if p.session == 0 || p.carrier != nil || p.stopped || p.at.IsNone() || p.at.Offset > cursor.Offset || p.at.Offset <= before.Offset ||
+		if p.feed == 0 || p.carrier != nil || p.stopped || p.at.IsNone() || p.at.Offset > cursor.Offset || p.at.Offset <= before.Offset ||
 			p.at.Offset < r.first {
 			continue
 		}

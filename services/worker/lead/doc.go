@@ -9,12 +9,12 @@
 //     as long as the channel on which it came is open. Two may believe so at a time;
 //     gateways follow the higher term, and nothing depends on there being one.
 //   - A reader is a consumer of the log. The main reader reads on for ever and waits
-//     for nobody; catch-up readers bring sessions that stand behind it to where it is.
+//     for nobody; catch-up readers bring feeds that stand behind it to where it is.
 //   - top is the cursor of the last entry that the main reader has read, high that of
 //     the highest entry ever seen.
-//   - A peer is what the leader knows of one gateway: its session, and its table, the
+//   - A peer is what the leader knows of one gateway: its feed, and its table, the
 //     tags of its groups as of a revision.
-//   - A reader carries a session that stands exactly where the reader stands. A session
+//   - A reader carries a feed that stands exactly where the reader stands. A feed
 //     is set down where its last closed batch ended, and another reader takes it up.
 //   - A cut closes the batch in hand before the table changes: a batch is of one
 //     revision.

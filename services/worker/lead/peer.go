@@ -11,10 +11,10 @@ import (
 // peer is what the leader knows of one gateway.
 type peer struct {
 	gateway string
-	session uint64 // 0: none
-	newest  uint64 // the highest session of a hello
+	feed    uint64 // 0: none
+	newest  uint64 // the highest feed of a hello
 
-	carrier *reader         // stands where the session stands; nil: it waits for one
+	carrier *reader         // stands where the feed stands; nil: it waits for one
 	at      eventlog.Cursor // where it stands without a carrier
 	from    eventlog.Cursor // the end of its last closed batch
 	afterMk uint64          // an own mark of this number or later, read at or below at, disproves at
@@ -69,10 +69,10 @@ func (p *peer) dropCollected() { p.events, p.bytes = nil, 0 }
 
 func (m *Machine) hello(h *eventlog.Hello) {
 	p := m.peer(h.Gateway)
-	if h.Session <= p.newest {
+	if h.Feed <= p.newest {
 		return
 	}
-	p.newest, p.session, p.stopped, p.unconfirmed = h.Session, h.Session, false, 0
+	p.newest, p.feed, p.stopped, p.unconfirmed = h.Feed, h.Feed, false, 0
 	p.dropCollected()
 	p.carrier, p.at, p.from = nil, h.Covered, h.Covered
 	p.sinceSent, p.wantTable = emptyEvery, 0
@@ -83,14 +83,14 @@ func (m *Machine) hello(h *eventlog.Hello) {
 	}
 }
 
-// standAtEnd puts a session at the end of the log, where a reader picks it up. While
+// standAtEnd puts a feed at the end of the log, where a reader picks it up. While
 // the end is not known it stands nowhere.
 func (m *Machine) standAtEnd(p *peer) {
 	p.at, p.from = m.high, m.high
 	m.catchUp()
 }
 
-// prove looks at where a session wants to go on. A place behind everything that was
+// prove looks at where a feed wants to go on. A place behind everything that was
 // ever seen is waited for, but not longer than a mark needs that is written now.
 func (m *Machine) prove(p *peer) {
 	if m.gathering > 0 || m.opening != nil {
@@ -103,23 +103,23 @@ func (m *Machine) prove(p *peer) {
 	m.catchUp()
 }
 
-// disprove resets the sessions that stand at or behind a mark which was written
+// disprove resets the feeds that stand at or behind a mark which was written
 // after they said where they stand, and answers who asked where the log ends.
 func (m *Machine) disprove(mark uint64, cursor eventlog.Cursor) {
 	for _, p := range m.sorted() {
 		if p.asked > p.proved && mark >= p.asksMark {
 			p.proved, p.provedAt, p.sinceSent = p.asked, cursor.Offset, emptyEvery
 		}
-		if p.session != 0 && p.carrier == nil && p.at.Offset >= cursor.Offset && p.afterMk != 0 && mark >= p.afterMk {
+		if p.feed != 0 && p.carrier == nil && p.at.Offset >= cursor.Offset && p.afterMk != 0 && mark >= p.afterMk {
 			m.reset(p, eventlog.CauseAnother)
 		}
 	}
 }
 
-// reset ends a session: nothing goes on from where it stands.
+// reset ends a feed: nothing goes on from where it stands.
 func (m *Machine) reset(p *peer, cause eventlog.Cause) {
-	m.add(Send{Gateway: p.gateway, Message: eventlog.Reset{Log: m.o.Log, Gateway: p.gateway, Session: p.session, Cause: cause}})
-	p.session, p.carrier, p.at, p.from, p.afterMk = 0, nil, eventlog.NoCursor, eventlog.NoCursor, 0
+	m.add(Send{Gateway: p.gateway, Message: eventlog.Reset{Log: m.o.Log, Gateway: p.gateway, Feed: p.feed, Cause: cause}})
+	p.feed, p.carrier, p.at, p.from, p.afterMk = 0, nil, eventlog.NoCursor, eventlog.NoCursor, 0
 	p.dropCollected()
 }
 
@@ -152,7 +152,7 @@ func (m *Machine) snapshot(s *eventlog.Snapshot) {
 
 func (m *Machine) change(c *eventlog.Change) {
 	p := m.peer(c.Gateway)
-	if p.session == 0 {
+	if p.feed == 0 {
 		m.claimAgain(p)
 		return
 	}
@@ -173,12 +173,12 @@ func (m *Machine) change(c *eventlog.Change) {
 }
 
 func (m *Machine) need(p *peer) {
-	m.add(Send{Gateway: p.gateway, Message: eventlog.Need{Log: m.o.Log, Gateway: p.gateway, Session: p.session}})
+	m.add(Send{Gateway: p.gateway, Message: eventlog.Need{Log: m.o.Log, Gateway: p.gateway, Feed: p.feed}})
 }
 
 func (m *Machine) life(l *eventlog.Life) {
 	p := m.peer(l.Gateway)
-	if p.session == 0 || l.Session != p.session {
+	if p.feed == 0 || l.Feed != p.feed {
 		m.claimAgain(p)
 		return
 	}
@@ -211,12 +211,12 @@ func (m *Machine) tickPeers(d time.Duration) {
 		p.claimed += d
 		p.sinceSent += d
 		if p.quiet += d; p.quiet >= gatewayGone {
-			p.session, p.carrier = 0, nil
+			p.feed, p.carrier = 0, nil
 			p.dropCollected()
 			delete(m.peers, p.gateway)
 			continue
 		}
-		if p.session != 0 && p.table == nil {
+		if p.feed != 0 && p.table == nil {
 			if p.wantTable += d; p.wantTable >= askForTable {
 				p.wantTable = 0
 				m.need(p)

@@ -10,7 +10,7 @@ import (
 type reader struct {
 	number     int
 	at         eventlog.Cursor // the last entry that it has read
-	first      int64           // it takes up no session below: it has not looked back far enough
+	first      int64           // it takes up no feed below: it has not looked back far enough
 	duplicates eventlog.Duplicates
 	age        time.Duration // since it has brought something
 }
@@ -33,12 +33,12 @@ type read struct {
 func (m *Machine) begin() eventlog.Cursor {
 	highest, lowest := eventlog.NoCursor, eventlog.NoCursor
 	for _, p := range m.sorted() {
-		if p.session != 0 && p.at.Offset > highest.Offset {
+		if p.feed != 0 && p.at.Offset > highest.Offset {
 			highest = p.at
 		}
 	}
 	for _, p := range m.sorted() {
-		if p.session != 0 && !p.at.IsNone() && p.at.Offset >= highest.Offset-m.o.LookBack &&
+		if p.feed != 0 && !p.at.IsNone() && p.at.Offset >= highest.Offset-m.o.LookBack &&
 			(lowest.IsNone() || p.at.Offset < lowest.Offset) {
 			lowest = p.at
 		}
@@ -146,7 +146,7 @@ func (m *Machine) startAt(r *reader, cursor eventlog.Cursor) {
 	m.pickUp(r, cursor, eventlog.NoCursor)
 	for _, p := range m.sorted() {
 		switch {
-		case p.session == 0 || p.carrier != nil:
+		case p.feed == 0 || p.carrier != nil:
 		case p.at.IsNone():
 			m.standAtEnd(p)
 		case p.at.Offset > m.high.Offset:
@@ -179,7 +179,7 @@ func (m *Machine) verified(e *eventlog.Entry, cursor eventlog.Cursor) {
 		m.startAt(r, cursor)
 	case before.IsNone() && cursor.Offset > target.Offset: // retention has passed it
 		for _, p := range m.sorted() {
-			if p.session != 0 && !p.at.IsNone() && p.at.Offset < cursor.Offset {
+			if p.feed != 0 && !p.at.IsNone() && p.at.Offset < cursor.Offset {
 				m.reset(p, eventlog.CauseTruncated)
 			}
 		}
@@ -194,7 +194,7 @@ func (m *Machine) verified(e *eventlog.Entry, cursor eventlog.Cursor) {
 // another: the log is not the one that was read.
 func (m *Machine) another() {
 	for _, p := range m.sorted() {
-		if p.session != 0 {
+		if p.feed != 0 {
 			m.reset(p, eventlog.CauseAnother)
 		}
 	}

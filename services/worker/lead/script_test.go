@@ -51,8 +51,8 @@ func (p *player) perform(line string) ([]string, error) {
 	case "who": // GATEWAY
 		x := eventlog.Who{Gateway: in.Word(0)}
 		do = func() { p.machine.Take(x) }
-	case "hello": // GATEWAY SESSION COVERED
-		x := eventlog.Hello{Gateway: in.Word(0), Session: in.Number(1), Covered: p.cursor(in, in.Word(2))}
+	case "hello": // GATEWAY FEED COVERED
+		x := eventlog.Hello{Gateway: in.Word(0), Feed: in.Number(1), Covered: p.cursor(in, in.Word(2))}
 		do = func() { p.machine.Take(x) }
 	case "snapshot": // GATEWAY REV
 		x := eventlog.Snapshot{
@@ -63,8 +63,8 @@ func (p *player) perform(line string) ([]string, error) {
 	case "change": // GATEWAY BASE REV
 		x := eventlog.Change{Gateway: in.Word(0), Base: in.Number(1), Rev: in.Number(2), Joined: p.tags(in, "joined"), Left: p.tags(in, "left")}
 		do = func() { p.machine.Take(x) }
-	case "life": // GATEWAY SESSION COVERED
-		x := eventlog.Life{Gateway: in.Word(0), Session: in.Number(1), Covered: p.cursor(in, in.Word(2)), Prove: in.SettingNumber("prove", 0)}
+	case "life": // GATEWAY FEED COVERED
+		x := eventlog.Life{Gateway: in.Word(0), Feed: in.Number(1), Covered: p.cursor(in, in.Word(2)), Prove: in.SettingNumber("prove", 0)}
 		do = func() { p.machine.Take(x) }
 	case "read": // READER ENTRY...
 		number := int(in.Number(0))
@@ -82,9 +82,9 @@ func (p *player) perform(line string) ([]string, error) {
 	case "ended": // READER
 		number := int(in.Number(0))
 		do = func() { p.machine.ReaderEnded(number) }
-	case "taken", "refused": // GATEWAY SESSION
-		gateway, session, taken := in.Word(0), in.Number(1), in.Verb == "taken"
-		do = func() { p.machine.Settled(gateway, session, taken) }
+	case "taken", "refused": // GATEWAY FEED
+		gateway, feed, taken := in.Word(0), in.Number(1), in.Verb == "taken"
+		do = func() { p.machine.Settled(gateway, feed, taken) }
 	case "fill": // ID AFTER TO
 		after, to := p.cursor(in, in.Word(1)), p.cursor(in, in.Word(2))
 		x := eventlog.Fill{Gateway: "g", ID: in.Number(0), After: after.End(), FP: after.FP, To: to, Tags: p.tags(in, "groups")}
@@ -187,11 +187,11 @@ func (p *player) message(m any) string {
 	case eventlog.Claim:
 		return fmt.Sprintf("claim %d %s", m.Term, m.Worker)
 	case eventlog.Reset:
-		return fmt.Sprintf("reset %d, %s", m.Session, m.Cause)
+		return fmt.Sprintf("reset %d, %s", m.Feed, m.Cause)
 	case eventlog.Need:
-		return fmt.Sprintf("need %d", m.Session)
+		return fmt.Sprintf("need %d", m.Feed)
 	case eventlog.Batch:
-		text := fmt.Sprintf("batch %d r%d (%s, %s]%s", m.Session, m.Rev, p.showCursor(m.From), p.showCursor(m.To), events(m.Events))
+		text := fmt.Sprintf("batch %d r%d (%s, %s]%s", m.Feed, m.Rev, p.showCursor(m.From), p.showCursor(m.To), events(m.Events))
 		if m.Proved > 0 {
 			text += fmt.Sprintf(", proved %d at %d", m.Proved, m.ProvedAt)
 		}

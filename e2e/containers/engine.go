@@ -154,9 +154,13 @@ func (d *daemon) compose(arguments ...string) (string, error) {
 	return d.command(nil, filepath.Join(d.folder, "docker-compose"), arguments...)
 }
 
-// command runs a program against the engine for at most ten minutes.
+// longest bounds a command: the first build of the images downloads and compiles
+// everything, which takes over ten minutes on a busy machine.
+const longest = 40 * time.Minute
+
+// command runs a program against the engine.
 func (d *daemon) command(input []byte, program string, arguments ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "env", append([]string{program}, arguments...)...)
 	cmd.Env, cmd.Dir, cmd.Stdin = d.environment(), d.root, bytes.NewReader(input)

@@ -254,7 +254,7 @@ func (n *Node) end(sig syscall.Signal) {
 // Ctl runs rabbitmqctl against the node and returns what it printed. It boots an
 // Erlang machine, which takes seconds: only for what the management API lacks.
 func (n *Node) Ctl(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if limiting(args[0]) {
 		n.limited.Store(true)

@@ -135,7 +135,8 @@ func refusedRaw(t *testing.T, in *harness.Installation, path string) {
 	}
 }
 
-// behindARefusal sends two requests at once: each has its own answer.
+// behindARefusal sends two requests at once: the second is not taken for a part of
+// the first.
 func behindARefusal(t *testing.T, in *harness.Installation) {
 	first, second := in.Request(0, wsclient.Request{}), in.Request(0, wsclient.Request{Path: "/elsewhere", Token: harness.TokenAdmin})
 	raw := raw(t, first)
@@ -145,6 +146,12 @@ func behindARefusal(t *testing.T, in *harness.Installation) {
 	answers := bufio.NewReader(raw)
 	for _, want := range []int{401, 404} {
 		answer, err := http.ReadResponse(answers, nil)
+		if want == 404 && in.TLS() == nil { // a gateway's refusal ends the connection, nginx's does not
+			if !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Fatalf("behind a refusal came %+v, %v, want the connection's end", answer, err)
+			}
+			return
+		}
 		if err != nil || answer.StatusCode != want {
 			t.Fatalf("got %+v, %v, want %d", answer, err, want)
 		}

@@ -56,6 +56,7 @@ type Conn struct {
 
 	// Owned by the reading goroutine.
 	early []byte // what the HTTP server had read beyond the request
+	kept  keep
 	scan  scanner
 
 	// Written by the reading goroutine, read by the sweep.

@@ -19,7 +19,8 @@
 //
 // Reading: one goroutine calls Read until it fails, then Finish; nobody else
 // reads. The bytes are checked on their way to the library (scanner), because
-// it closes without a close frame, or not at all, where the protocol is broken.
+// it closes without a close frame, or not at all, where the protocol is broken;
+// and control frames reach it whole (keep), because it waits five seconds for one.
 //
 // All methods may be called concurrently, except Read and Finish, which belong
 // to the reading goroutine, and Tick, which belongs to the sweep. None of them

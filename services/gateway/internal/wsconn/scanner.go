@@ -15,6 +15,7 @@ type scanner struct {
 	final    bool
 	need     uint8  // bytes still missing in this step (extended length, mask)
 	code     uint8  // of a close frame: payload bytes of the code seen so far
+	control  uint8  // of a control frame: payload bytes seen so far
 	size     uint64 // length announced, then payload bytes still to come
 	mask     [4]byte
 	status   uint16 // of a close frame, being put together
@@ -22,6 +23,7 @@ type scanner struct {
 	message  uint64 // bytes of the message so far
 	count    int    // control frames and empty fragments since window
 	window   time.Time
+	turned   bool               // a message ended, or a control frame outside of one, since the last look
 	ended    bool               // a whole close frame was seen: what follows is not looked at
 	extended bool               // the length has 8 bytes
 	broken   protocol.CloseCode // what the next read answers with
@@ -66,6 +68,23 @@ func (s *scanner) unfinished() bool {
 	return !s.ended && (s.inside || s.step != stepFirst)
 }
 
+// begun is how many of the bytes that were seen last are those of a control
+// frame that is not whole yet.
+func (s *scanner) begun() int {
+	if s.op < opClose {
+		return 0
+	}
+	switch s.step {
+	case stepLength:
+		return 1
+	case stepMask:
+		return 2 + 4 - int(s.need) // its length is in the second byte (5.5)
+	case stepPayload:
+		return 2 + 4 + int(s.control)
+	}
+	return 0
+}
+
 func (s *scanner) header(b byte, o *Options) protocol.CloseCode {
 	switch s.step {
 	case stepFirst:
@@ -106,7 +125,7 @@ func (s *scanner) first(b byte) protocol.CloseCode {
 	case s.op == 2:
 		return protocol.CloseBinary
 	}
-	s.step, s.size, s.code, s.status, s.extended = stepLength, 0, 0, 0, false
+	s.step, s.size, s.code, s.control, s.status, s.extended = stepLength, 0, 0, 0, 0, false
 	return 0
 }
 
@@ -171,6 +190,9 @@ func (s *scanner) payload(p []byte) protocol.CloseCode {
 			}
 		}
 	}
+	if s.op >= opClose {
+		s.control += uint8(len(p)) // at most 125: length has seen to it
+	}
 	if s.size -= uint64(len(p)); s.size == 0 {
 		s.finished()
 	}
@@ -185,6 +207,7 @@ func (s *scanner) finished() {
 	case s.op < opClose:
 		s.inside = !s.final
 	}
+	s.turned = s.turned || !s.inside
 }
 
 // statusNone stands for a close frame without a code (RFC 6455 7.1.5).

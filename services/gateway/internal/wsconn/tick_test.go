@@ -1,6 +1,7 @@
 package wsconn
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -57,6 +58,8 @@ func TestAMessageThatIsNotFinished(t *testing.T) {
 		"half a header":  {0x81},
 		"half a payload": frame(0x81, "hello")[:9],
 		"a first piece":  frame(0x01, "hello"),
+		"half a ping":    frame(0x89, "hello")[:9],
+		"half a close":   closing(1000, "bye")[:7],
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, Options{CloseTimeout: 100 * time.Millisecond}) // the client does not answer the close
@@ -79,6 +82,24 @@ func TestAMessageThatIsNotFinished(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAMessageBehindAnotherHasItsOwnTime: reads that never end at the end of a
+// message are no unfinished message.
+func TestAMessageBehindAnotherHasItsOwnTime(t *testing.T) {
+	s := serve(t, Options{})
+	p, conn := dial(t, s)
+	first, second := frame(0x81, "first"), frame(0x81, "second")
+	p.write(first[:8])
+	arrived(t, func() bool { return conn.unfinished.Load() != 0 })
+	begun := conn.unfinished.Load()
+	p.write(slices.Concat(first[8:], second[:8]))
+	p.expect("text first")
+	if now := conn.unfinished.Load(); now <= begun {
+		t.Errorf("the second message began at %d, the first at %d", now, begun)
+	}
+	p.write(second[8:])
+	p.expect("text second")
 }
 
 // arrived waits until the gateway's side has seen what was written.

@@ -16,30 +16,48 @@ type wire Conn
 
 var errBroken = errors.New("the client broke the protocol")
 
-// Read implements net.Conn for the library, on the reading goroutine.
+// Read implements net.Conn for the library, on the reading goroutine. It hands
+// control frames on whole: the library gives up on one whose end is not there
+// within five seconds of its header, and then drops the connection without a
+// close frame. How long a client may take is MessageTimeout, for all frames.
 func (w *wire) Read(p []byte) (int, error) {
 	c := (*Conn)(w)
-	if c.scan.broken != 0 {
-		c.Close(c.scan.broken, "")
-		return 0, errBroken
+	for {
+		if n := c.kept.take(p); n > 0 {
+			return n, nil
+		}
+		if c.scan.broken != 0 {
+			c.Close(c.scan.broken, "")
+			return 0, errBroken
+		}
+		n, err := c.readRaw(p)
+		if n == 0 {
+			return 0, err
+		}
+		good, begun := c.look(p[:n])
+		if c.kept.empty() && begun == 0 && good > 0 {
+			return good, err
+		}
+		c.kept.add(p[:good], begun) // an error comes again at the next read
 	}
-	n, err := c.readRaw(p)
-	if n == 0 {
-		return 0, err
-	}
+}
+
+// look scans what has arrived. It returns how many bytes the library may see,
+// and how many of them, at the end, are those of an unfinished control frame.
+func (c *Conn) look(p []byte) (good, begun int) {
 	c.received.Add(1)
-	good, bad := c.scan.scan(p[:n], c.opts)
-	c.scan.broken = bad
+	good, c.scan.broken = c.scan.scan(p, c.opts)
 	switch {
 	case !c.scan.unfinished():
 		c.unfinished.Store(0)
-	case c.unfinished.Load() == 0:
+	case c.scan.turned || c.unfinished.Load() == 0:
 		c.unfinished.Store(time.Now().UnixNano())
 	}
-	if good == 0 && bad != 0 {
-		return w.Read(p)
+	c.scan.turned = false
+	if c.scan.broken != 0 {
+		return good, 0 // the next read answers it
 	}
-	return good, err
+	return good, c.scan.begun()
 }
 
 func (c *Conn) readRaw(p []byte) (int, error) {

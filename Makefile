@@ -16,7 +16,7 @@ FUZZTIME ?= 20s
 SCHEDULES ?= 100000
 DRILLS ?= .
 
-.PHONY: help dev demo up down build install test test-short verify simulate drills check fmt lint bench fuzz picture docs clean
+.PHONY: help dev demo up down build install uninstall test test-short verify simulate drills check fmt lint bench fuzz picture docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +41,11 @@ build: ## bin/gateway, bin/worker, bin/belfry, and the example bin/tower: static
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/tower ./examples/tower
 
-install: ## what make build made, for production, below DESTDIR; programs below PREFIX (/usr)
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BIN='$(BIN)' scripts/install.sh
+install: ## what make build made, for production, below DESTDIR; programs below PREFIX (/usr); EXAMPLE=yes: the example, too
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BIN='$(BIN)' EXAMPLE='$(EXAMPLE)' RUNBOOK='$(RUNBOOK)' scripts/install.sh
+
+uninstall: ## what make install brought; not what somebody changed or made. With the same DESTDIR, PREFIX and EXAMPLE
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' EXAMPLE='$(EXAMPLE)' RUNBOOK='$(RUNBOOK)' scripts/install.sh uninstall
 
 test: ## the gate: what a change must pass, with a private RabbitMQ; installs what is missing through apt
 	@scripts/test.sh

@@ -57,7 +57,7 @@ func TestInstalledPaths(t *testing.T) {
 	}
 	for _, prefix := range []string{"/usr", "/usr/local"} {
 		t.Run("below "+prefix, func(t *testing.T) {
-			dest := installed(t, "PREFIX="+prefix)
+			dest := installed(t, "EXAMPLE=yes", "PREFIX="+prefix)
 			named := 0
 			for _, pattern := range []string{"/etc/belfry/*", "/etc/nginx/belfry/*", prefix + "/lib/systemd/system/*"} {
 				files, err := filepath.Glob(dest + pattern)
@@ -139,7 +139,7 @@ func TestInstalledOwners(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root gives files away")
 	}
-	dest := installed(t)
+	dest := installed(t, "EXAMPLE=yes")
 	write(t, filepath.Join(dest, "etc", "belfry", "jwt.secret"), "a secret")
 	for _, command := range [][]string{{"systemd-sysusers", "--root=" + dest, "belfry.conf"}, {"systemd-tmpfiles", "--root=" + dest, "--create", "belfry.conf"}} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {

@@ -55,7 +55,7 @@ func manyBrowsers(t *testing.T) map[string][]string {
 // gateway.env, worker.env and api.env.
 func supervise(t *testing.T, broker *harness.Broker, more map[string][]string) *supervised {
 	t.Helper()
-	dir := installed(t)
+	dir := installed(t, "EXAMPLE=yes")
 	etc := filepath.Join(dir, "etc", "belfry")
 	if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
 		t.Fatal(err)

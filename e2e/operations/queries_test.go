@@ -69,9 +69,15 @@ func (e exported) queries(t *testing.T) {
 		}
 	}
 	for _, query := range dashboard {
+		for _, missing := range e.notNarrowed(t, query) {
+			t.Errorf("the dashboard's %s: %s", query, missing)
+		}
 		if _, err := e.query(query); err != nil {
 			t.Errorf("the dashboard's %s: %v", query, err)
 		}
+	}
+	if got := e.notNarrowed(t, `sum(belfry_worker_unacked{instance=~"$instance"}) + sum(go_goroutines{shard=~"$shard"})`); len(got) != 2 {
+		t.Errorf("of two selectors that are not narrowed it finds %v", got)
 	}
 	// It can fail.
 	for _, wrong := range []string{
@@ -85,6 +91,36 @@ func (e exported) queries(t *testing.T) {
 			t.Errorf("nothing is found in %s; its labels are %v", wrong, labels)
 		}
 	}
+}
+
+// notNarrowed tells which of the dashboard's variables a query leaves out, where
+// what it asks for has the label.
+func (e exported) notNarrowed(t *testing.T, query string) (missing []string) {
+	t.Helper()
+	parsed, err := parser.ParseExpr(query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	for _, selectors := range parser.ExtractSelectors(parsed) {
+		name, by := "", map[string]string{}
+		for _, m := range selectors {
+			by[m.Name] = m.Value
+			if m.Name == "__name__" {
+				name = m.Value
+			}
+		}
+		labels := e[name]
+		if labels == nil {
+			labels = e[name+"_count"]
+		}
+		if by["instance"] != "$instance" {
+			missing = append(missing, name+" is not narrowed by instance")
+		}
+		if labels["shard"] != nil && by["shard"] != "$shard" {
+			missing = append(missing, name+" is not narrowed by shard")
+		}
+	}
+	return missing
 }
 
 // query returns the labels of a query's result.

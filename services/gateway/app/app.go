@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
@@ -56,7 +55,7 @@ type App struct {
 // Run runs a gateway on RabbitMQ until ctx ends, then stops it within
 // cfg.Grace, of which closing the log is a part.
 func Run(ctx context.Context, cfg Config, log *daemon.Log) error {
-	logger, registry := log.Logger, newRegistry()
+	logger, registry := log.Logger, daemon.NewRegistry()
 	registry.MustRegister(log.Dropped())
 	bus, err := rabbit.Open(rabbit.Options{
 		URL: cfg.AmqpURL.Reveal(), Name: "gateway " + cfg.Name, Insecure: cfg.AmqpInsecure,
@@ -88,13 +87,7 @@ func Run(ctx context.Context, cfg Config, log *daemon.Log) error {
 
 // New puts a gateway together on a bus that the caller opens and closes.
 func New(cfg Config, bus amqpbus.Bus, logger *zap.Logger) (*App, error) {
-	return newApp(cfg, bus, newRegistry(), logger)
-}
-
-func newRegistry() *prometheus.Registry {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return registry
+	return newApp(cfg, bus, daemon.NewRegistry(), logger)
 }
 
 func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *zap.Logger) (*App, error) {

@@ -14,8 +14,9 @@ import (
 // How much of what could go on for ever is done. The variables are those of
 // `make simulate` and `make fuzz`.
 const (
-	schedules = "20000"
-	fuzzTime  = "20s"
+	schedules    = "20000"
+	logSchedules = "3000" // of each form
+	fuzzTime     = "20s"
 )
 
 // everything is all that can be tested here, one part after another: periods are
@@ -31,6 +32,9 @@ func everything() []lane {
 		script("examples/tower/browser", "scripts/browser-clients.sh", "tower").with(full),
 		endToEnd("simulation", "-count=1", "-v", "-timeout", "2h", "-run", "TestSchedules", "./sim").
 			with("BELFRY_TEST_SIM_SCHEDULES=" + variable("SCHEDULES", schedules)).bounded(2 * time.Hour),
+		endToEnd("simulation/log", "-count=1", "-v", "-timeout", "2h", "-run", "TestSchedules", "./logsim").
+			with("BELFRY_TEST_SIM_SCHEDULES=" + logSchedules).bounded(2 * time.Hour),
+		endToEnd("simulation/log/errors", "-tags", "plants", "-count=1", "-v", "-timeout", "2h", "-run", "TestPlants", "./logsim").bounded(2 * time.Hour),
 		script("fuzz", "scripts/fuzz.sh").with("FUZZTIME=" + variable("FUZZTIME", fuzzTime)).bounded(2 * time.Hour),
 		endToEnd("drills", "-tags", "drills", "-count=1", "-v", "-parallel", "2", "-timeout", "3h", "-run", "TestDrill", "./faults").
 			with(full).bounded(3 * time.Hour),

@@ -109,7 +109,7 @@ func TestPlants(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-overlay", list, "-count=1", "-run", "TestSchedules", ".")
-			cmd.Env = append(os.Environ(), "GOWORK=off", "BELFRY_TEST_SIM_SCHEDULES=400", "BELFRY_TEST_SIM_SEED=")
+			cmd.Env = append(os.Environ(), "GOWORK=off", "BELFRY_TEST_SIM_SCHEDULES=400", "BELFRY_TEST_SIM_FIRST=1", "BELFRY_TEST_SIM_SEED=")
 			out, err := cmd.CombinedOutput()
 			found := foundAt.FindStringSubmatch(string(out))
 			switch {

@@ -1,6 +1,7 @@
 package logsim
 
 import (
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -15,31 +16,39 @@ var forms = map[string]Options{
 	"the log is broken": {Shards: 1, Workers: 2, Gateways: 2, Clients: 6, Busy: 150 * time.Second, Calm: 120 * time.Second, Truncate: true},
 }
 
-// BELFRY_TEST_SIM_SCHEDULES says how many, BELFRY_TEST_SIM_SEED which one alone, with
-// its trace.
+// number reads a variable of the environment.
+func number(t *testing.T, variable string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
+}
+
+// The gate plays always the same schedules. BELFRY_TEST_SIM_SCHEDULES says how many
+// new ones, whose first seed is drawn and printed (or is BELFRY_TEST_SIM_FIRST).
+// BELFRY_TEST_SIM_SEED plays one, with its trace.
 func TestSchedules(t *testing.T) {
-	count, first := 40, uint64(1)
-	if text := os.Getenv("BELFRY_TEST_SIM_SCHEDULES"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			t.Fatalf("BELFRY_TEST_SIM_SCHEDULES: %v", err)
-		}
-		count = n
+	count, first := number(t, "BELFRY_TEST_SIM_SCHEDULES", 15), uint64(1)
+	if os.Getenv("BELFRY_TEST_SIM_SCHEDULES") != "" {
+		first = number(t, "BELFRY_TEST_SIM_FIRST", rand.Uint64N(1<<48))
+		t.Logf("%d schedules of each form from seed %d on", count, first)
 	}
 	only := os.Getenv("BELFRY_TEST_SIM_SEED")
 	if only != "" {
-		n, err := strconv.ParseUint(only, 10, 64)
-		if err != nil {
-			t.Fatalf("BELFRY_TEST_SIM_SEED: %v", err)
-		}
-		first, count = n, 1
+		first, count = number(t, "BELFRY_TEST_SIM_SEED", 0), 1
 	}
 	for name, o := range forms {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o.Trace = only != ""
 			var sum Counts
-			for seed := first; seed < first+uint64(count); seed++ {
+			for seed := first; seed < first+count; seed++ {
 				counts, trace, err := Run(seed, o)
 				if err != nil {
 					t.Fatalf("%v\n%s", err, strings.Join(trace, "\n"))

@@ -9,7 +9,6 @@ import (
 	"belfry/e2e/harness"
 	"belfry/e2e/load"
 	"belfry/e2e/wsclient"
-	"belfry/pkg/amqpbus"
 )
 
 // TestBrokerKilled kills the broker's process and starts it again.
@@ -132,6 +131,19 @@ func TestNoWorker(t *testing.T) {
 	expectFrame(t, dial(t, in, 0), `{"accept": true, "user": 7}`)
 }
 
+// waitForExpiry returns when an emit that expires after half a second has expired. No
+// count in the broker shows it: a message expires at the head of its queue alone, and a
+// gateway's heartbeat may stand in front of it.
+func waitForExpiry(t *testing.T) {
+	t.Helper()
+	timer := time.NewTimer(1500 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.Context().Done():
+	}
+}
+
 // TestExpiredEmits publishes emits that expire while no worker is there: their
 // group gets a gap, another group does not.
 func TestExpiredEmits(t *testing.T) {
@@ -145,7 +157,7 @@ func TestExpiredEmits(t *testing.T) {
 	in.Settled(t) // a gateway whose route is new may have to tell of a gap of all groups
 	in.Workers[0].Kill9()
 	in.Publish(t, harness.Plain{Group: "job_events-1", Payload: `{"old": 1}`, ID: "old", Expiration: 500 * time.Millisecond})
-	in.Broker.Holds(t, amqpbus.QueueExpired, 1)
+	waitForExpiry(t)
 	in.Workers[0].Restart(t)
 	in.WaitReady(t, 20*time.Second)
 	got, err := conn.Next(15 * time.Second)

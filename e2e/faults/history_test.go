@@ -32,7 +32,7 @@ func TestExpiredEmitWithAHistory(t *testing.T) {
 			Key: "job_events-1", ID: queue, Expiration: 500 * time.Millisecond,
 			Table: history(queue, "job_events-2"), Body: []byte(`{"old": 1}`),
 		})
-		in.Broker.Holds(t, amqpbus.QueueExpired, 1)
+		waitForExpiry(t)
 		in.Workers[0].Restart(t)
 		in.WaitReady(t, 20*time.Second)
 		if got, err := conn.Next(15 * time.Second); err != nil || !strings.HasPrefix(got, `{"gap": ["job_events-1"`) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"belfry/pkg/amqpbus/brokertest"
-	"belfry/pkg/amqpbus/rabbit"
 )
 
 // Broker is a virtual host of a RabbitMQ node, with the three users of an
@@ -209,23 +208,6 @@ func (b *Broker) Queues(t testing.TB) []string {
 		t.Fatal(err)
 	}
 	return names
-}
-
-// Holds waits until a queue holds so many messages that nobody has taken.
-func (b *Broker) Holds(t testing.TB, queue string, messages int) {
-	t.Helper()
-	probe, err := rabbit.OpenProbe(t.Context(), rabbit.Options{URL: b.URL(), Name: "e2e-probe"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = probe.Close() }()
-	Until(t, time.Minute, fmt.Sprintf("%s to hold %d messages", queue, messages), func() bool {
-		state, err := probe.Queue(t.Context(), queue)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return state.Messages == messages
-	})
 }
 
 // Pause stops the broker's processes without ending them; Resume lets them go on.

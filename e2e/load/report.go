@@ -24,7 +24,7 @@ type Report struct {
 	Unexpected     int // frames that are none of the above, events that nobody emitted
 
 	// EarliestAtClose is how long before the close the first of LostAtClose was
-	// published.
+	// confirmed.
 	EarliestAtClose time.Duration
 
 	// Examples describes the first findings.

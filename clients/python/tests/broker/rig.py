@@ -30,7 +30,7 @@ only_in_full = unittest.skipUnless(os.environ.get("BELFRY_TEST_FULL"), "runs wit
 # How long to wait for what must happen. Whatever hangs for longer fails the
 # run, and shows where.
 PATIENCE = 60
-faulthandler.dump_traceback_later(110, exit=True)
+faulthandler.dump_traceback_later(280, exit=True)
 
 
 def command(name):

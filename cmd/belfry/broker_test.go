@@ -89,6 +89,7 @@ func configured(t *testing.T, user string) {
 	t.Helper()
 	clean(t)
 	set(t, "BELFRY_AMQP_URL", node(t).URL(user))
+	set(t, "BELFRY_DEVELOPMENT", "true")
 	set(t, "BELFRY_TOKENS_FILE", "../../configs/tokens.dev.json")
 	set(t, "BELFRY_POLICY_FILE", "../../configs/policy.tower.json")
 }

@@ -156,6 +156,7 @@ func TestCheckOfAList(t *testing.T) {
 func TestCheckOfAPolicyNamesThePlace(t *testing.T) {
 	clean(t)
 	set(t, "BELFRY_AMQP_URL", "amqp://guest:guest@127.0.0.1:1/")
+	set(t, "BELFRY_DEVELOPMENT", "true")
 	set(t, "BELFRY_TOKENS_FILE", "../../configs/tokens.dev.json")
 	set(t, "BELFRY_POLICY_FILE", file(t, "policy.json", "{\"rules\": [\n {\"groups\": [\"jobs-*\"], \"alow\": [\"all\"]}]}"))
 	sh(t, "", "check", "--role", "worker").want(t, 1, `line 2, column 25: there is no key "alow" here: did you mean "allow"?`, "")

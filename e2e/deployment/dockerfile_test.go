@@ -52,11 +52,11 @@ func TestDockerfile(t *testing.T) {
 		mounted             map[string]string
 	}{
 		{name: "worker", health: healthCheck(t, compose, "worker"), env: []string{
-			"BELFRY_ADMIN_LISTEN=127.0.0.1:9051", "BELFRY_JWT_SECRET_FILE=/etc/belfry/jwt.secret", "BELFRY_POLICY_FILE=/etc/belfry/policy.json",
+			"BELFRY_DEVELOPMENT=true", "BELFRY_ADMIN_LISTEN=127.0.0.1:9051", "BELFRY_JWT_SECRET_FILE=/etc/belfry/jwt.secret", "BELFRY_POLICY_FILE=/etc/belfry/policy.json",
 		}, mounted: map[string]string{"/etc/belfry/jwt.secret": secret, "/etc/belfry/policy.json": repositoryFile(t, "configs/policy.tower.json")}},
 		{name: "gateway", health: healthCheck(t, compose, "gateway"), env: []string{"BELFRY_ADMIN_LISTEN=127.0.0.1:9052"}},
 		{name: "tower", tmpfs: "/tmp", env: []string{
-			"BELFRY_JWT_SECRET_FILE=/etc/belfry/jwt.secret", "BELFRY_AUTHORIZE_SECRET_FILE=/etc/belfry/jwt.secret", "TOWER_DATABASE=/tmp/tower.db", "TOWER_LISTEN=127.0.0.1:8050",
+			"BELFRY_DEVELOPMENT=true", "BELFRY_JWT_SECRET_FILE=/etc/belfry/jwt.secret", "BELFRY_AUTHORIZE_SECRET_FILE=/etc/belfry/jwt.secret", "TOWER_DATABASE=/tmp/tower.db", "TOWER_LISTEN=127.0.0.1:8050",
 		}, mounted: map[string]string{"/etc/belfry/jwt.secret": secret}},
 	} {
 		s := all[image.name]

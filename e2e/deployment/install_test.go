@@ -35,7 +35,7 @@ func installed(t *testing.T, variables ...string) (dest string) {
 var made = []string{
 	"/etc/belfry/jwt.secret", "/etc/belfry/authorize.secret", "/etc/ssl/belfry/certificate.pem", "/etc/ssl/belfry/key.pem",
 	"/var/lib/belfry/tower.db", "/var/log/nginx/belfry.access.log", "/var/log/nginx/belfry.error.log",
-	"/run/belfry-supervisord.pid", "/run/belfry-supervisor.sock", "/usr/bin/supervisord", "/bin/sh", "/dev/null",
+	"/run/belfry/supervisord.pid", "/run/belfry/supervisor.sock", "/usr/bin/supervisord", "/bin/sh", "/dev/null",
 }
 
 // TestInstalledPaths: every path that an installed file names is installed, or
@@ -160,7 +160,7 @@ func TestInstalledOwners(t *testing.T) {
 	}{
 		{"etc/belfry", "drwxr-x---", false}, {"etc/belfry/gateway.env", "-rw-r-----", false}, {"etc/belfry/worker.env", "-rw-r-----", false},
 		{"etc/belfry/api.env", "-rw-r-----", false}, {"etc/belfry/jwt.secret", "-rw-r-----", false},
-		{"var/lib/belfry", "drwxr-x---", true}, {"var/log/belfry", "drwxr-x---", false},
+		{"var/lib/belfry", "drwxr-x---", true}, {"var/log/belfry", "drwxr-x---", true}, {"run/belfry", "drwxr-x---", true},
 	} {
 		info, err := os.Stat(filepath.Join(dest, want.path))
 		if err != nil {

@@ -170,12 +170,24 @@ func TestNginxDevelopment(t *testing.T) {
 	for _, path := range []string{
 		"/internal/authorize", "/internal/", "/internal/anything?else", "//internal/authorize", "/./internal/authorize", "/api/../internal/authorize",
 		"/internal%2Fauthorize", "/%69nternal/authorize", "/%2Finternal/authorize", "/internal//authorize", "http://127.0.0.1/internal/authorize",
+		// As careless applications read it: folding letters, with parameters, backslashes, decoding twice.
+		"/internal", "/internal?x", "/Internal/authorize", "/INTERNAL/authorize", "/internal;x/authorize", "/;x/internal/authorize", "/.;/internal/authorize",
+		"/api/..;/internal/authorize", "/api;x/internal/authorize", "/internal%20/authorize", "/internal./authorize", "/%20internal/authorize",
+		`/\internal/authorize`, `/internal\authorize`, `/api\..\internal\authorize`, "/%2569nternal/authorize", "/internal%252Fauthorize", "/%252finternal/authorize",
+		"/inte%72nal/authorize", "/api/..%2Finternal/authorize", "/internal/authorize/", "/%2e%2e/internal/authorize", "/internal%09/authorize",
 	} {
-		if answer := get(path); answer.Status != http.StatusNotFound {
+		// nginx itself refuses some with 400.
+		if answer := get(path); answer.Status != http.StatusNotFound && answer.Status != http.StatusBadRequest {
 			t.Errorf("%s: HTTP %d %s", path, answer.Status, answer.Body)
 		}
 	}
-	if got := asked.paths(); len(got) != 1 {
-		t.Errorf("the application was asked for %q, want the login alone", got)
+	outside := []string{"/international", "/internals", "/internal-tools/", "/api/internal", "/api/jobs;v=2", "/files/100%25"}
+	for _, path := range outside {
+		if answer := get(path); answer.Status != http.StatusOK {
+			t.Errorf("%s, which is not inside: HTTP %d", path, answer.Status)
+		}
+	}
+	if got := asked.paths(); len(got) != 1+len(outside) {
+		t.Errorf("the application was asked for %q, want the login and %q", got, outside)
 	}
 }

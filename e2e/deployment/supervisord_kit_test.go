@@ -57,7 +57,7 @@ func supervise(t *testing.T, broker *harness.Broker, more map[string][]string) *
 	t.Helper()
 	dir := installed(t, "EXAMPLE=yes")
 	etc := filepath.Join(dir, "etc", "belfry")
-	if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "run", "belfry"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(etc, "jwt.secret"), "for-this-test-only-signs-tokens-0123456789\n")

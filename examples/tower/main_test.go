@@ -72,6 +72,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{serve(good, "now"), []string{`"now"`, "tower serve --help"}},
 		{serve(filepath.Join(dir, "none")), []string{"BELFRY_JWT_SECRET_FILE", "no such file", "openssl rand -hex 32"}},
 		{serve(short), []string{"BELFRY_JWT_SECRET_FILE", "1 bytes", "openssl rand -hex 32"}},
+		{serve("../../deploy/development/jwt.secret"), []string{"BELFRY_JWT_SECRET_FILE", "everybody knows", "BELFRY_DEVELOPMENT=true"}},
+		{serve(good, "--amqp-url", "amqp://belfry-backend:change-me@127.0.0.1:1/"), []string{"BELFRY_AMQP_URL", "everybody knows", "BELFRY_DEVELOPMENT=true"}},
 		{serve(good, "--session-limit", "0"), []string{"--session-limit (TOWER_SESSION_LIMIT)", "at least 1"}},
 		{serve(good, "--database", filepath.Join(dir, "none", "tower.db")), []string{"--database (TOWER_DATABASE)"}},
 		{serve(good, "--amqp-url", "http://127.0.0.1:1/"), []string{"--amqp-url (BELFRY_AMQP_URL)"}},

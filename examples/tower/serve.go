@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"belfry/pkg/amqpbus/address"
 	"belfry/pkg/daemon"
 	"belfry/pkg/emitter"
+	"belfry/pkg/wellknown"
 	"github.com/urfave/cli/v3"
 )
 
@@ -45,6 +47,7 @@ func serveCommand() *cli.Command {
 		Flags: append(flags(),
 			&cli.StringFlag{Name: "amqp-url", Sources: env("BELFRY_AMQP_URL"), Usage: "the `address` where events go: amqp://, amqps://, or embedded:// for belfry dev", HideDefault: true},
 			&cli.BoolFlag{Name: "amqp-insecure", Sources: env("BELFRY_AMQP_INSECURE"), Usage: "allow a broker on another host without TLS"},
+			&cli.BoolFlag{Name: "development", Sources: env("BELFRY_DEVELOPMENT"), Usage: "take the passwords and secrets that Belfry ships, which everybody knows"},
 			&cli.IntFlag{Name: "shards", Value: 1, Sources: env("BELFRY_SHARDS"), Usage: "shards of the installation"},
 			&cli.StringFlag{Name: "token-key-file", Sources: env("BELFRY_JWT_SECRET_FILE"), Usage: "`file` with the secret that signs tokens, the worker's too"},
 			&cli.StringFlag{Name: "authorize-secret-file", Sources: env("BELFRY_AUTHORIZE_SECRET_FILE"), Usage: "`file` with what the worker sends with its question"},
@@ -53,12 +56,15 @@ func serveCommand() *cli.Command {
 			if err := errors.Join(noArguments(c), needed(c, "amqp-url", "token-key-file", "authorize-secret-file")); err != nil {
 				return err
 			}
-			key, err := secret("BELFRY_JWT_SECRET_FILE", c.String("token-key-file"))
+			key, err := secret("BELFRY_JWT_SECRET_FILE", c.String("token-key-file"), c.Bool("development"))
 			if err != nil {
 				return err
 			}
-			authorize, err := secret("BELFRY_AUTHORIZE_SECRET_FILE", c.String("authorize-secret-file"))
+			authorize, err := secret("BELFRY_AUTHORIZE_SECRET_FILE", c.String("authorize-secret-file"), c.Bool("development"))
 			if err != nil {
+				return err
+			}
+			if err := ownPassword(c); err != nil {
 				return err
 			}
 			out, err := daemon.OpenLog("info", "json")
@@ -95,14 +101,29 @@ func needed(c *cli.Command, names ...string) error {
 	return fmt.Errorf("set %s: %s --help has an example, and tower demo needs nothing", strings.Join(missing, ", "), c.FullName())
 }
 
+// ownPassword refuses a broker's password that everybody knows. What is no
+// address of a broker is told by the emitter.
+func ownPassword(c *cli.Command) error {
+	targets, err := address.ParseList(c.String("amqp-url"))
+	for _, target := range targets {
+		if err == nil && wellknown.Secret(target.Password) && !c.Bool("development") {
+			return errors.New("--amqp-url (BELFRY_AMQP_URL) has a password that everybody knows, because it is shipped with Belfry: " + wellknown.Fix)
+		}
+	}
+	return nil
+}
+
 // secret reads a file, without the line break at its end.
-func secret(variable, path string) ([]byte, error) {
+func secret(variable, path string, development bool) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: the worker reads the same secret; `openssl rand -hex 32` makes one", variable, err)
 	}
 	if text = bytes.TrimRight(text, "\r\n"); len(text) < minSecret {
 		return nil, fmt.Errorf("%s: %s has %d bytes: write at least %d, as with `openssl rand -hex 32`", variable, path, len(text), minSecret)
+	}
+	if wellknown.Secret(string(text)) && !development {
+		return nil, fmt.Errorf("%s: %s holds a secret that everybody knows, because it is shipped with Belfry: %s", variable, path, wellknown.Fix)
 	}
 	return text, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"belfry/pkg/amqpbus/address"
 	"belfry/pkg/protocol"
+	"belfry/pkg/wellknown"
 )
 
 // Broker is what every program that reaches the broker is told. Gateway, worker
@@ -27,6 +28,8 @@ type Broker struct {
 	QueueType    string   `split_words:"true" default:"classic" desc:"the type of the queues: classic on one broker node, quorum on a cluster; the same for every program"`
 	GatewayUsers []string `split_words:"true" desc:"broker users whose messages are taken as a gateway's, separated by commas; empty: one's own user"`
 	WorkerUsers  []string `split_words:"true" desc:"broker users whose messages are taken as a worker's, separated by commas; empty: one's own user"`
+
+	Development bool `split_words:"true" default:"false" desc:"take the passwords and secrets that Belfry ships, which everybody knows: for development alone"`
 
 	AdminAllowRemote bool `split_words:"true" default:"false" desc:"allow BELFRY_ADMIN_LISTEN to be reached from other hosts, as in a container; it has no authentication"`
 
@@ -80,6 +83,9 @@ func (b Broker) checkURL(schemes []string) error {
 		return fmt.Errorf("%s %w", name, err)
 	}
 	for _, target := range targets {
+		if wellknown.Secret(target.Password) && !b.Development {
+			return Wrong(name, "has a password that everybody knows, because it is shipped with Belfry", wellknown.Fix)
+		}
 		if !target.TLS && !target.Loopback() && !b.AmqpInsecure {
 			return Wrong(name, "leads to another host without TLS", "use amqps://, or set BELFRY_AMQP_INSECURE=true where the network is trusted")
 		}
@@ -111,6 +117,19 @@ func (b Broker) checkFiles() error {
 		problems = append(problems, Wrong("BELFRY_AMQP_CERT_FILE", "and BELFRY_AMQP_KEY_FILE belong together", "set both or neither"))
 	}
 	return errors.Join(problems...)
+}
+
+// CheckSecret is CheckFile for a file with a secret, or with tokens, which must
+// not be those that everybody knows.
+func (b Broker) CheckSecret(variable, path string) error {
+	if err := CheckFile(variable, path); err != nil || path == "" || b.Development {
+		return err
+	}
+	text, err := os.ReadFile(path) // the operator's own configuration names the path
+	if err == nil && (wellknown.Secret(string(text)) || wellknown.Tokens(string(text))) {
+		return Wrong(variable, "names a file with a secret that everybody knows, because it is shipped with Belfry", wellknown.Fix)
+	}
+	return nil // what cannot be read is told by who needs it
 }
 
 func (b Broker) checkName() error {

@@ -64,12 +64,17 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, f := range []struct{ variable, path string }{
-		{"BELFRY_TOKENS_FILE", c.TokensFile}, {"BELFRY_JWT_SECRET_FILE", c.JwtSecretFile}, {"BELFRY_JWT_KEY_FILE", c.JwtKeyFile},
-		{"BELFRY_INTROSPECTION_SECRET_FILE", c.IntrospectionSecretFile}, {"BELFRY_POLICY_FILE", c.PolicyFile},
-		{"BELFRY_AUTHORIZE_SECRET_FILE", c.AuthorizeSecretFile}, {"BELFRY_JWT_KEYS_CA_FILE", c.JwtKeysCAFile},
+		{"BELFRY_JWT_KEY_FILE", c.JwtKeyFile}, {"BELFRY_POLICY_FILE", c.PolicyFile},
+		{"BELFRY_JWT_KEYS_CA_FILE", c.JwtKeysCAFile},
 		{"BELFRY_INTROSPECTION_CA_FILE", c.IntrospectionCAFile}, {"BELFRY_AUTHORIZE_CA_FILE", c.AuthorizeCAFile},
 	} {
 		problems = append(problems, settings.CheckFile(f.variable, f.path))
+	}
+	for _, f := range []struct{ variable, path string }{
+		{"BELFRY_TOKENS_FILE", c.TokensFile}, {"BELFRY_JWT_SECRET_FILE", c.JwtSecretFile}, {"BELFRY_INTROSPECTION_SECRET_FILE", c.IntrospectionSecretFile},
+		{"BELFRY_AUTHORIZE_SECRET_FILE", c.AuthorizeSecretFile},
+	} {
+		problems = append(problems, c.CheckSecret(f.variable, f.path))
 	}
 	for _, u := range []struct {
 		variable, address, optIn string

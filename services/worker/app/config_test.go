@@ -110,3 +110,41 @@ func TestEachWayToCheckTokensIsMade(t *testing.T) {
 		})
 	}
 }
+
+// TestShippedSecretsAreForDevelopment: what everybody can read in Belfry's files
+// is refused, unless the installation says what it is.
+func TestShippedSecretsAreForDevelopment(t *testing.T) {
+	shipped := filepath.Join("..", "..", "..")
+	for variable, value := range map[string]string{
+		"BELFRY_JWT_SECRET_FILE":           filepath.Join(shipped, "deploy", "development", "jwt.secret"),
+		"BELFRY_AUTHORIZE_SECRET_FILE":     filepath.Join(shipped, "deploy", "development", "authorize.secret"),
+		"BELFRY_INTROSPECTION_SECRET_FILE": file(t, "Change-Me\n"),
+		"BELFRY_TOKENS_FILE":               filepath.Join(shipped, "configs", "tokens.dev.json"),
+		"BELFRY_AMQP_URL":                  "amqp://belfry-worker:change%2Dme@127.0.0.1:5672/",
+	} {
+		for _, development := range []string{"false", "true"} {
+			t.Run(variable+" "+development, func(t *testing.T) {
+				if variable != "BELFRY_JWT_SECRET_FILE" && variable != "BELFRY_TOKENS_FILE" {
+					t.Setenv("BELFRY_JWT_SECRET_FILE", file(t, strings.Repeat("s", 32)))
+				}
+				t.Setenv("BELFRY_POLICY_FILE", filepath.Join(shipped, "configs", "policy.tower.json"))
+				t.Setenv("BELFRY_DEVELOPMENT", development)
+				t.Setenv(variable, value)
+				var c Config
+				err := settings.Load(&c)
+				if development == "true" {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				if err == nil || !strings.Contains(err.Error(), variable) || !strings.Contains(err.Error(), "BELFRY_DEVELOPMENT") {
+					t.Fatalf("got %v", err)
+				}
+				if strings.Contains(err.Error(), "change") {
+					t.Errorf("the error shows the secret: %v", err)
+				}
+			})
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"belfry/cmd/belfry/internal/environment"
 	"belfry/pkg/settings"
+	"belfry/pkg/wellknown"
 	gateway "belfry/services/gateway/app"
 	worker "belfry/services/worker/app"
 )
@@ -53,6 +54,9 @@ func Load(ctx context.Context, dir string) (Config, error) {
 		if err := os.Unsetenv(name); err != nil {
 			return Config{}, fmt.Errorf("forget %s: %w", name, err)
 		}
+	}
+	if err := os.Setenv(wellknown.Variable, "true"); err != nil { // that is what it is
+		return Config{}, fmt.Errorf("set %s: %w", wellknown.Variable, err)
 	}
 	token, err := setDefaults(dir)
 	if err != nil {

@@ -5,7 +5,7 @@
 #   scripts/browser-clients.sh client    clients/js, also against a real gateway
 #   scripts/browser-clients.sh consumers the packed client in what people use: Jest,
 #                                        bundlers, TypeScript, React; 700 MB of packages
-#   scripts/browser-clients.sh tower     examples/tower/browser
+#   scripts/browser-clients.sh tower     examples/tower/browser: the example, and the page of `belfry dev`
 #   scripts/browser-clients.sh picture   draws docs/picture.gif (`make picture`)
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	docs "github.com/urfave/cli-docs/v3"
 	"github.com/urfave/cli/v3"
 
 	"belfry/cmd/belfry/internal/dev"
@@ -48,6 +49,10 @@ func runDev(ctx context.Context, c *cli.Command, dir string) error {
 	if err != nil {
 		return err
 	}
+	cfg.Self = self()
+	if cfg.Manual, err = docs.ToMarkdown(c.Root()); err != nil {
+		return fmt.Errorf("write the manual: %w", err)
+	}
 	log, err := daemon.OpenLog(cfg.Gateway.LogLevel, cfg.Gateway.LogFormat)
 	if err != nil {
 		return err
@@ -66,7 +71,7 @@ func runDev(ctx context.Context, c *cli.Command, dir string) error {
 	} else {
 		say(c, "belfry: %v; they need the line below", err)
 	}
-	err = d.Greet(c.Root().Writer, self())
+	err = d.Greet(c.Root().Writer, cfg.Self)
 	if err == nil {
 		<-ctx.Done()
 	}

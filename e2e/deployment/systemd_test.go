@@ -12,8 +12,7 @@ import (
 var units = []string{"belfry-gateway@1.service", "belfry-worker@2.service", "belfry-api.service", "belfry-supervisord.service"}
 
 // mostExposed is the worst that `systemd-analyze security` may say of a unit, in
-// tenths; it says 17 of the programs' units, and 18 of supervisord's, which has a
-// Unix socket.
+// tenths; it says 17 of each.
 const mostExposed = 20
 
 // TestUnits lets systemd read the units as they are installed, programs included,

@@ -38,6 +38,9 @@ type Config struct {
 	// Token is good for user 7 and every group; empty where the environment
 	// says who is let in.
 	Token string
+	// Self is how this program is run, and Manual the text of its manual page, both
+	// for the page.
+	Self, Manual string
 }
 
 // brokers are the variables about a broker. There is none, and one environment

@@ -91,6 +91,7 @@ func (d *Dev) startDoor(ctx context.Context, logger *zap.Logger) error {
 	}
 	emitter.Handle(d.gateway.Admin(), e, d.cfg.Secret.Reveal())
 	d.gateway.Admin().Handle("GET /{$}", d.page())
+	d.gateway.Admin().Handle("GET /manual", d.manual())
 	return d.steps.Start(ctx, "the emit endpoint", nil, e.Close, doorWithin)
 }
 

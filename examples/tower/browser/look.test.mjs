@@ -39,6 +39,7 @@ for (const colorScheme of ["light", "dark"]) {
     await until("jobs that run and have ended", async () => (await statuses(page)).sort().join() === "failed,running,successful");
     await page.hover("#jobs li:last-child");
     await accessible(page, "at work");
+    await launch(page, "count"); // the one before may have ended meanwhile
     await page.click("#cancel");
     await until("it to be canceled", async () => (await statuses(page)).includes("canceled"));
     await page.route("**/api/**", (route) => route.abort());

@@ -32,6 +32,7 @@ func flags() []cli.Flag {
 		&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8050", Sources: env("TOWER_LISTEN"), Usage: "`address` of the API and the page"},
 		&cli.StringFlag{Name: "database", Value: "tower.db", Sources: env("TOWER_DATABASE"), Usage: "SQLite `file`; :memory: keeps nothing"},
 		&cli.IntFlag{Name: "session-limit", Value: 2, Sources: env("TOWER_SESSION_LIMIT"), Usage: "sessions of one user; a login above it ends the oldest"},
+		&cli.StringSliceFlag{Name: "hosts", Sources: env("TOWER_HOSTS"), Usage: "`names` under which the page is served, separated by commas; addresses and localhost always are"},
 		&cli.StringFlag{Name: "websocket-url", Sources: env("TOWER_WEBSOCKET_URL"), Usage: "where the page finds the gateway; empty: /websocket of its own address"},
 		&cli.BoolFlag{Name: "demo-users", Sources: env("TOWER_DEMO_USERS"), Usage: "make the users alice, who sees every job, and bob; the password of both is tower"},
 	}
@@ -75,7 +76,7 @@ func serveCommand() *cli.Command {
 			log := out.Logger
 			return serve(ctx, settings{
 				Listen: c.String("listen"), Database: c.String("database"), SessionLimit: c.Int("session-limit"),
-				WebSocketURL: c.String("websocket-url"), DemoUsers: c.Bool("demo-users"),
+				WebSocketURL: c.String("websocket-url"), DemoUsers: c.Bool("demo-users"), Hosts: c.StringSlice("hosts"),
 				TokenKey: key, AuthorizeSecret: string(authorize),
 				Emitter: emitter.Options{
 					URL: c.String("amqp-url"), Insecure: c.Bool("amqp-insecure"), Shards: c.Int("shards"),

@@ -25,6 +25,7 @@ const stopWithin = 8 * time.Second
 type settings struct {
 	Listen, Database, WebSocketURL string
 	SessionLimit                   int
+	Hosts                          []string
 	DemoUsers                      bool
 	TokenKey                       []byte
 	AuthorizeSecret                string
@@ -85,7 +86,7 @@ func serve(ctx context.Context, s settings, log *zap.Logger) (err error) {
 		Handler: api.New(api.Options{
 			Store: db, Runner: jobs, Schedules: schedules, Emit: emit, Disconnect: ended.close, Log: log,
 			TokenKey: s.TokenKey, TokenLife: tokenLife, AuthorizeSecret: s.AuthorizeSecret,
-			SessionLimit: s.SessionLimit, WebSocketURL: s.WebSocketURL, Web: web.Handler(),
+			SessionLimit: s.SessionLimit, WebSocketURL: s.WebSocketURL, Hosts: s.Hosts, Web: web.Handler(),
 		}),
 	}
 	served := make(chan error, 1)

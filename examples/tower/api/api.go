@@ -12,7 +12,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,19 +47,25 @@ type Options struct {
 	// WebSocketURL is where the page finds the gateway; empty: /websocket of the
 	// page's own address.
 	WebSocketURL string
+	// Hosts are the names under which the page is served, without ports. Addresses
+	// and localhost always are.
+	Hosts []string
 	// Web serves the page.
 	Web http.Handler
 }
 
 // api holds the handlers.
-type api struct{ Options }
+type api struct {
+	Options
+	logins *logins
+}
 
 // maxBody bounds a request's body in bytes.
 const maxBody = 64 << 10
 
 // New returns the handler of everything on port 8050.
 func New(o Options) http.Handler {
-	a := &api{o}
+	a := &api{o, newLogins()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/login", a.login)
 	mux.HandleFunc("POST /api/logout", a.logout)
@@ -76,13 +86,20 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, map[string]bool{"ok": true}) })
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "no such address") })
 	mux.Handle("/", o.Web)
-	return guard(mux)
+	return a.guard(mux)
 }
 
-// guard bounds bodies and refuses what a foreign page's form could send.
-func guard(next http.Handler) http.Handler {
+// guard bounds bodies, refuses what a foreign page's form could send, and names
+// that are not ours: a foreign name that was pointed here (DNS rebinding) would be
+// of the same origin as its page. The worker, which shows its secret, may call us
+// what it likes.
+func (a *api) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if r.URL.Path != "/internal/authorize" && !a.ours(r.Host) {
+			fail(w, http.StatusMisdirectedRequest, "this host name is not served here: add it to --hosts (TOWER_HOSTS)")
+			return
+		}
 		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
 		if changes && r.URL.Path != "/internal/authorize" && r.Header.Get("X-Requested-With") == "" {
 			fail(w, http.StatusForbidden, "send the header X-Requested-With with requests that change something")
@@ -91,6 +108,13 @@ func guard(next http.Handler) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ours reports that a Host header names this application.
+func (a *api) ours(host string) bool {
+	name := (&url.URL{Host: host}).Hostname()
+	return name == "localhost" || net.ParseIP(name) != nil ||
+		slices.ContainsFunc(a.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
 }
 
 // broken logs an error that is ours and tells the client no more than that.

@@ -40,6 +40,9 @@ func (a *api) launch(w http.ResponseWriter, r *http.Request, u store.User) {
 	switch {
 	case errors.Is(err, runner.ErrNoTemplate):
 		fail(w, http.StatusBadRequest, "there is no such template")
+	case errors.Is(err, runner.ErrTooMany):
+		w.Header().Set("Retry-After", "10")
+		fail(w, http.StatusTooManyRequests, "too many jobs run: wait until one has ended, or cancel one")
 	case err != nil:
 		a.broken(w, r, err)
 	default:

@@ -74,7 +74,7 @@ func start(t *testing.T) *tower {
 	jobs := runner.New(s, emit, zap.NewNop())
 	tw.Server = httptest.NewServer(api.New(api.Options{
 		Store: s, Runner: jobs, Schedules: jobs.Schedules(), Emit: emit, Disconnect: disconnect, Log: zap.NewNop(), TokenKey: key, TokenLife: time.Minute,
-		AuthorizeSecret: "worker", SessionLimit: 2, Web: web.Handler(),
+		AuthorizeSecret: "worker", SessionLimit: 2, Hosts: []string{"tower.example.com"}, Web: web.Handler(),
 	}))
 	t.Cleanup(func() {
 		tw.Close()
@@ -138,6 +138,23 @@ func (tw *tower) login(name string) *browser {
 	b := tw.browser()
 	b.want(http.StatusOK, "POST", "/api/login", map[string]string{"name": name, "password": "secret " + name})
 	return b
+}
+
+// status calls the API and returns the status alone.
+func (b *browser) status(method, path string, body any) int {
+	b.tw.t.Helper()
+	encoded, _ := json.Marshal(body)
+	r, err := http.NewRequest(method, b.tw.URL+path, bytes.NewReader(encoded))
+	if err != nil {
+		b.tw.t.Fatal(err)
+	}
+	r.Header.Set("X-Requested-With", "test")
+	answer, err := b.client.Do(r)
+	if err != nil {
+		b.tw.t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
 }
 
 // want calls the API, checks the status and returns the decoded answer.

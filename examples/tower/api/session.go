@@ -56,11 +56,25 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &in) {
 		return
 	}
+	done, ok := a.logins.turn(r.Context())
+	if !ok {
+		w.Header().Set("Retry-After", "5")
+		fail(w, http.StatusServiceUnavailable, "too many log in at once: try again in a few seconds")
+		return
+	}
+	defer done()
+	address := clientAddress(r)
+	if !a.logins.begin(address) {
+		w.Header().Set("Retry-After", "60")
+		fail(w, http.StatusTooManyRequests, "too many wrong logins from this address: wait a minute")
+		return
+	}
 	session, token, ended, err := a.Store.Login(r.Context(), in.Name, in.Password, a.SessionLimit)
 	if errors.Is(err, store.ErrNotFound) {
 		fail(w, http.StatusUnauthorized, "wrong name or password")
 		return
 	}
+	a.logins.right(address)
 	if err != nil {
 		a.broken(w, r, err)
 		return

@@ -34,7 +34,18 @@ type Runner struct {
 
 	mu      sync.Mutex
 	running map[int64]context.CancelFunc
+	active  map[int64]int // jobs of each owner that are pending or running
+	all     int
 }
+
+// Bounds on the jobs that are pending or running.
+const (
+	MaxJobsOfUser = 10
+	maxJobs       = 100
+)
+
+// ErrTooMany: the user, or all together, have as many jobs running as may be.
+var ErrTooMany = errors.New("too many jobs run")
 
 // maxJobTime bounds a job.
 const maxJobTime = 10 * time.Minute
@@ -42,7 +53,7 @@ const maxJobTime = 10 * time.Minute
 // New returns a Runner.
 func New(s *store.Store, emit Emit, log *zap.Logger) *Runner {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Runner{store: s, emit: emit, log: log, ctx: ctx, cancel: cancel, running: map[int64]context.CancelFunc{}}
+	return &Runner{store: s, emit: emit, log: log, ctx: ctx, cancel: cancel, running: map[int64]context.CancelFunc{}, active: map[int64]int{}}
 }
 
 // Stop cancels all jobs and waits for them.
@@ -66,14 +77,40 @@ func (r *Runner) Recover(ctx context.Context) error {
 	return nil
 }
 
-// Launch stores a job and starts it.
+// take counts a job before it is stored, and reports false where there are too
+// many.
+func (r *Runner) take(owner int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.active[owner] >= MaxJobsOfUser || r.all >= maxJobs {
+		return false
+	}
+	r.active[owner]++
+	r.all++
+	return true
+}
+
+func (r *Runner) leaveLocked(owner int64) {
+	r.all--
+	if r.active[owner]--; r.active[owner] == 0 {
+		delete(r.active, owner)
+	}
+}
+
+// Launch stores a job and starts it. ErrTooMany: one has to end first.
 func (r *Runner) Launch(ctx context.Context, owner int64, template string) (store.Job, error) {
 	t, ok := Find(template)
 	if !ok {
 		return store.Job{}, fmt.Errorf("%w: %q", ErrNoTemplate, template)
 	}
+	if !r.take(owner) {
+		return store.Job{}, ErrTooMany
+	}
 	job, err := r.store.CreateJob(ctx, owner, template)
 	if err != nil {
+		r.mu.Lock()
+		r.leaveLocked(owner)
+		r.mu.Unlock()
 		return store.Job{}, err
 	}
 	jobCtx, cancel := context.WithTimeout(r.ctx, maxJobTime)
@@ -81,7 +118,7 @@ func (r *Runner) Launch(ctx context.Context, owner int64, template string) (stor
 	r.running[job.ID] = cancel
 	r.mu.Unlock()
 	r.status(context.WithoutCancel(ctx), job.ID, "pending") // it runs, whether who asked for it waits or not
-	r.jobs.Go(func() { r.run(jobCtx, job.ID, t) })
+	r.jobs.Go(func() { r.run(jobCtx, owner, job.ID, t) })
 	return job, nil
 }
 
@@ -102,7 +139,7 @@ func (r *Runner) Running(job int64) bool {
 	return r.running[job] != nil
 }
 
-func (r *Runner) run(ctx context.Context, job int64, t Template) {
+func (r *Runner) run(ctx context.Context, owner, job int64, t Template) {
 	// What is stored and emitted at the end must go through although ctx ended.
 	after := context.WithoutCancel(ctx)
 	r.status(after, job, "running")
@@ -121,6 +158,7 @@ func (r *Runner) run(ctx context.Context, job int64, t Template) {
 	r.mu.Lock()
 	r.running[job]()
 	delete(r.running, job)
+	r.leaveLocked(owner)
 	r.mu.Unlock()
 }
 

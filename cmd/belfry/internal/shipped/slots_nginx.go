@@ -19,7 +19,7 @@ func ofNginx() []slot {
 		{file: locations, pattern: `never silent for (\d+) s`, value: silence()},
 		{file: locations, pattern: `proxy_connect_timeout 5s;\n    proxy_read_timeout (\d+)s;`, value: silence()},
 		{file: locations, pattern: `proxy_send_timeout (\d+)s;`, value: silence()},
-		{file: locations, pattern: `^location (\S+) \{\n    return 404;\n\}\n\nlocation / `, value: path.Dir(authorizePath) + "/"},
+		{file: locations, pattern: `^location ~\* "\S+\*([a-z]+)\(\[\^a-z0-9_-\]\|\$\)" \{`, value: path.Base(path.Dir(authorizePath))},
 
 		{file: development, pattern: `^# For development: ports (\d+) and`, value: devHTTP},
 		{file: development, pattern: `^# For development: ports \d+ and (\d+),`, value: devHTTPS},

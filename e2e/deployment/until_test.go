@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"belfry/e2e/harness"
 )
 
 // until tries something until it works.
 func until(t *testing.T, what string, within time.Duration, try func() error) {
 	t.Helper()
-	deadline := time.Now().Add(within)
+	deadline := time.Now().Add(harness.Within(within))
 	for {
 		err := try()
 		if err == nil {

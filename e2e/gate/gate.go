@@ -25,12 +25,14 @@ func script(name string, command ...string) part { return part{name: name, comma
 // gate is what a change must pass.
 func gate() []lane {
 	return []lane{
-		{endToEnd("e2e", "-p", parallel, "-parallel", parallel, "-shuffle=on", "-timeout", "15m", "./...")},
-		// One lane for the rest: a browser beside compilers beside brokers makes two cores
-		// so busy that what waits for a person's patience gives up.
+		// Two lanes: a browser beside compilers beside brokers makes two cores so busy that
+		// what waits for a person's patience gives up.
+		{
+			endToEnd("e2e", "-p", parallel, "-parallel", parallel, "-shuffle=on", "-timeout", "15m", "./..."),
+			script("examples/tower/browser", "scripts/browser-clients.sh", "tower"),
+		},
 		{
 			checks, script("clients/js", "scripts/browser-clients.sh", "client"), units("-race", "-p", "2", "-timeout", "15m"),
-			script("examples/tower/browser", "scripts/browser-clients.sh", "tower"),
 		},
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"belfry/e2e/harness"
 )
 
+// shippedPasswords lets programs take those of deploy/rabbitmq/definitions.json.
+const shippedPasswords = "BELFRY_DEVELOPMENT=true"
+
 // The broker users of deploy/rabbitmq/definitions.json.
 const (
 	gatewayUser = "belfry-gateway"

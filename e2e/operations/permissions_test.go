@@ -55,7 +55,7 @@ func (n *node) suffice(t *testing.T) {
 	life := follow(t, open(t, n.URL()))
 	in := harness.Start(t, harness.Shape{
 		Broker: n.Broker, Shards: shards,
-		Env:        []string{"BELFRY_GATEWAY_USERS=" + gatewayUser, "BELFRY_WORKER_USERS=" + workerUser, "BELFRY_DRAIN_NOTICE=0s"},
+		Env:        []string{shippedPasswords, "BELFRY_GATEWAY_USERS=" + gatewayUser, "BELFRY_WORKER_USERS=" + workerUser, "BELFRY_DRAIN_NOTICE=0s"},
 		GatewayEnv: []string{"BELFRY_AMQP_URL=" + n.url(gatewayUser, n.vhost)},
 		WorkerEnv:  []string{"BELFRY_AMQP_URL=" + n.url(workerUser, n.vhost)},
 	})

@@ -45,7 +45,7 @@ func TestUsersThatAreNotNamed(t *testing.T) {
 		permissions = append(permissions, p)
 	}
 	n.define(t, permissions...)
-	in := harness.Start(t, harness.Shape{Shards: 1, Broker: n.Broker})
+	in := harness.Start(t, harness.Shape{Shards: 1, Broker: n.Broker, Env: []string{shippedPasswords}})
 	asWorker, asGateway := "BELFRY_AMQP_URL="+n.url(workerUser, n.vhost), "BELFRY_AMQP_URL="+n.url(gatewayUser, n.vhost)
 
 	lonely := in.AddWorker(t, "lonely", asWorker)
@@ -60,7 +60,7 @@ func TestUsersThatAreNotNamed(t *testing.T) {
 	check := func(role string, env ...string) string {
 		t.Helper()
 		cmd := exec.Command(harness.Binary(t, "belfry"), "check", "--role", role)
-		cmd.Env = append(env, "BELFRY_SHARDS=1")
+		cmd.Env = append(env, "BELFRY_SHARDS=1", shippedPasswords)
 		out, err := cmd.CombinedOutput()
 		if err == nil {
 			t.Errorf("belfry check --role %s found nothing wrong:\n%s", role, out)

@@ -108,6 +108,14 @@ func TestBrokerAway(t *testing.T) {
 
 	broker.Restart(t)
 	in.WaitReady(t, 20*time.Second)
+	if away := time.Since(asked); !harness.Full() && away > 25*time.Second {
+		// A connection is kept for 30 s without a route. A busy machine does not start a
+		// broker in that time; make verify does.
+		t.Logf("the broker was away for %v, too long to judge what became of the connection", away)
+		conn = dial(t, in, 0)
+		expectFrame(t, conn, `{"accept": true, "user": 7}`)
+		return
+	}
 	say(t, conn, load.Subscription([]string{kept, more}))
 	answer = nextBut(t, conn, `{"gap":`, 12*time.Second)
 	if answer != `{"groups_current": ["job_events-1", "job_events-2"], "groups_left": [], "groups_joined": ["job_events-2"]}` {

@@ -168,10 +168,26 @@ func (b *Broker) Permit(t testing.TB, user, configure, write, read string) {
 	}
 }
 
-// Define imports definitions, the JSON that RabbitMQ exports.
-func (b *Broker) Define(t testing.TB, definitions any) {
+// SetUser makes a user of the whole node, or gives it another password.
+func (b *Broker) SetUser(t testing.TB, name, password string) {
 	t.Helper()
-	if err := b.node.Define(definitions); err != nil {
+	if err := b.node.SetUser(name, password); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// AddVHost makes a virtual host, if it is not there.
+func (b *Broker) AddVHost(t testing.TB, vhost string) {
+	t.Helper()
+	if err := b.node.AddVHost(vhost); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// PermitIn is Permit in another virtual host.
+func (b *Broker) PermitIn(t testing.TB, vhost, user, configure, write, read string) {
+	t.Helper()
+	if err := b.node.Permit(vhost, user, configure, write, read); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -79,25 +79,31 @@ func newNode(t *testing.T) *node {
 	return &node{Broker: b, host: u.Host, vhost: u.Path[1:]}
 }
 
-// define imports the users, and permissions for any number of virtual hosts,
-// which are made where they are missing.
+// passwords are those of the shipped definitions, for development.
+var passwords = map[string]string{
+	gatewayUser: "gateway-development", workerUser: "worker-development", backendUser: "backend-development",
+}
+
+// define makes the users, and gives permissions for any number of virtual hosts,
+// which are made where they are missing. Each by itself: RabbitMQ's import of
+// definitions has hung for minutes on a busy machine.
 func (n *node) define(t *testing.T, permissions ...permission) {
 	t.Helper()
-	d, _ := shipped(t)
-	d.Vhosts, d.Permissions = nil, permissions
-	known := map[string]bool{}
-	for _, p := range permissions {
-		if !known[p.Vhost] {
-			known[p.Vhost] = true
-			d.Vhosts = append(d.Vhosts, map[string]string{"name": p.Vhost})
-		}
+	for user, password := range passwords {
+		n.SetUser(t, user, password)
 	}
-	n.Define(t, d)
+	for _, p := range permissions {
+		n.AddVHost(t, p.Vhost)
+		n.PermitIn(t, p.Vhost, p.User, p.Configure, p.Write, p.Read)
+	}
 }
 
 // url is a user's, with the password of the development installation.
 func (n *node) url(user, vhost string) string {
-	password := map[string]string{"guest": "guest", gatewayUser: "gateway-development", workerUser: "worker-development", backendUser: "backend-development"}[user]
+	password := passwords[user]
+	if user == "guest" {
+		password = "guest"
+	}
 	u := url.URL{Scheme: "amqp", User: url.UserPassword(user, password), Host: n.host, Path: "/" + vhost}
 	return u.String()
 }

@@ -3,8 +3,8 @@ package load
 import "time"
 
 // inFlight is how long before a close by the server, or before the client leaves
-// the group, an emit must have been confirmed for the connection to be owed it:
-// what was confirmed later was on its way. The close itself tells the client to
+// the group, an emit must have been confirmed (at a leave: published) for the
+// connection to be owed it: younger ones were on their way. The close itself tells the client to
 // reload; who leaves a group does not want its events any more. In a failure
 // events are on their way for longer: at a leave also those that reached nobody
 // before it, and somebody after it.
@@ -252,7 +252,7 @@ func (c *check) lost(e Emit, m membership) {
 	case m.end == serverClosed && e.Confirmed.After(m.until.Add(-inFlight)):
 		c.report.LostAtClose++
 		c.report.EarliestAtClose = max(c.report.EarliestAtClose, m.until.Sub(e.Confirmed))
-	case m.end == clientLeft && (e.Confirmed.After(m.until.Add(-inFlight)) || c.first[keyOf(e)].After(m.until)):
+	case m.end == clientLeft && (e.Start.After(m.until.Add(-inFlight)) || c.first[keyOf(e)].After(m.until)):
 		c.report.LostAtLeave++
 	default:
 		c.report.LostWithoutGap++

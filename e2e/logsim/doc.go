@@ -5,7 +5,7 @@
 // to the letter.
 //
 // Rooms: stream.go (the log as the broker keeps it, and its readers), broker.go (lead
-// queue, reply queues, what is refused, lost and doubled), node.go (workers and
+// queue, reply queues, what is refused, lost and doubled), node.go and gateway.go (workers and
 // gateways: the machines and what performs their effects), browser.go (clients, and
 // what they are owed), faults.go (what goes wrong, and when), world.go (time).
 package logsim

@@ -27,6 +27,7 @@ const (
 	followConn  = "services/gateway/follow/conn.go"
 	followCatch = "services/gateway/follow/catchup.go"
 	leadReader  = "services/worker/lead/reader.go"
+	leadOpen    = "services/worker/lead/open.go"
 	leadPeer    = "services/worker/lead/peer.go"
 	leadBatch   = "services/worker/lead/batch.go"
 	leadCatch   = "services/worker/lead/catchup.go"
@@ -45,7 +46,7 @@ var plants = []plant{
 	{"a reset is no gap", followLog, "l.covered, l.owesGap, l.lag = eventlog.NoCursor, true, 0", "l.covered, l.owesGap, l.lag = eventlog.NoCursor, false, 0"},
 	{"a gap is owed and clients are answered", followLog, "!l.covered.IsNone() && !l.owesGap &&", "!l.covered.IsNone() &&"},
 	{"an answer while nothing is covered", followConn, "if !l.active(group) || !l.ready() {", "if !l.active(group) {"},
-	{"a cursor that is ahead is not waited for", followConn, "!lost {", "false {"},
+	{"a cursor that is ahead is not waited for", followConn, "!lost {", "!lost && false {"},
 	{"whoever resumes goes on at covered", followCatch, "\tdefault:\n\t\tc.behind[l.number] = ", "\tcase true:\n\tdefault:\n\t\tc.behind[l.number] = "},
 	{"an answer promises what is still on its way", followConn, "if c.behind[l.number] != nil { // what", "if false { // what"},
 	{"the window serves groups that it did not have", followCatch, "i.since > b.reached.Offset {", "false {"},
@@ -64,10 +65,10 @@ var plants = []plant{
 	{"catch-up readers take up whom they have not looked back for", leadCatch, "p.at.Offset < r.first {", "false {"},
 	{"fillings do not look back", leadFill, "At: max(q.After.Offset-f.o.LookBack, 0)", "At: q.After.Offset"},
 	{"fillings do not look at the fingerprint", leadFill, "cursor.Offset == after.Offset && cursor.FP != r.fill.FP,", "false,"},
-	{"retention tells nobody", leadReader, "m.reset(p, eventlog.CauseTruncated)", ""},
-	{"another entry at the known offset is passed over", leadReader, "case cursor == target:", "case cursor.Offset == target.Offset:"},
+	{"retention tells nobody", leadOpen, "m.reset(p, eventlog.CauseTruncated)", ""},
+	{"another entry at the known offset is passed over", leadOpen, "case cursor == target:", "case cursor.Offset == target.Offset:"},
 	{"a hole in the log is passed over", leadReader, "m.reset(p, eventlog.CauseJump)", ""},
-	{"a log that is shorter than before is read on", leadReader, "case o.target.Offset >= cursor.Offset:", "case false:"},
+	{"a log that is shorter than before is read on", leadOpen, "case o.target.Offset >= cursor.Offset:", "case false:"},
 	{"nobody looks at the entry at top again", leadReader, "if cursor.Offset == r.at.Offset && cursor.FP != r.at.FP {", "if false {"},
 }
 

@@ -32,6 +32,13 @@ var manager = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, 
 // segments of the path are escaped here. It takes milliseconds, where
 // rabbitmqctl boots a virtual machine.
 func (n *Node) manage(method string, path []string, send, receive any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), manageWithin)
+	defer cancel()
+	return n.manageUntil(ctx, method, path, send, receive)
+}
+
+// manageUntil is manage, bounded by ctx.
+func (n *Node) manageUntil(ctx context.Context, method string, path []string, send, receive any) error {
 	address := (&url.URL{Scheme: "http", Host: "127.0.0.1:" + strconv.Itoa(n.managePort)}).JoinPath("api")
 	for _, segment := range path {
 		address = address.JoinPath(url.PathEscape(segment))
@@ -46,8 +53,6 @@ func (n *Node) manage(method string, path []string, send, receive any) error {
 		}
 		body = bytes.NewReader(text)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), manageWithin)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), body)
 	if err != nil {
 		return fmt.Errorf("ask the management API: %w", err)
@@ -73,6 +78,17 @@ func (n *Node) manage(method string, path []string, send, receive any) error {
 		return fmt.Errorf("decode the management API's answer: %w", err)
 	}
 	return nil
+}
+
+// manages reports whether the management API answers within a time, and is this
+// node's.
+func (n *Node) manages(within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	var overview struct {
+		Node string `json:"node"`
+	}
+	return n.manageUntil(ctx, http.MethodGet, []string{"overview"}, nil, &overview) == nil && overview.Node == n.name
 }
 
 // AddVHost makes a virtual host in which guest may do everything.

@@ -154,12 +154,12 @@ func (n *Node) StartAgain(ctx context.Context) error {
 	return n.await(ctx)
 }
 
-// await waits until the port answers as AMQP.
+// await waits until the port answers as AMQP and the management API as this node.
 func (n *Node) await(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if n.Answers(2 * time.Second) {
+		if n.Answers(2*time.Second) && n.manages(5*time.Second) {
 			return nil
 		}
 		select {

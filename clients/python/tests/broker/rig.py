@@ -88,7 +88,7 @@ class BrokerTest(unittest.TestCase):
         return emitter
 
     def hurry(self, emitter, seconds):
-        """Lets calls take only so long from now on. Until then a busy machine has PATIENCE."""
+        """Lets calls take so long from now on."""
         emitter._settings = dataclasses.replace(emitter._settings, timeout=seconds)
 
     def until_it_goes(self, emitter, group, payload):

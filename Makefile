@@ -22,6 +22,7 @@ help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 dev: ## gateway and worker in one process, nothing to install; prints a URL with a token
+	@echo 'building bin/belfry: a minute or two for the first time'
 	@mkdir -p bin && go build -ldflags '$(LDFLAGS)' -o bin/belfry ./cmd/belfry
 	@exec bin/belfry dev
 

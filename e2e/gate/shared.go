@@ -38,7 +38,12 @@ func withShared(ctx context.Context, b *board, use func(env []string)) (err erro
 	if err := errors.Join(nodeErr, programsErr); err != nil {
 		return err
 	}
-	use(append(os.Environ(),
+	// A belfry dev of the tests is not taken for the developer's own.
+	runtime := filepath.Join(dir, "runtime")
+	if err := os.Mkdir(runtime, 0o700); err != nil {
+		return fmt.Errorf("make a folder for the run: %w", err)
+	}
+	use(append(os.Environ(), "XDG_RUNTIME_DIR="+runtime,
 		brokertest.SharedVariable+"="+filepath.Join(dir, "broker"),
 		harness.ProgramsVariable+"="+filepath.Join(dir, "programs")))
 	return nil

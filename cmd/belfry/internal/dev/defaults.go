@@ -104,7 +104,8 @@ func setDefaults(dir string) (token string, err error) {
 	set("BELFRY_ADMIN_LISTEN", "127.0.0.1:9051")
 	set("BELFRY_LOG_LEVEL", "warn")
 	set("BELFRY_LOG_FORMAT", "console")
-	set("BELFRY_DRAIN_NOTICE", "0s") // no balancer is to notice
+	set("BELFRY_DRAIN_NOTICE", "0s")     // no balancer is to notice
+	set("BELFRY_MAX_CONNECTIONS", "900") // below most machines' limit of open files, which then needs no warning
 	if !anySet("BELFRY_TOKENS_FILE", "BELFRY_JWT_SECRET_FILE", "BELFRY_JWT_KEY_FILE", "BELFRY_JWT_KEYS_URL", "BELFRY_INTROSPECTION_URL") {
 		token = wellKnown
 		if !isLoopback(os.Getenv("BELFRY_LISTEN")) {

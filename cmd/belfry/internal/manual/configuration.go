@@ -23,8 +23,7 @@ Each has a default that works, where one can. A program that starts with a value
 - A duration has its unit: ` + "`500ms`, `10s`, `2m`" + `. A list is separated by commas.
 - A secret is never printed. Secrets of tokens are in files, named by variables that end in ` + "`_FILE`" + `.
 - ` + "`belfry check`" + ` says whether an environment is good, and what the broker thinks of it.
-- ` + "`belfry dev`" + ` reads what gateway and worker read, but nothing about a broker. Its own defaults: ` + "`BELFRY_LISTEN` 127.0.0.1:8051,\n  `BELFRY_ADMIN_LISTEN` 127.0.0.1:9051, `BELFRY_LOG_LEVEL` warn, `BELFRY_LOG_FORMAT` console, `BELFRY_DRAIN_NOTICE` 0s" + `, and a tokens
-  file and a policy of its own.
+- ` + "`belfry dev`" + ` reads what gateway and worker read, but nothing about a broker. Its own defaults: ` + "`BELFRY_LISTEN` 127.0.0.1:8051,\n  `BELFRY_ADMIN_LISTEN` 127.0.0.1:9051, `BELFRY_LOG_LEVEL` warn, `BELFRY_LOG_FORMAT` console, `BELFRY_DRAIN_NOTICE` 0s,\n  `BELFRY_MAX_CONNECTIONS` 900" + `, and a tokens file and a policy of its own.
 
 `
 

@@ -83,7 +83,8 @@ class BrokerTest(unittest.TestCase):
         self.emitter = self.open(raise_errors=True)
 
     def open(self, url=URL, **options):
-        emitter = belfry.Emitter(url, driver=DRIVER, **{"timeout": PATIENCE, **options})
+        # What waits in the queue for a test's end outlives a busy machine's patience.
+        emitter = belfry.Emitter(url, driver=DRIVER, **{"timeout": PATIENCE, "expiration": 10 * PATIENCE, **options})
         self.addCleanup(emitter.close)
         return emitter
 

@@ -9,7 +9,9 @@ from rig import DRIVER, PATIENCE, URL, BrokerTest, in_thread
 
 class Emit(BrokerTest):
     def test_an_event_arrives_with_id_and_expiration(self):
-        self.assertTrue(self.emitter.emit("jobs-status_changed", {"status": "läuft"}))
+        emitter = belfry.Emitter(URL, driver=DRIVER, timeout=PATIENCE)
+        self.addCleanup(emitter.close)
+        self.assertTrue(emitter.emit("jobs-status_changed", {"status": "läuft"}))
         [(key, properties, body)] = self.received()
         self.assertEqual(key, "jobs-status_changed")
         self.assertEqual(body, '{"status":"läuft"}'.encode())

@@ -71,7 +71,7 @@ fmt: ## format every Go file
 	@scripts/modules.sh | while read -r m; do gofmt -w "$$m"; done
 
 lint: ## golangci-lint, pinned; the reasons are in .golangci.yml
-	@scripts/modules.sh | while read -r m; do echo "== lint $$m"; (cd "$$m" && GOWORK=off go run $(GOLANGCI) run --config "$(CURDIR)/.golangci.yml" ./...); done
+	@failed=; for m in $$(scripts/modules.sh); do echo "== lint $$m"; (cd "$$m" && GOWORK=off go run $(GOLANGCI) run --config "$(CURDIR)/.golangci.yml" ./...) || failed+=" $$m"; done; [ -z "$$failed" ] || { echo "lint:$$failed"; exit 1; }
 
 bench: build ## memory, CPU and throughput beside bare baselines; a few minutes
 	@scripts/needs.sh

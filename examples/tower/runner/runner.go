@@ -44,7 +44,7 @@ const (
 	maxJobs       = 100
 )
 
-// ErrTooMany: the user, or all together, have as many jobs running as may be.
+// ErrTooMany says that the user, or all together, have as many jobs running as may be.
 var ErrTooMany = errors.New("too many jobs run")
 
 // maxJobTime bounds a job.

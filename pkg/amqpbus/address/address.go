@@ -32,7 +32,7 @@ type Address struct {
 const (
 	maxVHostBytes = 255 // a short string of AMQP 0-9-1
 	encode        = "percent-encode the special characters of user, password and virtual host"
-	form          = "write amqp://user:password@host:5672/"
+	form          = "write amqp://user:password@host:5672/" //nolint:gosec // a form, no password
 )
 
 var (

@@ -92,7 +92,7 @@ func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancel
 		c.mu.Unlock()
 		c.signal()
 	}
-	verdict := error(amqpbus.ErrLinkLost)
+	verdict := amqpbus.ErrLinkLost
 	select {
 	case _, ok := <-cancelled:
 		if ok {

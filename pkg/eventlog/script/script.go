@@ -21,7 +21,7 @@ func Run(t *testing.T, open func() func(line string) ([]string, error)) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file) //nolint:gosec // a script of the package's own testdata
+			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -51,11 +51,13 @@ type (
 	// Unavailable tells the connection that its groups could not be made active.
 	Unavailable struct{ Conn ConnID }
 
-	// Hold keeps live events of a log from a connection; Release ends that.
+	// Hold keeps live events of a log from a connection.
 	Hold struct {
 		Conn ConnID
 		Log  int
 	}
+
+	// Release ends a Hold.
 	Release struct {
 		Conn ConnID
 		Log  int

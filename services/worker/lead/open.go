@@ -1,16 +1,11 @@
 package lead
 
-import (
-	"time"
-
-	"belfry/pkg/eventlog"
-)
+import "belfry/pkg/eventlog"
 
 // opening is the way to a main reader that stands on a known entry.
 type opening struct {
 	target eventlog.Cursor // go on behind it; none: at the end
 	probe  *reader         // began at the end, to meet one of the own marks
-	since  time.Duration   // the last mark was written
 }
 
 // begin says where the main reader goes on: at the lowest cursor of a hello that is

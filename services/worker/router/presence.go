@@ -65,7 +65,7 @@ func (r *Router) sayBye(pub amqpbus.Publisher) error {
 		return errors.Join(err, context.Canceled)
 	}
 	select {
-	case <-done: // a bye that fails is found out by silence
+	case _ = <-done: // a bye that fails is found out by silence
 	case <-ctx.Done():
 	}
 	return nil

@@ -80,7 +80,7 @@ func (t *Try) run(ctx context.Context, r *report) {
 		},
 	})
 	if event.arrived() {
-		<-emitted // it may still wait for the broker's confirm, and is cancelled
+		_ = <-emitted // it may still wait for the broker's confirm, and is cancelled
 		r.good("websocket: an event to %s was emitted, routed and delivered by %s", t.Group, t.URL)
 		return
 	}

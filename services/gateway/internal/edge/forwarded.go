@@ -56,7 +56,7 @@ func node(text string) (netip.Addr, bool) {
 	switch {
 	case strings.HasPrefix(text, "["):
 		inside, rest, closed := strings.Cut(text[1:], "]")
-		if !closed || rest != "" && !(strings.HasPrefix(rest, ":") && isPort(rest[1:])) || !strings.Contains(inside, ":") {
+		if !closed || rest != "" && (!strings.HasPrefix(rest, ":") || !isPort(rest[1:])) || !strings.Contains(inside, ":") {
 			return netip.Addr{}, false
 		}
 		host = inside
@@ -76,15 +76,15 @@ func node(text string) (netip.Addr, bool) {
 // isPort: 1 to 5 digits, or a name that begins with an underscore.
 func isPort(text string) bool {
 	if name, obfuscated := strings.CutPrefix(text, "_"); obfuscated {
-		return name != "" && strings.Trim(name, tokenLetters+digits+"._-") == ""
+		return name != "" && strings.Trim(name, letters+digits+"._-") == ""
 	}
 	return text != "" && len(text) <= 5 && strings.Trim(text, digits) == ""
 }
 
 const (
-	digits       = "0123456789"
-	tokenLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	tokenMarks   = "!#$%&'*+-.^_`|~" // RFC 9110 5.6.2
+	digits  = "0123456789"
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	marks   = "!#$%&'*+-.^_`|~" // RFC 9110 5.6.2
 )
 
 // forwarded gives the nodes of a Forwarded header's elements, one for each; an
@@ -138,14 +138,14 @@ func element(text string) (of, rest string, ok bool) {
 // pair reads name=value or name="value". Spaces around the sign, which the RFC does
 // not have, are let pass. So are the marks of an address without its quotes.
 func pair(text string) (name, value, rest string, ok bool) {
-	name, text = span(text, tokenLetters+digits+tokenMarks)
+	name, text = span(text, letters+digits+marks)
 	text = strings.TrimLeft(text, " \t")
 	if name == "" || !strings.HasPrefix(text, "=") {
 		return "", "", "", false
 	}
 	text = strings.TrimLeft(text[1:], " \t")
 	if !strings.HasPrefix(text, `"`) {
-		value, rest = span(text, tokenLetters+digits+tokenMarks+":[]/")
+		value, rest = span(text, letters+digits+marks+":[]/")
 		return name, value, rest, value != ""
 	}
 	var b strings.Builder

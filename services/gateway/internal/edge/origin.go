@@ -47,10 +47,10 @@ func parseOrigin(text string) (origin, error) {
 // parseAllowed reads an item of an allow-list: an origin, whose host may begin with
 // `*.` and whose port may be `*`. International names become what browsers send.
 func parseAllowed(text string) (origin, error) {
-	switch {
-	case text == "*":
+	switch text {
+	case "*":
 		return origin{}, errors.New("* allows every origin and stands alone: leave the others out, or leave it out")
-	case text == "null":
+	case "null":
 		return opaque, nil
 	}
 	scheme, rest, found := strings.Cut(text, "://")

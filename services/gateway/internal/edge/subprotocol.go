@@ -8,7 +8,7 @@ import (
 // kubernetesToken is the prefix of the subprotocol in which Kubernetes' clients send
 // a token, because browsers do not let them set headers. The token follows in
 // base64url. Like here, the server removes it and agrees to another subprotocol.
-const kubernetesToken = "base64url.bearer.authorization.k8s.io."
+const kubernetesToken = "base64url.bearer.authorization.k8s.io." //nolint:gosec // a prefix that everybody knows
 
 // tokenFollows are subprotocols after which the next one in the list is the token.
 var tokenFollows = []string{"bearer", "access_token"}

@@ -109,7 +109,7 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, o sayi
 	if err != nil {
 		return "", err
 	}
-	if _, err := worker.Authenticate(ctx, protocol.NewToken(text)); err != nil {
+	if _, err := worker.Authenticate(ctx, protocol.NewToken(text), ""); err != nil {
 		return "", fmt.Errorf("a worker would refuse this token: %w", err)
 	}
 	return text, nil

@@ -68,7 +68,7 @@ func introspection(c Config, claims auth.ClaimNames, metrics *auth.Metrics, logg
 	i, err := auth.NewIntrospection(auth.IntrospectionOptions{
 		URL: c.IntrospectionURL, Insecure: c.IntrospectionInsecure, CAFile: c.IntrospectionCAFile,
 		ClientID: c.IntrospectionClient, ClientSecret: secret,
-		Leeway: c.JwtLeeway, Cache: c.IntrospectionCache, Claims: claims, Logger: logger, Metrics: metrics,
+		Leeway: c.JwtLeeway, Cache: c.IntrospectionCache, Parallel: c.IntrospectionParallel, Claims: claims, Logger: logger, Metrics: metrics,
 	})
 	if err != nil {
 		return nil, holdings{}, named("BELFRY_INTROSPECTION_URL", err)

@@ -35,6 +35,7 @@ type Config struct {
 	IntrospectionInsecure   bool          `split_words:"true" default:"false" desc:"allow http:// without TLS to an introspection that is not on this host: clients' tokens and the secret travel readable"`
 	IntrospectionCAFile     string        `split_words:"true" desc:"PEM file with the authorities that may sign the introspection server's certificate, read again when it changes; empty: the system's"`
 	IntrospectionCache      time.Duration `split_words:"true" default:"10s" desc:"opaque tokens: how long a good answer is believed, and, up to 5s, a refusal; at most 5m"`
+	IntrospectionParallel   int           `split_words:"true" default:"32" desc:"opaque tokens: questions at a time, 1 to 1000; of one client at most half"`
 
 	UserClaim    string `split_words:"true" default:"sub" desc:"the claim with the user's id, a string or an integer; a dot goes one object deeper, a dot of the name itself is written \\."`
 	GroupsClaim  string `split_words:"true" default:"groups" desc:"the claim with the patterns of groups that the token's user may see; a path like BELFRY_USER_CLAIM, such as realm_access.roles"`
@@ -99,8 +100,13 @@ func (c Config) Validate() error {
 	if c.UserClaim == "" {
 		problems = append(problems, settings.Wrong("BELFRY_USER_CLAIM", "is empty", "name the claim with the user's id, such as sub"))
 	}
-	if c.AuthorizeParallel < 1 || c.AuthorizeParallel > 1000 {
-		problems = append(problems, settings.Wrong("BELFRY_AUTHORIZE_PARALLEL", fmt.Sprintf("is %d", c.AuthorizeParallel), "set 1 to 1000"))
+	for _, p := range []struct {
+		variable string
+		places   int
+	}{{"BELFRY_AUTHORIZE_PARALLEL", c.AuthorizeParallel}, {"BELFRY_INTROSPECTION_PARALLEL", c.IntrospectionParallel}} {
+		if p.places < 1 || p.places > 1000 {
+			problems = append(problems, settings.Wrong(p.variable, fmt.Sprintf("is %d", p.places), "set 1 to 1000"))
+		}
 	}
 	return errors.Join(append(problems,
 		within("BELFRY_JWT_LEEWAY", c.JwtLeeway, 0, 5*time.Minute),

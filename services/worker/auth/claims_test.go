@@ -64,7 +64,7 @@ func TestGroupsClaimOfEveryForm(t *testing.T) {
 		{many, slices.Repeat([]string{"g-1"}, maxClaimPatterns), 4},
 		{`{}`, nil, 4},
 	} {
-		id, err := j.Authenticate(context.Background(), saying(t, `{"sub":7,"groups":`+row.claim+`}`))
+		id, err := j.Authenticate(context.Background(), saying(t, `{"sub":7,"groups":`+row.claim+`}`), "")
 		if err != nil || !slices.Equal(id.Groups, row.want) {
 			t.Errorf("%.60s: got %q, %v; want %q", row.claim, id.Groups, err, row.want)
 		}
@@ -100,12 +100,12 @@ func TestNestedClaims(t *testing.T) {
 		{"", nil},
 	} {
 		core, lines := observer.New(zap.InfoLevel)
-		id, err := readerOf(t, ClaimNames{User: "sub", Groups: row.name}, zap.New(core)).Authenticate(context.Background(), saying(t, claims))
+		id, err := readerOf(t, ClaimNames{User: "sub", Groups: row.name}, zap.New(core)).Authenticate(context.Background(), saying(t, claims), "")
 		if err != nil || !slices.Equal(id.Groups, row.want) || lines.Len() != 0 {
 			t.Errorf("%q: got %q, %v, %v; want %q", row.name, id.Groups, err, lines.All(), row.want)
 		}
 	}
-	id, err := readerOf(t, ClaimNames{User: "realm_access.id", SID: "realm_access.id"}, nil).Authenticate(context.Background(), saying(t, claims))
+	id, err := readerOf(t, ClaimNames{User: "realm_access.id", SID: "realm_access.id"}, nil).Authenticate(context.Background(), saying(t, claims), "")
 	if err != nil || string(id.User) != "7" || id.SID != "7" {
 		t.Errorf("user and session by a path: %s, %q, %v", id.User, id.SID, err)
 	}
@@ -163,7 +163,7 @@ func TestSubjects(t *testing.T) {
 		`"sub":7,"sid":4.2`:                         "",
 		`"sub":7,"sid":["a"]`:                       "",
 	} {
-		id, err := j.Authenticate(context.Background(), saying(t, "{"+claims+"}"))
+		id, err := j.Authenticate(context.Background(), saying(t, "{"+claims+"}"), "")
 		if (want == "") != (err != nil) || string(id.User) != want {
 			t.Errorf("%.60s: got %s, %v; want %s", claims, id.User, err, want)
 		}
@@ -174,7 +174,7 @@ func TestSubjects(t *testing.T) {
 func TestDoubledMembersAreRefused(t *testing.T) {
 	j := readerOf(t, ClaimNames{User: "sub", Groups: "realm_access.roles"}, nil)
 	const header, times = `{"alg":"HS256"}`, `"exp":1900000000`
-	if _, err := j.Authenticate(context.Background(), signedParts(t, header, `{"sub":9,`+times+`}`)); err != nil {
+	if _, err := j.Authenticate(context.Background(), signedParts(t, header, `{"sub":9,`+times+`}`), ""); err != nil {
 		t.Fatal(err)
 	}
 	for name, parts := range map[string][2]string{
@@ -190,7 +190,7 @@ func TestDoubledMembersAreRefused(t *testing.T) {
 		"not UTF-8":       {header, "{\"sub\":\"\xff\"," + times + `}`},
 		"a list":          {header, `[{"sub":9}]`},
 	} {
-		if _, err := j.Authenticate(context.Background(), signedParts(t, parts[0], parts[1])); err == nil || !strings.Contains(err.Error(), "token refused") {
+		if _, err := j.Authenticate(context.Background(), signedParts(t, parts[0], parts[1]), ""); err == nil || !strings.Contains(err.Error(), "token refused") {
 			t.Errorf("%s: got %v, want a refusal", name, err)
 		}
 	}

@@ -54,8 +54,10 @@ type Identity struct {
 	Fingerprint string `json:"fingerprint"`
 }
 
-// Authenticator finds out whose token it is. The error wraps ErrRefused, or the
-// token could not be checked within ctx.
+// Authenticator finds out whose token it is. client is who shows it, as
+// protocol.ClientOf names the address; empty: unknown. Clients share what a check
+// needs, so that one with many tokens makes no other wait. The error wraps ErrRefused,
+// or the token could not be checked within ctx.
 type Authenticator interface {
-	Authenticate(ctx context.Context, token protocol.Token) (Identity, error)
+	Authenticate(ctx context.Context, token protocol.Token, client string) (Identity, error)
 }

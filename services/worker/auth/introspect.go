@@ -16,6 +16,7 @@ import (
 	"belfry/services/worker/internal/flight"
 	"belfry/services/worker/internal/outbound"
 	"belfry/services/worker/internal/recall"
+	"belfry/services/worker/internal/turns"
 )
 
 // IntrospectionOptions says whom to ask about opaque tokens (RFC 7662).
@@ -25,7 +26,8 @@ type IntrospectionOptions struct {
 	CAFile       string        // PEM file of the authorities behind its certificate; empty: the system's
 	ClientID     string        // sent by HTTP basic authentication
 	ClientSecret string        //
-	Timeout      time.Duration // of one question; zero: 2 s
+	Timeout      time.Duration // of one question, waiting for a place included; zero: 2 s
+	Parallel     int           // questions at a time; zero: 32
 	Leeway       time.Duration // how far clocks may differ, for exp and nbf
 	Cache        time.Duration // how long a good answer is believed; zero: nothing is
 	Claims       ClaimNames
@@ -42,8 +44,14 @@ const (
 	maxRefusal = 5 * time.Second
 )
 
-// Introspection asks the authorization server about each token. All who show the
-// same token at the same time share one request. Accepted tokens are remembered
+// ErrBusy says that the server was not asked, because BELFRY_INTROSPECTION_PARALLEL
+// other questions were still running when the time was up.
+var ErrBusy = errors.New("too many tokens to ask about at a time: the server is slow, or BELFRY_INTROSPECTION_PARALLEL is too small")
+
+// Introspection asks the authorization server about each token, Parallel at a time.
+// The tokens of one client have at most half of these places, and clients take turns:
+// whoever shows many tokens, which the server refuses, waits for himself. All who show
+// the same token at the same time share one request. Accepted tokens are remembered
 // for IntrospectionOptions.Cache, but never past their own expiry; refusals for at
 // most maxRefusal, in a cache of their own, so that a flood of bad tokens cannot
 // evict good ones; errors are not remembered. A token whose `exp` is absent, 0 or
@@ -51,6 +59,7 @@ const (
 type Introspection struct {
 	options IntrospectionOptions
 	client  *http.Client
+	places  *turns.Pool // by client
 	claims  *claimReader
 	good    *recall.Cache[string, Identity] // by fingerprint
 	bad     *recall.Cache[string, error]    // by fingerprint
@@ -65,6 +74,9 @@ func NewIntrospection(o IntrospectionOptions) (*Introspection, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 2 * time.Second
 	}
+	if o.Parallel <= 0 {
+		o.Parallel = 32
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -78,12 +90,12 @@ func NewIntrospection(o IntrospectionOptions) (*Introspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := outbound.NewClient(outbound.Options{Timeout: o.Timeout, CAFile: o.CAFile, Proxied: true, Logger: o.Logger})
+	client, err := outbound.NewClient(outbound.Options{Timeout: o.Timeout, Parallel: o.Parallel, CAFile: o.CAFile, Proxied: true, Logger: o.Logger})
 	if err != nil {
 		return nil, err
 	}
 	return &Introspection{
-		options: o, client: client, claims: claims,
+		options: o, client: client, places: turns.New(o.Parallel), claims: claims,
 		good:    recall.New[string, Identity](maxRemembered, o.Cache, o.Now),
 		bad:     recall.New[string, error](maxRemembered, min(o.Cache, maxRefusal), o.Now),
 		flights: flight.NewGroup[Identity](o.Timeout),
@@ -105,7 +117,7 @@ func (i *Introspection) Forget() {
 }
 
 // Authenticate implements Authenticator.
-func (i *Introspection) Authenticate(ctx context.Context, token protocol.Token) (Identity, error) {
+func (i *Introspection) Authenticate(ctx context.Context, token protocol.Token, client string) (Identity, error) {
 	if n := len(token.Reveal()); n == 0 || n > maxTokenBytes {
 		return Identity{}, refused("it has %d bytes, 1 to %d are allowed", n, maxTokenBytes)
 	}
@@ -121,7 +133,7 @@ func (i *Introspection) Authenticate(ctx context.Context, token protocol.Token) 
 		return Identity{}, verdicts[0]
 	}
 	f, started := i.flights.Join(name, func(ctx context.Context) (Identity, error) {
-		id, err := i.ask(ctx, token)
+		id, err := i.ask(ctx, token, client)
 		switch {
 		case err == nil:
 			id.Fingerprint = name
@@ -137,9 +149,14 @@ func (i *Introspection) Authenticate(ctx context.Context, token protocol.Token) 
 	return f.Wait(ctx)
 }
 
-// ask sends one question and judges the answer.
-func (i *Introspection) ask(ctx context.Context, token protocol.Token) (Identity, error) {
+// ask waits for a place, sends one question and judges the answer.
+func (i *Introspection) ask(ctx context.Context, token protocol.Token, client string) (Identity, error) {
+	if err := i.places.Take(ctx, client); err != nil {
+		i.options.Metrics.introspectionBusy.Inc()
+		return Identity{}, ErrBusy
+	}
 	claims, err := i.post(ctx, token)
+	i.places.Release(client)
 	if err != nil {
 		i.options.Metrics.introspectionFailed.Inc()
 		return Identity{}, err

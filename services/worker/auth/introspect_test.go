@@ -44,7 +44,7 @@ func TestIntrospection(t *testing.T) {
 		})
 	})
 	i := introspection(t, server.URL, c)
-	ask := func() (Identity, error) { return i.Authenticate(context.Background(), protocol.NewToken("opaque")) }
+	ask := func() (Identity, error) { return i.Authenticate(context.Background(), protocol.NewToken("opaque"), "") }
 	for range 2 {
 		id, err := ask()
 		if err != nil || string(id.User) != "7" || !id.Expires.Equal(testNow.Add(15*time.Second)) {
@@ -101,7 +101,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 			})
 			i := introspection(t, server.URL, newClock())
 			for range 2 {
-				_, err := i.Authenticate(context.Background(), protocol.NewToken("opaque"))
+				_, err := i.Authenticate(context.Background(), protocol.NewToken("opaque"), "")
 				if err == nil || errors.Is(err, ErrRefused) != row.refused {
 					t.Errorf("got %v, refused should be %v", err, row.refused)
 				}
@@ -155,7 +155,7 @@ func TestIntrospectionTimes(t *testing.T) {
 		i := must(NewIntrospection(IntrospectionOptions{
 			URL: server.URL, Leeway: 10 * time.Second, Claims: ClaimNames{User: "sub"}, Now: newClock().now,
 		}))
-		id, err := i.Authenticate(context.Background(), protocol.NewToken("opaque"))
+		id, err := i.Authenticate(context.Background(), protocol.NewToken("opaque"), "")
 		i.Close()
 		if errors.Is(err, ErrRefused) != row.refused || err != nil && !row.refused {
 			t.Errorf("%s: got %v, refused should be %t", row.times, err, row.refused)
@@ -194,7 +194,7 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	i := introspection(t, server.URL, c)
 	ask := func(token string, asked int64, good bool) {
 		t.Helper()
-		_, err := i.Authenticate(context.Background(), protocol.NewToken(token))
+		_, err := i.Authenticate(context.Background(), protocol.NewToken(token), "")
 		if (err == nil) != good || server.asked.Load() != asked {
 			t.Fatalf("%s: got %v, asked %d times, want %d", token, err, server.asked.Load(), asked)
 		}
@@ -228,11 +228,11 @@ func TestSameTokenIsAskedOnce(t *testing.T) {
 				})
 				var all sync.WaitGroup
 				for range 50 {
-					all.Go(func() { _, _ = i.Authenticate(t.Context(), protocol.NewToken("opaque")) })
+					all.Go(func() { _, _ = i.Authenticate(t.Context(), protocol.NewToken("opaque"), "") })
 				}
 				gone, cancel := context.WithCancel(t.Context())
 				cancel()
-				if _, err := i.Authenticate(gone, protocol.NewToken("opaque")); err == nil || errors.Is(err, ErrRefused) {
+				if _, err := i.Authenticate(gone, protocol.NewToken("opaque"), ""); err == nil || errors.Is(err, ErrRefused) {
 					t.Errorf("one who gave up: got %v", err)
 				}
 				synctest.Wait()

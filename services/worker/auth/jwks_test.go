@@ -73,7 +73,7 @@ func TestOddKeysArePassedOver(t *testing.T) {
 				r, j := remote(t, i.URL, newClock())
 				for _, kid := range []string{"one", ""} {
 					text := signed(t, jwt.SigningMethodEdDSA, testEd, func(k *jwt.Token, _ jwt.MapClaims) { k.Header["kid"] = kid })
-					if _, err := j.Authenticate(context.Background(), protocol.NewToken(text)); err != nil {
+					if _, err := j.Authenticate(context.Background(), protocol.NewToken(text), ""); err != nil {
 						t.Errorf("kid %q: %v", kid, err)
 					}
 				}
@@ -124,7 +124,7 @@ func TestUnusualKeysAreUsed(t *testing.T) {
 						k.Header["kid"] = kid
 					}
 				})
-				if _, err := j.Authenticate(context.Background(), protocol.NewToken(text)); err != nil {
+				if _, err := j.Authenticate(context.Background(), protocol.NewToken(text), ""); err != nil {
 					t.Errorf("kid %q: %v", kid, err)
 				}
 			}
@@ -161,7 +161,7 @@ func TestHundredsOfKeys(t *testing.T) {
 		t.Helper()
 		i := newIssuer(t, `{"keys":[`+strings.Join(keys, ",")+`]}`)
 		_, j := remote(t, i.URL, newClock())
-		_, err := j.Authenticate(context.Background(), token(kid))
+		_, err := j.Authenticate(context.Background(), token(kid), "")
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%d keys, kid %q: got %v, want %q", len(keys), kid, err, want)
 		}

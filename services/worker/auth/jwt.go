@@ -69,7 +69,7 @@ func NewJWT(o JWTOptions) (*JWT, error) {
 
 // Authenticate implements Authenticator. The identity expires when the token
 // does; one that is past it already, within the leeway, at the leeway's end.
-func (j *JWT) Authenticate(ctx context.Context, token protocol.Token) (Identity, error) {
+func (j *JWT) Authenticate(ctx context.Context, token protocol.Token, _ string) (Identity, error) {
 	text := token.Reveal()
 	if len(text) > maxTokenBytes {
 		return Identity{}, refused("it is longer than %d bytes", maxTokenBytes)

@@ -111,7 +111,7 @@ func TestGoodTokens(t *testing.T) {
 		"EdDSA": signed(t, jwt.SigningMethodEdDSA, testEd, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text))
+			id, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text), "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestUserKeepsItsKind(t *testing.T) {
 		{"ann", `"ann"`}, {"<ann>&", `"<ann>&"`}, {"日本", `"日本"`},
 	} {
 		text := signed(t, jwt.SigningMethodHS256, testSecret, func(_ *jwt.Token, c jwt.MapClaims) { c["sub"] = row.user })
-		id, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text))
+		id, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text), "")
 		if err != nil || string(id.User) != row.want {
 			t.Errorf("user %v: got %s, %v; want %s", row.user, id.User, err, row.want)
 		}
@@ -215,7 +215,7 @@ func TestAttacks(t *testing.T) {
 		"user object":        claim("sub", map[string]any{"id": 7}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text))
+			_, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text), "")
 			if !errors.Is(err, ErrRefused) {
 				t.Fatalf("got %v, want a refusal", err)
 			}
@@ -230,7 +230,7 @@ func TestLeewayIsGiven(t *testing.T) {
 	for _, name := range []string{"exp", "nbf"} {
 		at := map[string]time.Duration{"exp": -9 * time.Second, "nbf": 9 * time.Second}[name]
 		text := signed(t, jwt.SigningMethodHS256, testSecret, func(_ *jwt.Token, c jwt.MapClaims) { c[name] = testNow.Add(at).Unix() })
-		id, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text))
+		id, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text), "")
 		if err != nil {
 			t.Errorf("%s within the leeway: %v", name, err)
 		}
@@ -242,7 +242,7 @@ func TestLeewayIsGiven(t *testing.T) {
 
 func TestFarExpiryIsCapped(t *testing.T) {
 	text := signed(t, jwt.SigningMethodHS256, testSecret, func(_ *jwt.Token, c jwt.MapClaims) { c["exp"] = 1e15 })
-	id, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text))
+	id, err := checker(t).Authenticate(context.Background(), protocol.NewToken(text), "")
 	if err != nil || !id.Expires.Equal(maxExpiry) {
 		t.Errorf("got %v, %v", id.Expires, err)
 	}
@@ -258,13 +258,13 @@ func TestKidInjection(t *testing.T) {
 	for _, kid := range []any{"../../../../dev/null", "/dev/null", "' OR 1=1 --", "http://127.0.0.1:1/", "current\x00", "CURRENT"} {
 		for _, with := range [][]byte{testSecret, {}, []byte("\n")} {
 			text := signed(t, jwt.SigningMethodHS256, with, func(k *jwt.Token, _ jwt.MapClaims) { k.Header["kid"] = kid })
-			if _, err := j.Authenticate(context.Background(), protocol.NewToken(text)); !errors.Is(err, ErrRefused) {
+			if _, err := j.Authenticate(context.Background(), protocol.NewToken(text), ""); !errors.Is(err, ErrRefused) {
 				t.Errorf("kid %q: got %v, want a refusal", kid, err)
 			}
 		}
 	}
 	text := signed(t, jwt.SigningMethodHS256, testSecret, func(k *jwt.Token, _ jwt.MapClaims) { k.Header["kid"] = "current" })
-	if _, err := j.Authenticate(context.Background(), protocol.NewToken(text)); err != nil {
+	if _, err := j.Authenticate(context.Background(), protocol.NewToken(text), ""); err != nil {
 		t.Errorf("the right kid: %v", err)
 	}
 }

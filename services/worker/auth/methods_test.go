@@ -88,7 +88,7 @@ func TestEveryMethodOfAnIssuer(t *testing.T) {
 		j := must(NewJWT(JWTOptions{Keys: fixedKeys(set.keys), Claims: ClaimNames{User: "sub"}, Now: newClock().now}))
 		for _, s := range signers {
 			for _, kid := range []string{s.kid, ""} {
-				_, err := j.Authenticate(context.Background(), protocol.NewToken(s.sign(t, kid)))
+				_, err := j.Authenticate(context.Background(), protocol.NewToken(s.sign(t, kid)), "")
 				if good := alg == "" || spelling(alg) == spelling(s.alg); good != (err == nil) || err != nil && !errors.Is(err, ErrRefused) {
 					t.Errorf("%s with kid %q, keys of alg %q: got %v", s.alg, kid, alg, err)
 				}
@@ -120,7 +120,7 @@ func TestSecrets(t *testing.T) {
 					continue
 				}
 				j := must(NewJWT(JWTOptions{Keys: keys, Claims: ClaimNames{User: "sub"}, Now: newClock().now}))
-				if _, err := j.Authenticate(context.Background(), token); (err == nil) != (length >= row.least) {
+				if _, err := j.Authenticate(context.Background(), token, ""); (err == nil) != (length >= row.least) {
 					t.Errorf("%s with %s of %d bytes: %v", row.method.Alg(), name, length, err)
 				}
 			}

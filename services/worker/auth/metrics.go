@@ -13,6 +13,7 @@ type Metrics struct {
 
 	introspected, introspectionFailed        prometheus.Counter
 	introspectionCached, introspectionShared prometheus.Counter
+	introspectionBusy                        prometheus.Counter
 
 	ignored *prometheus.CounterVec
 }
@@ -26,7 +27,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}, []string{"outcome"})
 	questions := factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "belfry_worker_introspections_total",
-		Help: "Opaque tokens by how they were checked: answered, failed, cached and shared (not sent).",
+		Help: "Opaque tokens by how they were checked: answered, failed, busy (no place became free), cached and shared (not sent).",
 	}, []string{"outcome"})
 	m := &Metrics{
 		fetched:     fetches.WithLabelValues("ok"),
@@ -41,6 +42,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		introspected:        questions.WithLabelValues("answered"),
 		introspectionFailed: questions.WithLabelValues("failed"),
+		introspectionBusy:   questions.WithLabelValues("busy"),
 		introspectionCached: questions.WithLabelValues("cached"),
 		introspectionShared: questions.WithLabelValues("shared"),
 		ignored: factory.NewCounterVec(prometheus.CounterOpts{

@@ -80,7 +80,7 @@ func TestRemoteKeysAreCachedAndUnknownKidsRateLimited(t *testing.T) {
 	_, j := remote(t, i.URL, c)
 	ctx := context.Background()
 	for range 3 {
-		if _, err := j.Authenticate(ctx, withKid(t, "one")); err != nil {
+		if _, err := j.Authenticate(ctx, withKid(t, "one"), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +88,7 @@ func TestRemoteKeysAreCachedAndUnknownKidsRateLimited(t *testing.T) {
 		t.Fatalf("asked %d times for three tokens, want 1", n)
 	}
 	for range 20 { // strangers
-		if _, err := j.Authenticate(ctx, withKid(t, "two")); !errors.Is(err, ErrRefused) {
+		if _, err := j.Authenticate(ctx, withKid(t, "two"), ""); !errors.Is(err, ErrRefused) {
 			t.Fatalf("unknown kid: got %v, want a refusal", err)
 		}
 	}
@@ -96,11 +96,11 @@ func TestRemoteKeysAreCachedAndUnknownKidsRateLimited(t *testing.T) {
 		t.Fatalf("asked %d times after twenty unknown kids, want 2", n)
 	}
 	i.set(serving(`{"keys":[` + rsaJWK("one") + `,` + rsaJWK("two") + `]}`))
-	if _, err := j.Authenticate(ctx, withKid(t, "two")); !errors.Is(err, ErrRefused) {
+	if _, err := j.Authenticate(ctx, withKid(t, "two"), ""); !errors.Is(err, ErrRefused) {
 		t.Fatalf("within the limit: got %v, want a refusal", err)
 	}
 	c.advance(jwksUnknown)
-	if _, err := j.Authenticate(ctx, withKid(t, "two")); err != nil {
+	if _, err := j.Authenticate(ctx, withKid(t, "two"), ""); err != nil {
 		t.Fatalf("a rotated key, after the wait: %v", err)
 	}
 	if n := i.asked.Load(); n != 3 {
@@ -112,16 +112,16 @@ func TestRemoteKeysServeWhileTheIssuerIsAway(t *testing.T) {
 	i, c := newIssuer(t, `{"keys":[`+rsaJWK("one")+`]}`), newClock()
 	_, j := remote(t, i.URL, c)
 	ctx := context.Background()
-	if _, err := j.Authenticate(ctx, withKid(t, "one")); err != nil {
+	if _, err := j.Authenticate(ctx, withKid(t, "one"), ""); err != nil {
 		t.Fatal(err)
 	}
 	i.set(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	c.advance(jwksFresh)
-	if _, err := j.Authenticate(ctx, withKid(t, "one")); err != nil {
+	if _, err := j.Authenticate(ctx, withKid(t, "one"), ""); err != nil {
 		t.Fatalf("an old set must serve: %v", err)
 	}
 	c.advance(jwksStale)
-	if _, err := j.Authenticate(ctx, withKid(t, "one")); err == nil || errors.Is(err, ErrRefused) {
+	if _, err := j.Authenticate(ctx, withKid(t, "one"), ""); err == nil || errors.Is(err, ErrRefused) {
 		t.Fatalf("after a day: got %v, want unavailable", err)
 	}
 }
@@ -154,7 +154,7 @@ func TestRemoteKeysBadAnswersAreNoVerdict(t *testing.T) {
 			i := newIssuer(t, "")
 			i.set(answer)
 			_, j := remote(t, i.URL, newClock())
-			if _, err := j.Authenticate(context.Background(), withKid(t, "one")); err == nil || errors.Is(err, ErrRefused) {
+			if _, err := j.Authenticate(context.Background(), withKid(t, "one"), ""); err == nil || errors.Is(err, ErrRefused) {
 				t.Errorf("got %v, want unavailable", err)
 			}
 		})

@@ -44,7 +44,7 @@ func TestRotation(t *testing.T) {
 				t.Fatal(err)
 			}
 			i.set(serving(`{"keys":[` + row.after + `]}`))
-			if _, err := j.Authenticate(context.Background(), ecToken(t, row.kid)); err != nil {
+			if _, err := j.Authenticate(context.Background(), ecToken(t, row.kid), ""); err != nil {
 				t.Error(err)
 			}
 		})
@@ -59,7 +59,7 @@ func TestStrangersCauseFewFetches(t *testing.T) {
 	stranger := ecToken(t, "")
 	for round := range 3 {
 		for range 50 {
-			if _, err := j.Authenticate(context.Background(), stranger); !errors.Is(err, ErrRefused) {
+			if _, err := j.Authenticate(context.Background(), stranger, ""); !errors.Is(err, ErrRefused) {
 				t.Fatalf("got %v, want a refusal", err)
 			}
 		}
@@ -69,7 +69,7 @@ func TestStrangersCauseFewFetches(t *testing.T) {
 		c.advance(jwksUnknown)
 	}
 	for _, text := range []string{"", "a.b.c", "e30.e30.", "eyJhbGciOiJub25lIn0.e30."} { // nothing that a key could verify
-		if _, err := j.Authenticate(context.Background(), protocol.NewToken(text)); !errors.Is(err, ErrRefused) {
+		if _, err := j.Authenticate(context.Background(), protocol.NewToken(text), ""); !errors.Is(err, ErrRefused) {
 			t.Fatalf("%q: got %v, want a refusal", text, err)
 		}
 	}
@@ -101,17 +101,17 @@ func TestNoVerdictWhileTheIssuerFails(t *testing.T) {
 			j := must(NewJWT(JWTOptions{Keys: keys, Claims: ClaimNames{User: "sub"}, Now: func() time.Time { return testNow }}))
 			ctx := context.Background()
 			known, rotated, unnamed := withKid(t, "one"), ecToken(t, "new"), ecToken(t, "")
-			if _, err := j.Authenticate(ctx, known); err != nil {
+			if _, err := j.Authenticate(ctx, known, ""); err != nil {
 				t.Fatal(err)
 			}
 			i.set(answer)
 			for range 20 {
 				for _, token := range []protocol.Token{rotated, unnamed} {
-					if _, err := j.Authenticate(ctx, token); err == nil || errors.Is(err, ErrRefused) {
+					if _, err := j.Authenticate(ctx, token, ""); err == nil || errors.Is(err, ErrRefused) {
 						t.Fatalf("a token of a new key: got %v, want unavailable", err)
 					}
 				}
-				if _, err := j.Authenticate(ctx, known); err != nil {
+				if _, err := j.Authenticate(ctx, known, ""); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -123,17 +123,17 @@ func TestNoVerdictWhileTheIssuerFails(t *testing.T) {
 			}
 			for range 24 { // two minutes
 				c.advance(jwksRetry)
-				_, _ = j.Authenticate(ctx, rotated)
+				_, _ = j.Authenticate(ctx, rotated, "")
 			}
 			if n := lines.FilterMessageSnippet("cannot fetch").Len(); n != 3 {
 				t.Errorf("%d lines in two minutes more, want 3 in all", n)
 			}
 			i.set(serving(`{"keys":[` + ecJWK("new", testEC, "") + `]}`))
 			c.advance(jwksRetry)
-			if _, err := j.Authenticate(ctx, rotated); err != nil {
+			if _, err := j.Authenticate(ctx, rotated, ""); err != nil {
 				t.Errorf("when it is back: %v", err)
 			}
-			if _, err := j.Authenticate(ctx, known); !errors.Is(err, ErrRefused) {
+			if _, err := j.Authenticate(ctx, known, ""); !errors.Is(err, ErrRefused) {
 				t.Errorf("a key that was withdrawn: got %v, want a refusal", err)
 			}
 			if lines.FilterMessageSnippet("fetched again").Len() != 1 {
@@ -170,19 +170,19 @@ func TestSlowIssuerHoldsUpOnlyWhoNeedsIt(t *testing.T) {
 		defer keys.Close()
 		known, rotated := withKid(t, "one"), ecToken(t, "new")
 		go func() { answer <- struct{}{} }()
-		if _, err := j.Authenticate(t.Context(), known); err != nil {
+		if _, err := j.Authenticate(t.Context(), known, ""); err != nil {
 			t.Fatal(err)
 		}
 		<-arrived
 		<-time.After(jwksFresh)
-		if _, err := j.Authenticate(t.Context(), known); err != nil {
+		if _, err := j.Authenticate(t.Context(), known, ""); err != nil {
 			t.Fatal(err)
 		}
 		<-arrived // the refresh is on its way
 		results := make(chan error, 3*maxWaiting)
 		for range 3 * maxWaiting {
 			go func() {
-				_, err := j.Authenticate(t.Context(), rotated)
+				_, err := j.Authenticate(t.Context(), rotated, "")
 				results <- err
 			}()
 		}
@@ -195,7 +195,7 @@ func TestSlowIssuerHoldsUpOnlyWhoNeedsIt(t *testing.T) {
 				t.Fatalf("one too many: got %v, want unavailable", err)
 			}
 		}
-		if _, err := j.Authenticate(t.Context(), known); err != nil {
+		if _, err := j.Authenticate(t.Context(), known, ""); err != nil {
 			t.Fatalf("a known key beside them: %v", err)
 		}
 		set = `{"keys":[` + rsaJWK("one") + `,` + ecJWK("new", testEC, "") + `]}`
@@ -220,14 +220,14 @@ func TestHangingIssuer(t *testing.T) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				if _, err := j.Authenticate(t.Context(), ecToken(t, "")); err == nil || errors.Is(err, ErrRefused) {
+				if _, err := j.Authenticate(t.Context(), ecToken(t, ""), ""); err == nil || errors.Is(err, ErrRefused) {
 					t.Errorf("got %v, want unavailable", err)
 				}
 			})
 		}
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := j.Authenticate(impatient, ecToken(t, "")); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := j.Authenticate(impatient, ecToken(t, ""), ""); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the impatient one: %v", err)
 		}
 		all.Wait()
@@ -238,7 +238,7 @@ func TestHangingIssuer(t *testing.T) {
 			t.Errorf("%d fetches, want 1", n)
 		}
 		keys.Close()
-		if _, err := j.Authenticate(t.Context(), ecToken(t, "")); err == nil || errors.Is(err, ErrRefused) {
+		if _, err := j.Authenticate(t.Context(), ecToken(t, ""), ""); err == nil || errors.Is(err, ErrRefused) {
 			t.Errorf("after Close: got %v, want unavailable", err)
 		}
 	})

@@ -124,7 +124,7 @@ func readEntry(text json.RawMessage) (Identity, error) {
 func (s *Static) Len() int { return len(s.byHash) }
 
 // Authenticate implements Authenticator.
-func (s *Static) Authenticate(_ context.Context, token protocol.Token) (Identity, error) {
+func (s *Static) Authenticate(_ context.Context, token protocol.Token, _ string) (Identity, error) {
 	id, found := s.byHash[sha256.Sum256([]byte(token.Reveal()))]
 	if !found {
 		return Identity{}, refused("it is not in the tokens file")

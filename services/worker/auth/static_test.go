@@ -14,12 +14,12 @@ func TestStatic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := s.Authenticate(context.Background(), protocol.NewToken("one"))
+	id, err := s.Authenticate(context.Background(), protocol.NewToken("one"), "")
 	if err != nil || string(id.User) != "7" || id.Groups[0] != "*" || !id.Expires.IsZero() || id.Fingerprint == "" {
 		t.Errorf("got %+v, %v", id, err)
 	}
 	for _, text := range []string{"", "on", "One", "one ", "three"} {
-		if _, err := s.Authenticate(context.Background(), protocol.NewToken(text)); !errors.Is(err, ErrRefused) {
+		if _, err := s.Authenticate(context.Background(), protocol.NewToken(text), ""); !errors.Is(err, ErrRefused) {
 			t.Errorf("%q: got %v, want a refusal", text, err)
 		}
 	}

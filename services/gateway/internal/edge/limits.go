@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"belfry/pkg/protocol"
 )
 
 // slots counts connections and handshakes under way.
@@ -26,16 +28,6 @@ type slot struct {
 	released bool
 }
 
-// ofClient is what one client has: an IPv4 address, or a /64 of IPv6.
-func ofClient(address netip.Addr) netip.Addr {
-	if address.Is6() {
-		if p, err := address.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return address
-}
-
 func newSlots(o Options) *slots {
 	return &slots{
 		most: o.MaxConnections, perUser: o.MaxPerUser, perAddress: o.MaxPerAddress,
@@ -45,7 +37,7 @@ func newSlots(o Options) *slots {
 
 // take counts one more connection from the address.
 func (s *slots) take(address netip.Addr) (*slot, refusal, bool) {
-	address = ofClient(address)
+	address = protocol.ClientAddr(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -145,7 +137,7 @@ func newShares(perSecond float64, burst int) *shares {
 
 // take counts a handshake of the address; false when it had its share.
 func (s *shares) take(address netip.Addr) bool {
-	address = ofClient(address)
+	address = protocol.ClientAddr(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sweep--; s.sweep <= 0 {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"belfry/pkg/protocol"
 )
 
 // spareConnections may be open in front of the upgrade, beside MaxConnections
@@ -54,7 +56,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		address := ofClient(socketAddr(c.RemoteAddr().String()))
+		address := protocol.ClientAddr(socketAddr(c.RemoteAddr().String()))
 		if l.count(address) {
 			return &counted{Conn: c, listener: l, address: address}, nil
 		}

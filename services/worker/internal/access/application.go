@@ -38,7 +38,8 @@ var ErrBusy = errors.New("too many questions to the application at a time: it is
 
 // Application asks the application, with one HTTP POST for the groups of one
 // client message that are not in the cache. At most Parallel questions run at a
-// time, of one user at most half of them, and users take turns; the same question of the same user and token in flight is asked once.
+// time, of one user at most half of them, and users take turns; the same question of
+// the same user and token in flight is asked once.
 // Answers are cached per user, token and group, errors never. Close ends the
 // questions in flight.
 type Application struct {

@@ -21,7 +21,7 @@ func (s *Server) decideConnect(ctx context.Context, q protocol.Connect) (d proto
 	if q.Token.Empty() {
 		return refuse(d, "there is no token")
 	}
-	id, err := s.options.Authenticator.Authenticate(ctx, q.Token)
+	id, err := s.options.Authenticator.Authenticate(ctx, q.Token, protocol.ClientOf(q.Remote))
 	switch {
 	case errors.Is(err, auth.ErrRefused):
 		return refuse(d, err.Error())

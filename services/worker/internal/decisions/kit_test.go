@@ -36,7 +36,7 @@ type (
 	authorize    func(ctx context.Context, id auth.Identity, groups []protocol.Group) (access.Result, error)
 )
 
-func (f authenticate) Authenticate(ctx context.Context, token protocol.Token) (auth.Identity, error) {
+func (f authenticate) Authenticate(ctx context.Context, token protocol.Token, _ string) (auth.Identity, error) {
 	return f(ctx, token)
 }
 

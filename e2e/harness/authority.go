@@ -23,7 +23,7 @@ type Auth uint8
 // The ways.
 const (
 	ByFile          Auth = iota // BELFRY_TOKENS_FILE
-	ByJWT                       // HS256, without leeway
+	ByJWT                       // HS256
 	ByIntrospection             // RFC 7662, asked of the test itself
 )
 
@@ -34,7 +34,8 @@ const (
 	introspector = "belfry"
 	longLived    = time.Hour
 	cacheAnswers = "2s"
-	shortest     = 6 // bytes of a token that can be told from other text
+	noLeeway     = "BELFRY_JWT_LEEWAY=0s" // no token is taken after its expiry
+	shortest     = 6                      // bytes of a token that can be told from other text
 )
 
 // authority issues an installation's tokens and says how workers check them.
@@ -73,7 +74,7 @@ func newAuthority(t testing.TB, auth Auth, dir string) *authority {
 		a.env = []string{"BELFRY_TOKENS_FILE=" + writeTokens(t, dir)}
 	case ByJWT:
 		a.env = []string{
-			"BELFRY_JWT_SECRET_FILE=" + writeFile(t, dir, "jwt.secret", []byte(a.secret)), "BELFRY_JWT_LEEWAY=0s",
+			"BELFRY_JWT_SECRET_FILE=" + writeFile(t, dir, "jwt.secret", []byte(a.secret)), noLeeway,
 			"BELFRY_JWT_ISSUER=" + issuer, "BELFRY_JWT_AUDIENCE=" + audience,
 		}
 	case ByIntrospection:
@@ -82,7 +83,7 @@ func newAuthority(t testing.TB, auth Auth, dir string) *authority {
 		a.env = []string{
 			"BELFRY_INTROSPECTION_URL=" + server.URL + "/introspect", "BELFRY_INTROSPECTION_CLIENT=" + introspector,
 			"BELFRY_INTROSPECTION_SECRET_FILE=" + writeFile(t, dir, "client.secret", []byte(a.secret)),
-			"BELFRY_INTROSPECTION_CACHE=" + cacheAnswers,
+			"BELFRY_INTROSPECTION_CACHE=" + cacheAnswers, noLeeway,
 		}
 	}
 	a.env = append(a.env, "BELFRY_POLICY_FILE="+writePolicy(t, dir))

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
 )
 
 const (
@@ -31,6 +33,7 @@ type Users struct {
 	mu        sync.Mutex
 	heard     time.Time            // guarded by mu; when a trusted user spoke last
 	strangers map[string]*stranger // guarded by mu
+	replays   stranger             // guarded by mu; what trusted users said once, played back
 }
 
 // stranger is a user that spoke and is not trusted.
@@ -55,33 +58,59 @@ func (u *Users) Names() []string { return u.trusted }
 // messages that others may send, too.
 func (u *Users) Has(user string) bool { return slices.Contains(u.trusted, user) }
 
-// Trusts reports whether messages of a user are believed, as the broker has
-// validated it. One that is not is remembered, and logged at most once a minute.
-func (u *Users) Trusts(user string) bool {
+// Trusts reports whether a message is believed, by the user that the broker validated
+// when it was published. A user that is not trusted is remembered, and logged at most
+// once a minute.
+//
+// What was dead-lettered is not believed, whoever published it: Belfry lets no message
+// between its processes go that way, but whoever may declare a queue can collect what
+// others said and let it die into another queue, later, with their names still on it.
+func (u *Users) Trusts(d *amqpbus.Delivery) bool {
 	now := time.Now()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if slices.Contains(u.trusted, user) {
+	if slices.Contains(u.trusted, d.UserID) {
+		if d.Dead != nil {
+			u.replayedLocked(now, d)
+			return false
+		}
 		u.heard = now
 		return true
 	}
-	s := u.strangers[user]
+	s := u.strangers[d.UserID]
 	if s == nil {
 		u.forgetLocked(now)
 		if len(u.strangers) >= most {
 			return false
 		}
 		s = &stranger{}
-		u.strangers[user] = s
+		u.strangers[d.UserID] = s
 	}
-	s.last = now
-	s.messages++
-	if now.Sub(s.logged) >= again {
+	if messages := s.speaks(now); messages > 0 {
 		u.log.Warn("messages of a broker user that is not trusted are passed over: if it is one of this installation, name it in the variable",
-			zap.String("broker_user", user), zap.String("variable", u.variable), zap.Strings("trusted", u.trusted), zap.Uint64("messages", s.messages))
-		s.logged, s.messages = now, 0
+			zap.String("broker_user", d.UserID), zap.String("variable", u.variable), zap.Strings("trusted", u.trusted), zap.Uint64("messages", messages))
 	}
 	return false
+}
+
+func (u *Users) replayedLocked(now time.Time, d *amqpbus.Delivery) {
+	if messages := u.replays.speaks(now); messages > 0 {
+		u.log.Warn("messages that were dead-lettered are passed over: somebody who may declare queues plays back what others said",
+			zap.String("broker_user", d.UserID), zap.String("died_in", d.Dead.Queue), zap.Uint64("messages", messages))
+	}
+}
+
+// speaks counts one message, and returns how many there were since the last log line
+// if it is time for another, or 0.
+func (s *stranger) speaks(now time.Time) uint64 {
+	s.last = now
+	s.messages++
+	if now.Sub(s.logged) < again {
+		return 0
+	}
+	messages := s.messages
+	s.logged, s.messages = now, 0
+	return messages
 }
 
 // Strangers are the users that spoke in the last minute and are not trusted, in

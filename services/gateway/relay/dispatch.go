@@ -15,7 +15,7 @@ import (
 // its body and dropped. The sender is not told about a dropped batch; the
 // gateway notices the missing sequence number.
 func (v *receiver) dispatch(d *amqpbus.Delivery) {
-	if !v.trust.Trusts(d.UserID) {
+	if !v.trust.Trusts(d) {
 		v.r.metrics.rejected.WithLabelValues(rejectedUser).Inc()
 		return
 	}

@@ -13,9 +13,9 @@ func (c *Core) control(tag uint64, d *amqpbus.Delivery) {
 	trusted, known := false, true
 	switch d.Type {
 	case protocol.TypeInterest, protocol.TypeHeartbeat, protocol.TypeBye:
-		trusted = c.o.Users.Gateways.Trusts(d.UserID)
+		trusted = c.o.Users.Gateways.Trusts(d)
 	case protocol.TypeMark, protocol.TypeLost:
-		trusted = c.o.Users.Workers.Trusts(d.UserID)
+		trusted = c.o.Users.Workers.Trusts(d)
 	default:
 		known = false
 	}

@@ -53,7 +53,7 @@ func (r *Router) forward(ctx context.Context) error {
 // forwardPack publishes a pack in order and waits for all confirms. It returns
 // the emits that were refused.
 func (r *Router) forwardPack(ctx context.Context, pub amqpbus.Publisher, pack []amqpbus.Delivery) ([]amqpbus.Delivery, error) {
-	verdicts := make([]error, len(pack))
+	verdicts, reasons := make([]error, len(pack)), make([]Reason, len(pack))
 	var waiting sync.WaitGroup
 	for i := range pack {
 		waiting.Add(1)
@@ -61,7 +61,9 @@ func (r *Router) forwardPack(ctx context.Context, pub amqpbus.Publisher, pack []
 			verdicts[i] = err
 			waiting.Done()
 		}
-		if err := pub.Publish(ctx, forwarded(&pack[i], r.o.Users, r.o.Shards), done); err != nil {
+		m, reason := forwarded(&pack[i], r.o.Users, r.o.Shards)
+		reasons[i] = reason
+		if err := pub.Publish(ctx, m, done); err != nil {
 			waiting.Done()
 			return nil, fmt.Errorf("publish: %w", err)
 		}
@@ -70,6 +72,8 @@ func (r *Router) forwardPack(ctx context.Context, pub amqpbus.Publisher, pack []
 	var refused []amqpbus.Delivery
 	for i, err := range verdicts {
 		switch {
+		case err == nil && reasons[i] != "":
+			r.metrics.dead.WithLabelValues(string(reasons[i])).Inc()
 		case err == nil:
 			r.metrics.forwarded.WithLabelValues("ok").Inc()
 		case errors.Is(err, amqpbus.ErrLinkLost):
@@ -100,18 +104,12 @@ func (r *Router) tellRefused(ctx context.Context, pub amqpbus.Publisher, refused
 	return ctx.Err()
 }
 
-// forwarded is the emit as the shard's queue gets it, or, when its group is out
-// of bounds or it is none, as the dead queue does.
-func forwarded(d *amqpbus.Delivery, users Users, shards int) amqpbus.Message {
-	if !users.mayEmit(d, amqpbus.ExchangeEmit) {
-		return parked(d, ReasonForgedEmit)
-	}
-	if d.Copies {
-		return parked(d, ReasonCopies)
-	}
-	group, err := protocol.ParseGroup(d.Key)
-	if err != nil {
-		return parked(d, ReasonGroup)
+// forwarded is the emit as the shard's queue gets it, or, with a reason, as the dead
+// queue does: its group is out of bounds, or it is no emit.
+func forwarded(d *amqpbus.Delivery, users Users, shards int) (amqpbus.Message, Reason) {
+	group, reason := forwardable(d, users)
+	if reason != "" {
+		return parked(d, reason), reason
 	}
 	m := d.Message
 	m.Exchange, m.Key = amqpbus.EmitShards(shards), amqpbus.ShardKey(protocol.ShardOf(group, shards))
@@ -124,5 +122,19 @@ func forwarded(d *amqpbus.Delivery, users Users, shards int) amqpbus.Message {
 	if m.ID == "" {
 		m.ID = rand.Text()
 	}
-	return m
+	return m, ""
+}
+
+func forwardable(d *amqpbus.Delivery, users Users) (protocol.Group, Reason) {
+	if !users.mayEmit(d, amqpbus.ExchangeEmit) {
+		return "", ReasonForgedEmit
+	}
+	if d.Copies {
+		return "", ReasonCopies
+	}
+	group, err := protocol.ParseGroup(d.Key)
+	if err != nil {
+		return "", ReasonGroup
+	}
+	return group, ""
 }

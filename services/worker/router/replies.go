@@ -64,14 +64,14 @@ func (r *Router) reply(d *amqpbus.Delivery) {
 var errUser = fmt.Errorf("its broker user may not send it: see BELFRY_GATEWAY_USERS and BELFRY_WORKER_USERS")
 
 func (r *Router) gatewaySaid(d *amqpbus.Delivery, read func() error) error {
-	if !r.o.Users.Gateways.Trusts(d.UserID) {
+	if !r.o.Users.Gateways.Trusts(d) {
 		return errUser
 	}
 	return read()
 }
 
 func (r *Router) workerSaid(d *amqpbus.Delivery, read func() error) error {
-	if !r.o.Users.Workers.Trusts(d.UserID) {
+	if !r.o.Users.Workers.Trusts(d) {
 		return errUser
 	}
 	return read()

@@ -39,7 +39,7 @@ func (s *Server) handleMessage(ctx context.Context, d amqpbus.Delivery) (done bo
 			done = true
 		}
 	}()
-	if !s.options.GatewayUsers.Trusts(d.UserID) {
+	if !s.options.GatewayUsers.Trusts(&d) {
 		return s.park(ctx, d, parkedUser)
 	}
 	switch d.Type {

@@ -11,7 +11,7 @@ import (
 // does not come from a gateway, is returned as it is; handleMessage parks it.
 func (s *Server) unpack(d amqpbus.Delivery) []amqpbus.Delivery {
 	alone := []amqpbus.Delivery{d}
-	if d.Type != protocol.TypePack || !s.options.GatewayUsers.Trusts(d.UserID) {
+	if d.Type != protocol.TypePack || !s.options.GatewayUsers.Trusts(&d) {
 		return alone
 	}
 	messages, err := protocol.DecodePack(d.Body)

@@ -107,8 +107,14 @@ func (s *Orders) consume(ctx context.Context) error {
 func (s *Orders) handle(ctx context.Context, d amqpbus.Delivery) error {
 	order, err := s.decode(&d)
 	if err != nil {
-		s.o.Metrics.orders.WithLabelValues(outcomeParked).Inc()
-		s.o.Logger.Warn("disconnect order cannot be decoded: parked in belfry.dead", zap.Error(err))
+		if errors.Is(err, errForged) {
+			s.o.Metrics.orders.WithLabelValues(outcomeForged).Inc()
+			s.o.Logger.Warn("a forged order to disconnect was parked in belfry.dead: find out who has a gateway's broker password",
+				zap.String("broker_user", d.UserID), zap.String("exchange", d.Exchange))
+		} else {
+			s.o.Metrics.orders.WithLabelValues(outcomeParked).Inc()
+			s.o.Logger.Warn("disconnect order cannot be decoded: parked in belfry.dead", zap.Error(err))
+		}
 		return s.send(ctx, amqpbus.Message{
 			Key: amqpbus.QueueDead, Type: protocol.TypeDisconnect, Mandatory: true,
 			Headers: map[string]string{"reason": err.Error(), "origin": amqpbus.QueueDisconnect},

@@ -176,6 +176,9 @@ func TestAGatewayEndsNobodysConnections(t *testing.T) {
 		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 0 {
 			t.Errorf("the gateway got %+v", got)
 		}
+		if n := testutil.ToFloat64(r.metrics.orders.WithLabelValues(outcomeForged)); n != 3 {
+			t.Errorf("%v orders count as forged", n)
+		}
 		dead := r.take(amqpbus.QueueDead)
 		if len(dead) != 3 || dead[0].Headers["reason"] != errForged.Error() {
 			t.Errorf("parked %+v", dead)

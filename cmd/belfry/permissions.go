@@ -24,6 +24,7 @@ func permissionsCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "role", Usage: "gateway, worker or backend", DefaultText: "all three"},
 			&cli.StringFlag{Name: "user", Usage: "the broker user, with one --role", DefaultText: "belfry-ROLE"},
 			&cli.StringFlag{Name: "vhost", Usage: "the virtual host", Value: "/"},
+			&cli.BoolFlag{Name: "least", Usage: "a gateway's as with BELFRY_DECLARE=false: it cannot read others' questions and events from the queues", HideDefault: true},
 			&cli.BoolFlag{Name: "definitions", Usage: "print JSON", HideDefault: true},
 		},
 		Action: printPermissions,
@@ -44,9 +45,13 @@ func printPermissions(_ context.Context, c *cli.Command) error {
 	if c.String("vhost") == "" {
 		return usagef("--vhost is empty: the usual one is /")
 	}
+	of := permissions.Of
+	if c.Bool("least") {
+		of = permissions.Least
+	}
 	var all []permissions.Definition
 	for _, role := range wanted {
-		set, known := permissions.Of(role)
+		set, known := of(role)
 		if !known {
 			return usagef("--role is %q: %s", role, strings.Join(permissions.Roles(), ", "))
 		}

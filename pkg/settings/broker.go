@@ -29,6 +29,8 @@ type Broker struct {
 	GatewayUsers []string `split_words:"true" desc:"broker users whose messages are taken as a gateway's, separated by commas; empty: one's own user"`
 	WorkerUsers  []string `split_words:"true" desc:"broker users whose messages are taken as a worker's, separated by commas; empty: one's own user"`
 
+	Declare bool `default:"true" desc:"gateways: declare all queues and exchanges, so that any program may be the first; false: workers do, and this gateway's broker user needs fewer permissions (belfry permissions --role gateway --least)"`
+
 	Development bool `split_words:"true" default:"false" desc:"take the passwords and secrets that Belfry ships, which everybody knows: for development alone"`
 
 	AdminAllowRemote bool `split_words:"true" default:"false" desc:"allow BELFRY_ADMIN_LISTEN to be reached from other hosts, as in a container; it has no authentication"`

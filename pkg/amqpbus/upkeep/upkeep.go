@@ -72,6 +72,12 @@ func Of[ID protocol.GatewayID | protocol.WorkerID](l amqpbus.Layout, id ID) amqp
 	return t
 }
 
+// Own is what a process looks after that leaves the rest to others: the bindings of
+// its own reply queue.
+func Own[ID protocol.GatewayID | protocol.WorkerID](l amqpbus.Layout, id ID) amqpbus.Topology {
+	return amqpbus.Topology{Bindings: amqpbus.ReplyTopology(l, id).Bindings}
+}
+
 // Soon asks for a look now, because something seems to be missing.
 func (u *Upkeep) Soon() {
 	select {

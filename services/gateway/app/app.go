@@ -106,7 +106,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	layout := cfg.Layout()
 	a.relay, err = relay.New(relay.Options{
 		Bus: bus, Sink: sinkOf(a.hub, a.tracer), Gateway: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
-		WorkerUsers: cfg.WorkerUsers, Linger: cfg.Linger, Logger: a.log, Registerer: registry,
+		Undeclared: !cfg.Declare, WorkerUsers: cfg.WorkerUsers, Linger: cfg.Linger, Logger: a.log, Registerer: registry,
 	})
 	if err != nil {
 		return nil, err

@@ -38,6 +38,9 @@ type Options struct {
 	Gateway protocol.GatewayID
 	Shards  int
 	Quorum  bool
+	// Undeclared leaves everything but the own reply queue to the workers: the
+	// gateway's broker user then needs no right to it.
+	Undeclared bool
 	// WorkerUsers are the broker users whose messages are taken as a worker's;
 	// empty: the bus's own user.
 	WorkerUsers []string
@@ -93,9 +96,11 @@ func New(o Options) (*Relay, error) {
 	r.ask = newAsker(r)
 	r.report = newReporter(r)
 	r.astray.r = r
-	r.keep = upkeep.New(upkeep.Options{
-		Bus: o.Bus, Topology: upkeep.Of(r.layout(), o.Gateway), Looked: r.astray.looked, Logger: r.log,
-	})
+	keep := upkeep.Of(r.layout(), o.Gateway)
+	if o.Undeclared {
+		keep = upkeep.Own(r.layout(), o.Gateway)
+	}
+	r.keep = upkeep.New(upkeep.Options{Bus: o.Bus, Topology: keep, Looked: r.astray.looked, Logger: r.log})
 	return r, nil
 }
 
@@ -160,7 +165,7 @@ func (r *Relay) Ready() []string {
 		why = append(why, "the reply queue has no consumer yet")
 	}
 	if !r.announce.up.Load() {
-		why = append(why, "interest cannot be published yet yet yet")
+		why = append(why, "interest cannot be published yet")
 	}
 	if !r.ask.up() {
 		why = append(why, "questions to workers cannot be published")
@@ -190,7 +195,11 @@ func (r *Relay) serve(ctx context.Context, lost string, of zap.Field, once func(
 	}
 }
 
+// topology is what the gateway declares beside its reply queue.
 func (r *Relay) topology() amqpbus.Topology {
+	if r.o.Undeclared {
+		return amqpbus.Topology{}
+	}
 	return amqpbus.SharedTopology(r.layout())
 }
 

@@ -84,7 +84,7 @@ func (e *examination) asProcess(ctx context.Context, there bool, is func(role st
 		return
 	}
 	defer func() { _ = bus.Close(context.WithoutCancel(ctx)) }()
-	if there { // then it compares, and creates nothing
+	if there && (e.broker.Declare || is(RoleWorker)) { // then it compares, and creates nothing
 		if err := bus.Declare(ctx, amqpbus.SharedTopology(e.layout)); err != nil {
 			e.bad(aboutOf(err, "topology"), e.unlessBackend(err))
 			return

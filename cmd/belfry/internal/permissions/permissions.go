@@ -29,6 +29,22 @@ var sets = []Set{
 		`^$`},
 }
 
+// least is a gateway's that declares nothing but its own reply queue.
+var least = Set{
+	"gateway", `^belfry\.reply\.(?!all$).*`,
+	`^(amq\.default|belfry\.session|belfry\.interest\.v1\.n[0-9]+|belfry\.reply|belfry\.reply\.(?!all$).*)$`,
+	`^(belfry\.reply|belfry\.reply\..*)$`,
+}
+
+// Least is the set of a role that leaves to others what it can leave to them; false
+// when there is no such role.
+func Least(role string) (Set, bool) {
+	if role == least.Role {
+		return least, true
+	}
+	return Of(role)
+}
+
 // Roles are all of them.
 func Roles() []string {
 	var out []string

@@ -30,16 +30,22 @@ type piped struct {
 // nil, has none.
 func pipeGateway(t *testing.T, in *harness.Installation, stderr *os.File) *piped {
 	t.Helper()
-	p := &piped{addr: harness.FreeAddr(t), admin: harness.FreeAddr(t), ended: make(chan struct{})}
-	p.cmd = exec.Command(harness.Binary(t, "gateway"))
+	cmd := exec.Command(harness.Binary(t, "gateway"))
 	if stderr == nil {
-		p.cmd = exec.Command("/bin/sh", "-c", `exec "$0" 2>&-`, harness.Binary(t, "gateway"))
+		cmd = exec.Command("/bin/sh", "-c", `exec "$0" 2>&-`, harness.Binary(t, "gateway"))
 	}
+	cmd.Stderr = stderr
+	return startGateway(t, in, cmd)
+}
+
+// startGateway starts a gateway by a command of the test's, and waits until it is ready.
+func startGateway(t *testing.T, in *harness.Installation, cmd *exec.Cmd) *piped {
+	t.Helper()
+	p := &piped{addr: harness.FreeAddr(t), admin: harness.FreeAddr(t), cmd: cmd, ended: make(chan struct{})}
 	p.cmd.Env = []string{
 		"BELFRY_AMQP_URL=" + in.Broker.URL(), "BELFRY_LISTEN=" + p.addr, "BELFRY_ADMIN_LISTEN=" + p.admin,
 		"BELFRY_LOG_LEVEL=debug", "BELFRY_MAX_PER_USER=20", "BELFRY_DRAIN_NOTICE=0s",
 	}
-	p.cmd.Stderr = stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

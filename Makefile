@@ -16,7 +16,7 @@ FUZZTIME ?= 20s
 SCHEDULES ?= 100000
 DRILLS ?= .
 
-.PHONY: help dev demo up down build install uninstall test test-short verify simulate drills check fmt lint bench fuzz picture docs clean
+.PHONY: help dev demo up down build install uninstall test test-short verify simulate drills check fmt lint bench abuse fuzz picture docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ lint: ## golangci-lint, pinned; the reasons are in .golangci.yml
 bench: build ## memory, CPU and throughput beside bare baselines; a few minutes
 	@scripts/needs.sh
 	@cd e2e && go run ./bench -bin ../bin
+
+abuse: ## what an honest user waits beside attackers; BEFORE=folder takes turns with other programs
+	@scripts/needs.sh
+	@BEFORE=$(BEFORE) RUN=$(RUN) ROUNDS=$(ROUNDS) scripts/abuse.sh
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

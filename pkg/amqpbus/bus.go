@@ -57,6 +57,7 @@ type Message struct {
 	ReplyTo    string            // the id of the process to answer to, at most 255 bytes
 	Headers    map[string]string // at most 255 bytes a key; what is not text, and of thousands some, is not shown
 	Expiration time.Duration     // 0: does not expire; else at least 1 ms, whole milliseconds
+	Timestamp  int64             // seconds since 1970, a property that the publisher sets as it likes; 0: none
 	Persistent bool
 	Mandatory  bool
 	Body       []byte // not changed and not kept by the bus after done was called
@@ -130,6 +131,13 @@ type Bus interface {
 
 	// OpenConsumer starts consuming. It waits for a link until ctx ends.
 	OpenConsumer(ctx context.Context, o ConsumerOptions) (Consumer, error)
+
+	// OpenLogReader starts reading a log. It asks each node of the broker once,
+	// beginning with the one that served last, each step bounded by LogStepWithin,
+	// and ends with ctx. Its errors are ErrLogGone, ErrLogRefused,
+	// ErrLogUnanswered, ErrLinkLost (no node could be connected to), ErrClosed and
+	// ctx's.
+	OpenLogReader(ctx context.Context, o LogReaderOptions) (LogReader, error)
 
 	// Close ends both links, within ctx: what the broker does not close by then is
 	// cut, and that is the error. Open consumers and publishers end with

@@ -24,7 +24,7 @@ var (
 // Standing reports that an error is a refusal which stays until an operator does
 // something.
 func Standing(err error) bool {
-	for _, refusal := range []error{ErrCredentials, ErrVirtualHost, ErrLimit, ErrPermission, ErrUserID, ErrArguments, ErrLayout} {
+	for _, refusal := range []error{ErrCredentials, ErrVirtualHost, ErrLimit, ErrPermission, ErrUserID, ErrArguments, ErrLayout, ErrNoStreams} {
 		if errors.Is(err, refusal) {
 			return true
 		}

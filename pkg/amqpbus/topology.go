@@ -70,6 +70,7 @@ type Exchange struct{ Name, Kind string }
 // Queue is a durable queue.
 type Queue struct {
 	Name                 string
+	Stream               bool          // a log, see LogReader: nothing else may be set beside the name
 	Quorum               bool          // else classic
 	SingleActiveConsumer bool          // one consumer at a time, in order
 	MaxLength            int           // ready messages; 0: no bound
@@ -77,6 +78,7 @@ type Queue struct {
 	DropHead             bool          // over the bound the oldest goes; else publishes are refused
 	Expires              time.Duration // the queue goes when unused for so long; 0: never
 	DeadLetterTo         string        // queue that gets expired messages; "": they are discarded, or go where a policy says
+	Deliveries           int           // a quorum queue drops a message that came back so often; 0: the broker's own bound
 }
 
 // Binding binds a queue to an exchange.

@@ -30,7 +30,7 @@ import (
 // Bounds of a log. They are arguments of a declare, which the broker compares as
 // text: they must never change. An operator's policy wins over them.
 const (
-	LogMaxAge     = "10m"
+	LogMaxAge     = 10 * time.Minute
 	LogMaxBytes   = int64(1 << 30)
 	LogMaxSegment = int64(1 << 20) // bytes; retention goes by whole segments
 )
@@ -101,7 +101,7 @@ type LogReader interface {
 	// the order in which they came: offsets rise, except where the log lost its end.
 	// Its errors are ErrLogGone, ErrLogRefused, ErrLinkLost, ErrClosed and ctx's;
 	// after any but the last the reader has ended. Entries that came before its end
-	// are returned before the error. A reader that gets nothing may stand at the
+	// are returned before the error, but behind Close. A reader that gets nothing may stand at the
 	// end of the log, beyond it, or hang: only an entry tells.
 	Receive(ctx context.Context, max int) ([]LogEntry, error)
 

@@ -1,6 +1,7 @@
 package amqpbus
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -79,6 +80,14 @@ type Queue struct {
 	Expires              time.Duration // the queue goes when unused for so long; 0: never
 	DeadLetterTo         string        // queue that gets expired messages; "": they are discarded, or go where a policy says
 	Deliveries           int           // a quorum queue drops a message that came back so often; 0: the broker's own bound
+}
+
+// CheckStream refuses what a log cannot have, before a broker does.
+func (q Queue) CheckStream() error {
+	if q.Stream && q != (Queue{Name: q.Name, Stream: true}) {
+		return fmt.Errorf("declare log %s: a log takes no other arguments, leave them out: %+v", q.Name, q)
+	}
+	return nil
 }
 
 // Binding binds a queue to an exchange.

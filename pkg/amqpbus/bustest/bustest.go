@@ -36,6 +36,9 @@ func Run(t *testing.T, open func(t testing.TB, user string) amqpbus.Bus) {
 		{"exclusive", exclusiveContracts},
 		{"expiry", expiryContracts},
 		{"topology", topologyContracts},
+		{"log", logContracts},
+		{"log reader", logReaderContracts},
+		{"baton", batonContracts},
 		{"close", closeContracts},
 	} {
 		t.Run(group.name, func(t *testing.T) {

@@ -18,6 +18,7 @@ type Broker struct {
 	blocked string
 	hook    func(user string, m amqpbus.Message) Fate
 	rehook  chan struct{} // closed when the hook changes
+	logHook func(user string, o amqpbus.LogReaderOptions) LogFate
 
 	alarm alarm
 }
@@ -40,6 +41,7 @@ func (b *Broker) Open(user string) amqpbus.Bus {
 		broker: b, user: user, changed: make(chan struct{}), ended: make(chan struct{}),
 		connected: !b.down, blocked: b.blocked,
 		consumers: map[*consumer]struct{}{}, publishers: map[*publisher]struct{}{},
+		readers: map[*logReader]struct{}{},
 	}
 	b.buses = append(b.buses, bus)
 	return bus

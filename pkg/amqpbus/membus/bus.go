@@ -23,6 +23,7 @@ type Bus struct {
 	closed     bool
 	consumers  map[*consumer]struct{}
 	publishers map[*publisher]struct{}
+	readers    map[*logReader]struct{}
 }
 
 var errAway = errors.New("the broker is away: it was taken down by the test")
@@ -153,6 +154,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Unlock()
 	b.broker.forget(b)
 	end(consumers, publishers, amqpbus.ErrClosed)
+	b.cutReading(amqpbus.ErrClosed)
 	for p := range publishers {
 		select {
 		case <-p.Done():

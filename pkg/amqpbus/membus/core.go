@@ -25,6 +25,8 @@ type Core struct {
 	byName    map[string]*queue
 	next      time.Time // nothing expires before; zero: nothing at all
 	arm       func(at time.Time)
+	shape     LogShape
+	noStreams bool
 }
 
 // NewCore returns an empty broker. now is asked at each call and must not go
@@ -60,6 +62,9 @@ func (c *Core) declareQueueLocked(declared amqpbus.Queue) {
 	q := c.queueLocked(declared.Name)
 	if q == nil {
 		q = &queue{args: declared}
+		if declared.Stream {
+			q.log = newLog()
+		}
 		c.queues = append(c.queues, q)
 		c.byName[declared.Name] = q
 	}
@@ -105,14 +110,19 @@ func (c *Core) checkQueueLocked(q amqpbus.Queue) error {
 	if q.Name == "" {
 		return errors.New("declare queue: a name is needed")
 	}
+	if err := q.CheckStream(); err != nil {
+		return err
+	}
 	old := c.queueLocked(q.Name)
 	switch {
+	case q.Stream && c.noStreams:
+		return fmt.Errorf("declare log %q: %w", q.Name, amqpbus.ErrNoStreams)
 	case old == nil || old.args == q:
 		return nil
 	case q.Name == amqpbus.QueueLayout:
 		return fmt.Errorf("%w (%+v, not %+v)", amqpbus.ErrLayout, old.args, q)
 	default:
-		return fmt.Errorf("declare queue %q: it exists with other arguments: %+v, not %+v", q.Name, old.args, q)
+		return fmt.Errorf("declare queue %q: %w: %+v, not %+v", q.Name, amqpbus.ErrArguments, old.args, q)
 	}
 }
 
@@ -185,4 +195,7 @@ func (c *Core) removeLocked(q *queue) {
 		t.endLocked(amqpbus.ErrCancelled)
 	}
 	q.taps = nil
+	for q.log != nil && len(q.log.taps) > 0 {
+		q.log.taps[0].endLocked(amqpbus.ErrLogGone)
+	}
 }

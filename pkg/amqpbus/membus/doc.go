@@ -10,7 +10,8 @@
 //     safe for concurrent use.
 //   - Broker puts links over a Core: Open gives an amqpbus.Bus whose publishers
 //     confirm from a goroutine each and whose consumers block. Its other
-//     methods are faults for tests: cuts, blocks, outages, held publishes.
+//     methods are faults for tests: cuts, blocks, outages, held publishes, log
+//     readers that are refused, unanswered or hang.
 //
 // What it keeps of the original: deliveries are pushed up to the prefetch, so
 // that a consumer holds messages that it has not looked at; a single active
@@ -19,6 +20,12 @@
 // at a queue's head only; bounds count ready messages only; a publish that one
 // of several queues refuses is refused, though the others have it; a restart
 // loses transient messages.
+//
+// A log (Queue.Stream) keeps its entries in segments, as the original does: each
+// begins with a chunk that takes an offset, whole ones are thrown away, and only
+// when one is full. A reader beyond the end waits without a word. Core has what
+// befalls logs: lost routes (HideLog), a lost end (LoseLogEnd), retention
+// (TruncateLog), holes (LoseLogMiddle), readers that end or hang (EndReaders).
 //
 // What it does not keep: memory and disk alarms come from Block alone, quorum
 // queues behave as classic ones, and permissions do not exist. Deliveries of

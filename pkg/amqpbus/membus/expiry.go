@@ -33,6 +33,9 @@ func (c *Core) Restart(reason error) {
 		for len(q.taps) > 0 {
 			q.taps[0].leaveLocked(reason)
 		}
+		for q.log != nil && len(q.log.taps) > 0 {
+			q.log.taps[0].endLocked(reason)
+		}
 		q.ready.keep(func(i *item) bool { return i.msg.Persistent })
 		c.unusedLocked(q)
 	}

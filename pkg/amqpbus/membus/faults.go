@@ -48,17 +48,17 @@ func (b *Broker) fate(user string, m amqpbus.Message, ended <-chan struct{}) (fa
 	}
 }
 
-// CutLinks ends both links of every bus of a user ("" means everybody): open
-// consumers and publishers end with ErrLinkLost. The buses are connected again
-// at once.
+// CutLinks ends all links of every bus of a user ("" means everybody): open
+// consumers, publishers and log readers end with ErrLinkLost. The buses are
+// connected again at once.
 func (b *Broker) CutLinks(user string) {
 	for _, bus := range b.of(user) {
-		bus.cut(true, true)
+		bus.cutAll()
 	}
 }
 
 // CutBus is CutLinks for one bus of this broker.
-func (b *Broker) CutBus(bus amqpbus.Bus) { b.own(bus).cut(true, true) }
+func (b *Broker) CutBus(bus amqpbus.Bus) { b.own(bus).cutAll() }
 
 // CutPublishing cuts the publishing link of one bus alone.
 func (b *Broker) CutPublishing(bus amqpbus.Bus) { b.own(bus).cut(true, false) }
@@ -103,7 +103,7 @@ func (b *Broker) Up() {
 	}
 }
 
-// Disconnect ends both links of one bus and keeps it away until Reconnect.
+// Disconnect ends all links of one bus and keeps it away until Reconnect.
 func (b *Broker) Disconnect(bus amqpbus.Bus) { b.own(bus).setConnected(false) }
 
 // Reconnect ends Disconnect.
@@ -130,6 +130,11 @@ func (b *Broker) own(bus amqpbus.Bus) *Bus {
 	return own
 }
 
+func (b *Bus) cutAll() {
+	b.cut(true, true)
+	b.cutReading(amqpbus.ErrLinkLost)
+}
+
 func (b *Bus) cut(publishing, consuming bool) {
 	b.mu.Lock()
 	consumers, publishers := b.consumers, b.publishers
@@ -154,7 +159,7 @@ func (b *Bus) setConnected(up bool) {
 	b.changeLocked()
 	b.mu.Unlock()
 	if !up {
-		b.cut(true, true)
+		b.cutAll()
 	}
 }
 

@@ -42,7 +42,7 @@ func (c *Core) Publish(user string, m amqpbus.Message) error {
 
 func (c *Core) routeLocked(exchange, key string) ([]*queue, error) {
 	if exchange == "" {
-		if q := c.queueLocked(key); q != nil {
+		if q := c.queueLocked(key); q != nil && !q.hidden() {
 			return []*queue{q}, nil
 		}
 		return nil, nil
@@ -55,9 +55,10 @@ func (c *Core) routeLocked(exchange, key string) ([]*queue, error) {
 	now := c.now()
 	live := routed[:0]
 	for _, q := range routed {
-		if q.unusedOver(now) {
+		switch {
+		case q.unusedOver(now):
 			c.removeLocked(q)
-		} else {
+		case !q.hidden():
 			live = append(live, q)
 		}
 	}
@@ -66,6 +67,10 @@ func (c *Core) routeLocked(exchange, key string) ([]*queue, error) {
 
 // enqueueLocked reports false when the queue refuses.
 func (c *Core) enqueueLocked(q *queue, s *stored) bool {
+	if q.log != nil {
+		q.log.append(s, c.shape.complete(), c.now())
+		return true
+	}
 	if !q.args.DropHead && q.full(len(s.msg.Body)) {
 		c.dropExpiredLocked(q)
 		if q.full(len(s.msg.Body)) {

@@ -36,12 +36,16 @@ type queue struct {
 	turn   int    // whose turn it is among competing taps
 	unused time.Time
 	gone   bool
+	log    *log // of a stream; then there is nothing in ready
 }
 
 // unusedOver reports that the queue's x-expires has passed.
 func (q *queue) unusedOver(now time.Time) bool {
 	return q.args.Expires > 0 && len(q.taps) == 0 && !now.Before(q.unused.Add(q.args.Expires))
 }
+
+// hidden reports that there is no route to it for now.
+func (q *queue) hidden() bool { return q.log != nil && q.log.away }
 
 // full reports that one more message of this size would break a bound.
 func (q *queue) full(size int) bool {

@@ -48,6 +48,9 @@ func (c *Core) Consume(o TapOptions) (*Tap, error) {
 	if q == nil {
 		return nil, fmt.Errorf("consume %q: %w", o.Queue, amqpbus.ErrNoQueue)
 	}
+	if q.log != nil {
+		return nil, fmt.Errorf("consume %q: it is a log: open a log reader", o.Queue)
+	}
 	// A broker refuses an exclusive consumer of a single-active-consumer queue, too.
 	taken := o.Exclusive && (len(q.taps) > 0 || q.args.SingleActiveConsumer)
 	if taken || len(q.taps) > 0 && q.taps[0].excl {

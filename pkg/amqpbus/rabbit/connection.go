@@ -26,7 +26,7 @@ var errCut = errors.New("the broker did not answer: the connection was cut")
 // waits for ends with the socket.
 type connection struct {
 	*amqp.Connection
-	socket net.Conn
+	socket *guard
 }
 
 // connector makes connections to the nodes of one broker.

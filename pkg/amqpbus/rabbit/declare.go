@@ -12,6 +12,10 @@ import (
 
 // Declare works on a scratch channel, because a refusal closes the channel.
 func (b *bus) Declare(ctx context.Context, t amqpbus.Topology) error {
+	t, err := b.declareLogs(ctx, t)
+	if err != nil {
+		return b.noted(err)
+	}
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
@@ -56,6 +60,9 @@ func arguments(q amqpbus.Queue) amqp.Table {
 	}
 	if q.SingleActiveConsumer {
 		t["x-single-active-consumer"] = true
+	}
+	if q.Deliveries > 0 {
+		t["x-delivery-limit"] = int64(q.Deliveries)
 	}
 	if q.MaxLength > 0 {
 		t["x-max-length"] = int64(q.MaxLength)

@@ -19,6 +19,9 @@ func delivery(d amqp.Delivery) amqpbus.Delivery {
 		},
 		UserID: d.UserId, Redelivered: d.Redelivered, Tag: d.DeliveryTag, Dead: death(d.Headers),
 	}
+	if !d.Timestamp.IsZero() {
+		out.Timestamp = d.Timestamp.Unix()
+	}
 	_, out.Copies = d.Headers["CC"]
 	if ms, err := strconv.ParseInt(d.Expiration, 10, 64); err == nil && ms > 0 {
 		out.Expiration = time.Duration(ms) * time.Millisecond

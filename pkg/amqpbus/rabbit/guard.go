@@ -28,6 +28,7 @@ const (
 // content header is waited for. Reads are one goroutine's, the library's.
 type guard struct {
 	net.Conn
+	gate gate
 	// frameMax is the negotiated bound of a frame, in bytes; 0: none.
 	frameMax atomic.Int64
 
@@ -53,6 +54,7 @@ func (g *guard) Read(p []byte) (int, error) {
 			}
 			continue
 		}
+		g.gate.pass(g.Conn)
 		n := copy(p, g.held)
 		m, err := g.Conn.Read(p[n:])
 		if m == 0 && err != nil {
@@ -64,6 +66,12 @@ func (g *guard) Read(p []byte) (int, error) {
 			return len(ready), err
 		}
 	}
+}
+
+// Close also ends a wait at the gate.
+func (g *guard) Close() error {
+	g.gate.remove()
+	return g.Conn.Close()
 }
 
 // gather reads the held frame in memory of its own.

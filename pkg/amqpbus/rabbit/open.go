@@ -41,6 +41,7 @@ type bus struct {
 	metrics *metrics
 	publish *link
 	consume *link
+	reading *reading
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
@@ -78,6 +79,7 @@ func Open(o Options) (amqpbus.Bus, error) {
 	}
 	b.publish = newLink(b, "publish", targets)
 	b.consume = newLink(b, "consume", targets)
+	b.reading = newReading(b, targets)
 	b.publish.onBlocked = b.setBlocked
 	go b.publish.supervise()
 	go b.consume.supervise()
@@ -176,5 +178,5 @@ func (b *bus) Close(ctx context.Context) error {
 	defer b.cut()
 	stop := context.AfterFunc(ctx, b.cut)
 	defer stop()
-	return errors.Join(b.publish.end(), b.consume.end())
+	return errors.Join(b.reading.end(), b.publish.end(), b.consume.end())
 }

@@ -165,6 +165,9 @@ func (p *publisher) publishing(m amqpbus.Message) amqp.Publishing {
 	if m.Persistent {
 		out.DeliveryMode = amqp.Persistent
 	}
+	if m.Timestamp != 0 {
+		out.Timestamp = time.Unix(m.Timestamp, 0)
+	}
 	if m.Expiration > 0 {
 		out.Expiration = strconv.FormatInt(m.Expiration.Milliseconds(), 10)
 	}

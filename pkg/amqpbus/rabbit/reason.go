@@ -24,6 +24,8 @@ var reasons = []struct {
 	is       error
 	do       string
 }{
+	{amqp.InternalError, "feature flag is disabled", amqpbus.ErrNoStreams, ""},
+	{amqp.PreconditionFailed, "invalid arg 'x-queue-type'", amqpbus.ErrNoStreams, ""},
 	{amqp.PreconditionFailed, "inequivalent arg", amqpbus.ErrArguments, "delete it while nothing runs, or use the version and settings that made it"},
 	{0, "is reached", amqpbus.ErrLimit, "raise it (rabbitmqctl set_vhost_limits, set_user_limits), or free what it counts; Belfry needs two connections and one queue for each process, and one queue for each shard"},
 	{0, "has reached the", amqpbus.ErrLimit, "raise it (channel_max in rabbitmq.conf, rabbitmqctl set_user_limits), or free what it counts"},

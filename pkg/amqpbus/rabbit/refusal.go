@@ -18,11 +18,16 @@ func (b *bus) noted(err error) error {
 	if !amqpbus.Standing(err) {
 		return err
 	}
+	b.refused(err)
+	return err
+}
+
+// refused makes what was refused a part of the health.
+func (b *bus) refused(err error) {
 	b.mu.Lock()
 	b.refusal, b.refusedAt = err.Error(), time.Now()
 	b.mu.Unlock()
 	b.change()
-	return err
 }
 
 // ended says why a channel ended that was in use: ErrLinkLost, with the broker's

@@ -64,7 +64,7 @@ func (r *reading) openAt(ctx context.Context, o amqpbus.LogReaderOptions, node i
 	}
 	ch, err := step(ctx, conn.Channel)
 	if err != nil {
-		r.abandon(conn, node, nil, err)
+		r.abandon(conn, err)
 		return nil, err
 	}
 	l := &logReader{reading: r, conn: conn, node: node, ch: ch, log: o.Log, wake: make(chan struct{}, 1), done: make(chan struct{})}
@@ -77,7 +77,7 @@ func (r *reading) openAt(ctx context.Context, o amqpbus.LogReaderOptions, node i
 		return ch.Consume(o.Log, "belfry", false, false, false, false, amqp.Table{"x-stream-offset": place(o.At)})
 	})
 	if err != nil {
-		r.abandon(conn, node, ch, err)
+		r.abandon(conn, err)
 		return nil, err
 	}
 	go l.pump(in, lost, cancelled)
@@ -111,14 +111,14 @@ func step[T any](ctx context.Context, request func() (T, error)) (T, error) {
 	}
 }
 
-// abandon leaves a connection on which a log could not be opened. Only one that the
-// broker has answered on is of use to another reader.
-func (r *reading) abandon(conn *connection, node int, ch *amqp.Channel, err error) {
-	if ch == nil || !ch.IsClosed() || conn.IsClosed() || errors.Is(err, amqpbus.ErrLogUnanswered) {
-		_ = conn.socket.Close() // what was left behind ends with it
+// abandon ends a connection on which a log could not be opened: behind a balancer,
+// the next one may lead to a node that serves it. Without an answer it is cut.
+func (r *reading) abandon(conn *connection, err error) {
+	if errors.Is(err, amqpbus.ErrLogGone) || errors.Is(err, amqpbus.ErrLogRefused) {
+		_ = conn.end(r.bus.last) // its error says that it was cut
 		return
 	}
-	r.giveBack(conn, node)
+	_ = conn.socket.Close() // what was left behind ends with it
 }
 
 // logReason is the meaning of an error of the library while a log is read. That a

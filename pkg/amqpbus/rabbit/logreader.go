@@ -31,6 +31,7 @@ type logReader struct {
 	waiting []received // guarded by mu
 	bytes   int        // guarded by mu: of waiting
 	err     error      // guarded by mu; set when no more will come
+	last    time.Time  // guarded by mu: when an entry came
 }
 
 // received is an entry with the tag that acks it.
@@ -58,7 +59,7 @@ func (l *logReader) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cance
 	l.reading.remove(l)
 	l.conn.socket.gate.open()
 	l.closeChannel()
-	l.reading.giveBack(l.conn, l.node)
+	l.reading.giveBack(l.conn, l.node, l.lived())
 }
 
 // verdict is why the deliveries have ended.
@@ -83,11 +84,17 @@ func (l *logReader) took(r received) {
 	if l.err != nil {
 		return
 	}
-	l.waiting = append(l.waiting, r)
+	l.waiting, l.last = append(l.waiting, r), time.Now()
 	if l.bytes += r.size(); l.bytes > amqpbus.LogWaiting {
 		l.conn.socket.gate.shut()
 	}
 	l.signal()
+}
+
+func (l *logReader) lived() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.last) < livedFor
 }
 
 // end sets the first reason why no more entries come. What we end ourselves has

@@ -11,14 +11,20 @@ import (
 	"belfry/pkg/amqpbus/address"
 )
 
-// spareFor is how long a connection waits for the next reader: a leader opens one
-// every 10 s for a moment.
-const spareFor = 30 * time.Second
+const (
+	// spareFor is how long a connection waits for the next reader: a leader opens one
+	// every 10 s for a moment.
+	spareFor = 30 * time.Second
+	// livedFor is how long before its end a reader whose connection is kept must have
+	// brought an entry.
+	livedFor = 5 * time.Second
+)
 
 // reading has the connections of the log readers. One is used by one reader at a
 // time, because what a broker cannot read may end the whole connection, and a reader
 // that gets no answer is ended with its connection. One that a reader has left in
-// order waits for the next for a while, one for each node.
+// order waits for the next for a while, one for each node, if it brought an entry a
+// moment before: one that hung is not tried again.
 type reading struct {
 	bus       *bus
 	connector connector
@@ -71,9 +77,9 @@ func (r *reading) connect(ctx context.Context, node int) (*connection, error) {
 }
 
 // giveBack keeps a connection whose channel was closed, or closes it.
-func (r *reading) giveBack(conn *connection, node int) {
+func (r *reading) giveBack(conn *connection, node int, lived bool) {
 	r.mu.Lock()
-	keep := !r.closed && r.spare[node] == nil && !conn.IsClosed()
+	keep := lived && !r.closed && r.spare[node] == nil && !conn.IsClosed()
 	if keep {
 		s := &spare{conn: conn}
 		s.timer = time.AfterFunc(spareFor, func() { r.drop(node, s) })

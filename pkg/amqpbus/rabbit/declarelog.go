@@ -38,37 +38,44 @@ func (b *bus) declareLogs(ctx context.Context, t amqpbus.Topology) (amqpbus.Topo
 // declareLog goes on with a log that was declared with other bounds, by another
 // version or an operator: what it holds is worth more than they are.
 func (b *bus) declareLog(ctx context.Context, name string) error {
-	why := b.declareOne(ctx, func(ch *amqp.Channel) (amqp.Queue, error) {
-		return ch.QueueDeclare(name, true, false, false, false, amqp.Table{
-			"x-queue-type": "stream", "x-max-age": logMaxAge, "x-max-length-bytes": amqpbus.LogMaxBytes,
-			"x-stream-max-segment-size-bytes": amqpbus.LogMaxSegment,
-		})
+	why := b.declareStream(ctx, name, amqp.Table{
+		"x-max-age": logMaxAge, "x-max-length-bytes": amqpbus.LogMaxBytes, "x-stream-max-segment-size-bytes": amqpbus.LogMaxSegment,
 	})
-	if why == nil {
-		return nil
+	if !errors.Is(why, amqpbus.ErrArguments) {
+		return why
 	}
-	if !errors.Is(why, amqpbus.ErrArguments) || strings.Contains(why.Error(), "'x-queue-type'") {
-		return fmt.Errorf("declare log %s: %w", name, why)
+	if kind := b.declareStream(ctx, name, amqp.Table{}); kind != nil && !otherBounds(kind) {
+		return kind
 	}
 	b.log.Warn("log exists with other bounds: going on with those; a policy changes them, or delete the log while nothing runs",
 		zap.String("log", name), zap.Error(why))
-	err := b.declareOne(ctx, func(ch *amqp.Channel) (amqp.Queue, error) {
-		return ch.QueueDeclarePassive(name, true, false, false, false, nil)
-	})
-	if err != nil {
-		return fmt.Errorf("look for log %s: %w", name, err)
-	}
 	return nil
 }
 
-func (b *bus) declareOne(ctx context.Context, declare func(*amqp.Channel) (amqp.Queue, error)) error {
+// otherBounds reports that an error is about an argument that only a stream has; a
+// broker names the first that differs.
+func otherBounds(err error) bool {
+	if errors.Is(err, amqpbus.ErrArguments) {
+		for _, argument := range []string{"x-max-age", "x-max-length-bytes", "x-stream-max-segment-size-bytes", "x-initial-cluster-size", "x-queue-leader-locator"} {
+			if strings.Contains(err.Error(), "'"+argument+"'") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// declareStream works on a channel of its own, because a refusal closes it.
+func (b *bus) declareStream(ctx context.Context, name string, arguments amqp.Table) error {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeChannel(ch)
-	if _, err = await(ctx, func() (amqp.Queue, error) { return declare(ch) }, nil); err != nil {
-		return reason(err)
+	arguments["x-queue-type"] = "stream"
+	_, err = await(ctx, func() (amqp.Queue, error) { return ch.QueueDeclare(name, true, false, false, false, arguments) }, nil)
+	if err != nil {
+		return fmt.Errorf("declare log %s: %w", name, reason(err))
 	}
 	return nil
 }

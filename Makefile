@@ -15,8 +15,9 @@ LDFLAGS := -s -w -X belfry/pkg/daemon.Version=$(VERSION)
 FUZZTIME ?= 20s
 SCHEDULES ?= 100000
 DRILLS ?= .
+MODELSECONDS ?= 10
 
-.PHONY: help dev demo up down build install uninstall test test-short verify simulate drills check fmt lint bench abuse fuzz picture docs clean
+.PHONY: help dev demo up down build install uninstall test test-short verify simulate model drills check fmt lint bench abuse fuzz picture docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,9 @@ verify: ## everything that can be tested, for hours; PART=fuzz,drills runs these
 
 simulate: ## the routing rules under SCHEDULES (100000) new schedules of faults
 	@cd e2e && BELFRY_TEST_SIM_SCHEDULES=$(SCHEDULES) go test -count=1 -v -timeout 2h -run TestSchedules ./sim
+
+model: ## the log's rules as a small model: its states, random schedules, and planted errors; a few minutes
+	@cd e2e && BELFRY_TEST_MODEL_SECONDS=$(MODELSECONDS) GOWORK=off go test -count=1 -v -timeout 1h ./logmodel
 
 drills: ## the faults that take too long for the tests; DRILLS=Alarm runs those of that name
 	@scripts/needs.sh

@@ -12,10 +12,11 @@ import (
 )
 
 // How much of what could go on for ever is done. The variables are those of
-// `make simulate` and `make fuzz`.
+// `make simulate`, `make model` and `make fuzz`.
 const (
 	schedules    = "20000"
 	logSchedules = "3000" // of each form
+	modelSeconds = "30"   // of each search
 	fuzzTime     = "20s"
 )
 
@@ -35,6 +36,8 @@ func everything() []lane {
 		endToEnd("simulation/log", "-count=1", "-v", "-timeout", "2h", "-run", "TestSchedules", "./logsim").
 			with("BELFRY_TEST_SIM_SCHEDULES=" + logSchedules).bounded(2 * time.Hour),
 		endToEnd("simulation/log/errors", "-tags", "plants", "-count=1", "-v", "-timeout", "2h", "-run", "TestPlants", "./logsim").bounded(2 * time.Hour),
+		endToEnd("model/log", "-count=1", "-v", "-timeout", "1h", "./logmodel").
+			with("BELFRY_TEST_MODEL_SECONDS=" + variable("MODELSECONDS", modelSeconds)).bounded(time.Hour),
 		script("fuzz", "scripts/fuzz.sh").with("FUZZTIME=" + variable("FUZZTIME", fuzzTime)).bounded(2 * time.Hour),
 		endToEnd("drills", "-tags", "drills", "-count=1", "-v", "-parallel", "2", "-timeout", "3h", "-run", "TestDrill", "./faults").
 			with(full).bounded(3 * time.Hour),

@@ -119,7 +119,9 @@ func (w *world) publish(from, to string, message any, settled func(bool)) {
 		}
 		q.serve()
 		if !w.calm && w.one(300) {
-			w.after(time.Second, func() { settled(false) }) // it has arrived, and the verdict was lost
+			if w.one(2) { // it has arrived, and the verdict was lost; the other half, nobody says a word
+				w.after(time.Second, func() { settled(false) })
+			}
 			return
 		}
 		w.after(w.within(2*time.Millisecond), func() { settled(true) })

@@ -34,52 +34,33 @@ func (w *world) disturbAtTimes() {
 	})
 }
 
+// heartbeats is how long the broker keeps a link on which nothing comes.
+const heartbeats = 6 * time.Second
+
+// disturb lets one thing go wrong.
 func (w *world) disturb() {
 	n, g := w.anyWorker(), w.anyGateway()
 	if n == nil { // the last one was killed; another is on its way
 		return
 	}
-	kinds := 10
+	kinds := 12
 	if w.o.Truncate {
-		kinds = 13
+		kinds = 15
 	}
+	s := w.streams[w.r.IntN(len(w.streams))]
 	switch w.r.IntN(kinds) {
 	case 0:
 		w.say("FAULT %s is killed", n.name)
 		n.kill()
 		w.after(w.within(10*time.Second), w.startWorker)
 	case 1:
-		if n.frozen {
-			return
-		}
-		for_ := w.within(40 * time.Second)
-		w.say("FAULT %s stands still for %v", n.name, for_)
-		n.frozen = true
-		cut := for_ > 6*time.Second // three heartbeats
-		if cut {
-			w.after(6*time.Second, n.cutOff)
-		}
-		w.after(for_, func() {
-			n.thaw()
-			if cut {
-				n.relink()
-			}
-		})
+		n.freeze(w.within(40 * time.Second))
 	case 2:
 		w.say("FAULT %s is killed", g.name)
 		w.startGateway()
 		g.kill()
 	case 3:
-		if w.down {
-			return
-		}
-		for_ := w.within(60 * time.Second)
-		w.say("FAULT the broker is away for %v", for_)
-		w.down = true
-		for _, s := range w.streams {
-			s.loseAll()
-		}
-		w.after(for_, w.brokerBack)
+		w.brokerAway(w.within(60 * time.Second))
 	case 4:
 		for_ := w.within(60 * time.Second)
 		w.say("FAULT an alarm of %v", for_)
@@ -95,19 +76,7 @@ func (w *world) disturb() {
 		w.say("FAULT the queue of %s is purged", g.name)
 		w.queues[g.name].messages = nil
 	case 7:
-		q := w.queues[g.name]
-		for_ := w.within(20 * time.Second)
-		w.say("FAULT %s hears nothing for %v", g.name, for_)
-		q.hold = true
-		replaced := w.one(2)
-		w.after(for_, func() {
-			q.hold = false
-			if replaced { // the queue was deleted meanwhile
-				q.messages = nil
-				g.input(func() { g.machine.ReplyQueueReplaced(); g.perform() })
-			}
-			q.serve()
-		})
+		g.deafen(w.within(20*time.Second), w.one(2))
 	case 8:
 		w.say("FAULT the link of %s is lost", n.name)
 		if !n.frozen {
@@ -115,28 +84,100 @@ func (w *world) disturb() {
 			w.after(w.within(2*time.Second), func() { n.input(n.relink) })
 		}
 	case 9:
-		s := w.streams[w.r.IntN(len(w.streams))]
 		w.say("FAULT the readers of log %d end", s.number)
 		s.loseAll()
 	case 10:
-		s := w.streams[w.r.IntN(len(w.streams))]
-		s.truncate()
-		w.honest("retention of log %d", s.number)
+		n.skew = w.within(2*time.Hour) - time.Hour
+		w.say("FAULT the clock of %s is %v off", n.name, n.skew)
 	case 11:
-		s := w.streams[w.r.IntN(len(w.streams))]
-		s.loseEnd()
-		w.honest("log %d loses its end", s.number)
+		g.freeze(w.within(40 * time.Second))
 	case 12:
-		s := w.streams[w.r.IntN(len(w.streams))]
+		w.say("FAULT retention of log %d", s.number)
+		s.truncate()
+	case 13:
+		w.say("FAULT log %d loses its end", s.number)
+		s.loseEnd()
+	case 14:
+		w.say("FAULT log %d is made anew", s.number)
 		s.recreate()
-		w.honest("log %d is made anew", s.number)
 	}
 }
 
-// honest: for a while gaps have a reason.
-func (w *world) honest(format string, args ...any) {
-	w.say("FAULT "+format, args...)
-	w.excused = w.o.Busy + w.o.Calm
+func (n *worker) freeze(for_ time.Duration) {
+	w := n.w
+	if n.frozen {
+		return
+	}
+	w.say("FAULT %s stands still for %v", n.name, for_)
+	n.frozen = true
+	cut := for_ > heartbeats
+	if cut {
+		w.after(heartbeats, n.cutOff)
+	}
+	w.after(for_, func() {
+		n.thaw()
+		if n.dead {
+			return
+		}
+		n.pass(for_)
+		if cut {
+			n.relink()
+		}
+	})
+}
+
+// freeze stops a gateway. Its reply queue goes with its link, or waits for it.
+func (g *gateway) freeze(for_ time.Duration) {
+	w := g.w
+	if g.frozen {
+		return
+	}
+	w.say("FAULT %s stands still for %v", g.name, for_)
+	g.frozen = true
+	q, replaced := w.queues[g.name], false
+	if for_ > heartbeats {
+		replaced = w.one(2)
+		w.after(heartbeats, func() { q.hold = true })
+	}
+	w.after(for_, func() {
+		g.thaw()
+		if g.dead {
+			return
+		}
+		g.machine.Tick(for_)
+		g.perform()
+		g.hears(q, replaced)
+	})
+}
+
+// deafen cuts a gateway's link for a while.
+func (g *gateway) deafen(for_ time.Duration, replaced bool) {
+	w, q := g.w, g.w.queues[g.name]
+	w.say("FAULT %s hears nothing for %v", g.name, for_)
+	q.hold = true
+	w.after(for_, func() { g.hears(q, replaced) })
+}
+
+// hears: the gateway consumes its queue again, or another, where its own was deleted.
+func (g *gateway) hears(q *replyQueue, replaced bool) {
+	q.hold = false
+	if replaced {
+		q.messages = nil
+		g.input(func() { g.machine.ReplyQueueReplaced(); g.perform() })
+	}
+	q.serve()
+}
+
+func (w *world) brokerAway(for_ time.Duration) {
+	if w.down {
+		return
+	}
+	w.say("FAULT the broker is away for %v", for_)
+	w.down = true
+	for _, s := range w.streams {
+		s.loseAll()
+	}
+	w.after(for_, w.brokerBack)
 }
 
 func (w *world) brokerBack() {

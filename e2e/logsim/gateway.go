@@ -14,13 +14,17 @@ type gateway struct {
 	process
 	machine *follow.Gateway
 	conns   map[follow.ConnID]*client
+	covered []eventlog.Cursor // of each log, by the last input before which it was covered
 }
 
 func (w *world) startGateway() *gateway {
 	g := &gateway{process: process{w: w, name: fmt.Sprintf("gateway%d", len(w.gateways)+1)}, conns: map[follow.ConnID]*client{}}
 	g.machine = follow.New(follow.Options{
-		Gateway: g.name, Shards: w.o.Shards, LookBack: lookBack, WindowBytes: 40 * 160, SnapshotPart: 2, Linger: 2 * time.Second,
+		Gateway: g.name, Shards: w.o.Shards, LookBack: lookBack, MaxLag: w.o.MaxLag, WindowBytes: 40 * 160, SnapshotPart: 2, Linger: 2 * time.Second,
 	})
+	for range w.streams {
+		g.covered = append(g.covered, eventlog.NoCursor)
+	}
 	w.gateways = append(w.gateways, g)
 	w.queues[g.name] = &replyQueue{w: w, take: func(m any) { g.input(func() { g.machine.Take(m); g.perform() }) }}
 	g.machine.Start()
@@ -45,6 +49,11 @@ func (g *gateway) perform() {
 	for _, e := range g.machine.Effects() {
 		g.do(e)
 	}
+	for log := range g.covered {
+		if at := g.machine.Covered(log); !at.IsNone() {
+			g.covered[log] = at.Cursor
+		}
+	}
 }
 
 func (g *gateway) do(e follow.Effect) {
@@ -64,9 +73,7 @@ func (g *gateway) do(e follow.Effect) {
 	case follow.Ask:
 		w.counts.Fills++
 		w.say("%s asks %+v", g.name, e.Fill)
-		if n := w.anyWorker(); n != nil {
-			w.publish(g.name, n.name, e.Fill, nil)
-		}
+		w.publish(g.name, anyWorker, e.Fill, nil)
 	case follow.Deliver:
 		for _, id := range g.ids() {
 			if c := g.conns[id]; c.member[string(e.Event.Group)] && !c.held[e.Log] {
@@ -74,21 +81,28 @@ func (g *gateway) do(e follow.Effect) {
 			}
 		}
 	case follow.DeliverTo:
-		g.conns[e.Conn].receive(e.Log, e.Event)
+		g.with(e.Conn, func(c *client) { c.receive(e.Log, e.Event) })
 	case follow.Answer:
-		g.conns[e.Conn].answered(g, e)
+		g.with(e.Conn, func(c *client) { c.answered(e) })
 	case follow.Unavailable:
-		g.conns[e.Conn].unavailable()
+		g.with(e.Conn, (*client).unavailable)
 	case follow.Hold:
-		g.conns[e.Conn].held[e.Log] = true
+		g.with(e.Conn, func(c *client) { c.held[e.Log] = true })
 	case follow.Release:
-		delete(g.conns[e.Conn].held, e.Log)
+		g.with(e.Conn, func(c *client) { delete(c.held, e.Log); delete(c.back, e.Log) })
 	case follow.Gap:
-		g.conns[e.Conn].gap(e)
+		g.with(e.Conn, func(c *client) { c.gap(e) })
 	case follow.CloseAll:
 		for _, id := range g.ids() {
 			g.conns[id].leave(false)
 		}
+	}
+}
+
+// with does something to a connection, unless an effect before has ended it.
+func (g *gateway) with(id follow.ConnID, do func(*client)) {
+	if c := g.conns[id]; c != nil {
+		do(c)
 	}
 }
 

@@ -58,6 +58,8 @@ type worker struct {
 	fillers  []*lead.Filler
 	holders  []*holder
 	marks    int
+	linked   bool
+	unacked  []eventlog.Fill // questions that it has not looked at
 }
 
 func (w *world) startWorker() {
@@ -74,12 +76,8 @@ func (w *world) startWorker() {
 	}
 	w.queues[n.name] = &replyQueue{w: w, take: func(m any) {
 		n.input(func() {
-			if f, fill := m.(eventlog.Fill); fill {
-				n.fillers[f.Log].Take(f)
-			} else {
-				for _, machine := range n.machines {
-					machine.Take(m)
-				}
+			for _, machine := range n.machines {
+				machine.Take(m)
 			}
 			n.perform()
 		})
@@ -88,10 +86,13 @@ func (w *world) startWorker() {
 		m.Start()
 	}
 	n.perform()
+	n.linked = true
+	w.questions.serve()
 	n.tick()
 }
 
-func (n *worker) clock() uint64 { return uint64((n.w.now + n.skew) / time.Millisecond) }
+// clock is the wall clock: an epoch long before, and as wrong as it is.
+func (n *worker) clock() uint64 { return uint64((100*time.Hour + n.w.now + n.skew) / time.Millisecond) }
 
 func (n *worker) tick() {
 	if n.dead {
@@ -101,9 +102,14 @@ func (n *worker) tick() {
 	if n.frozen || n.w.alarm {
 		return
 	}
+	n.pass(tick)
+}
+
+// pass lets time pass; after it stood still a process sees all of that at once.
+func (n *worker) pass(d time.Duration) {
 	for i := range n.machines {
-		n.machines[i].Tick(tick)
-		n.fillers[i].Tick(tick)
+		n.machines[i].Tick(d)
+		n.fillers[i].Tick(d)
 	}
 	n.perform()
 }
@@ -199,6 +205,11 @@ func (n *worker) kill() {
 
 // cutOff ends the worker's link as the broker sees it.
 func (n *worker) cutOff() {
+	n.linked = false
+	w := n.w
+	w.questions.waiting = append(n.unacked, w.questions.waiting...)
+	n.unacked = nil
+	w.after(w.within(5*time.Millisecond), w.questions.serve)
 	for i, h := range n.holders {
 		n.w.lead[i].close(h)
 		n.holders[i] = nil
@@ -222,6 +233,8 @@ func (n *worker) relink() {
 		n.w.lead[i].close(n.holders[i])
 		n.holders[i] = n.w.lead[i].consume(n)
 	}
+	n.linked = true
+	n.w.questions.serve()
 	n.perform()
 }
 

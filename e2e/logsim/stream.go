@@ -1,7 +1,7 @@
 package logsim
 
 import (
-	"slices"
+	"sort"
 	"time"
 
 	"belfry/pkg/eventlog"
@@ -16,12 +16,20 @@ const segment = 7
 type stream struct {
 	w       *world
 	number  int
-	entries []eventlog.Entry // held, in order of offset
-	gone    []eventlog.Entry // thrown away by retention, in front of these
+	entries []entry          // in order of offset, those that retention has thrown away in front
+	held    int              // index of the first that was not
+	last    map[string]int64 // offset of the last entry with an id
 	next    int64            // offset
 	count   int              // entries in the last segment
+	broken  bool             // it has lost something that somebody may have read
 	readers map[readerKey]*cursorReader
 	order   []readerKey // for replay
+}
+
+// entry is one of the log, and where the last copy in front of it stands; -1: nowhere.
+type entry struct {
+	eventlog.Entry
+	copyOf int64
 }
 
 type readerKey struct {
@@ -48,7 +56,12 @@ func (s *stream) append(e eventlog.Entry) {
 	s.count++
 	e.Offset = s.next
 	s.next++
-	s.entries = append(s.entries, e)
+	copyOf, copied := s.last[e.ID]
+	if !copied || copyOf < e.Offset-lookBack {
+		copyOf = -1
+	}
+	s.last[e.ID] = e.Offset
+	s.entries = append(s.entries, entry{e, copyOf})
 	for _, key := range s.order {
 		s.serve(s.readers[key])
 	}
@@ -82,11 +95,11 @@ func (s *stream) serve(r *cursorReader) {
 	if r == nil || r.busy || r.hung || s.readers[r.key] != r || r.at == lead.Next {
 		return
 	}
-	i := s.search(r.at)
+	i := max(s.search(r.at), s.held)
 	if i == len(s.entries) {
 		return
 	}
-	e := s.entries[i]
+	e := s.entries[i].Entry
 	r.busy = true
 	s.w.after(s.w.within(2*time.Millisecond), func() {
 		r.busy = false
@@ -99,13 +112,9 @@ func (s *stream) serve(r *cursorReader) {
 	})
 }
 
+// search finds the first entry at an offset or behind it.
 func (s *stream) search(at int64) int {
-	for i := range s.entries {
-		if s.entries[i].Offset >= at {
-			return i
-		}
-	}
-	return len(s.entries)
+	return sort.Search(len(s.entries), func(i int) bool { return s.entries[i].Offset >= at })
 }
 
 func (s *stream) close(key readerKey) {
@@ -134,40 +143,81 @@ func (s *stream) loseAll() {
 
 // truncate throws whole segments away, as retention does.
 func (s *stream) truncate() {
-	n := len(s.entries) * s.w.r.IntN(80) / 100 / segment * segment
-	s.gone = append(s.gone, s.entries[:n]...)
-	s.entries = append([]eventlog.Entry(nil), s.entries[n:]...)
+	s.held += (len(s.entries) - s.held) * s.w.r.IntN(80) / 100 / segment * segment
+	s.broken = true
 }
 
 // loseEnd imitates a power cut: the last entries are gone and their offsets are used
 // again. Readers end, and who reads on learns it from nobody.
 func (s *stream) loseEnd() {
-	n := min(1+s.w.r.IntN(5), len(s.entries))
+	n := min(1+s.w.r.IntN(5), len(s.entries)-s.held)
 	s.entries = s.entries[:len(s.entries)-n]
-	if len(s.entries) > 0 {
-		s.next = s.entries[len(s.entries)-1].Offset + 1
-	} else {
-		s.next = 0
+	s.next = 0
+	clear(s.last)
+	for _, e := range s.entries {
+		s.last[e.ID] = e.Offset
+		s.next = e.Offset + 1
 	}
-	s.count = min(s.count, segment)
+	s.broken = true
 	s.loseAll()
 }
 
 // recreate deletes the log and declares it again.
 func (s *stream) recreate() {
-	s.entries, s.gone, s.next, s.count = nil, nil, 0, 0
+	s.entries, s.held, s.next, s.count = nil, 0, 0, 0
+	clear(s.last)
+	s.broken = true
 	s.loseAll()
 }
 
-// truth lists the entries that a member must get: each by the log alone, copies left
-// out. What retention has thrown away was owed, too, to who was there.
-func (s *stream) truth() []eventlog.Entry {
-	d := eventlog.Duplicates{Size: lookBack}
-	var all []eventlog.Entry
-	for _, e := range slices.Concat(s.gone, s.entries) {
-		if !d.Seen(&e) && e.Type != lead.MarkType {
-			all = append(all, e)
+// verdict is what the log alone says of an entry.
+type verdict int
+
+const (
+	original verdict = iota // whoever is there gets it
+	copied                  // nobody does
+	either                  // what it is a copy of is not held: who had read that skips it, others cannot know
+	mark
+)
+
+func (s *stream) judge(e *entry) verdict {
+	switch {
+	case e.Type == lead.MarkType:
+		return mark
+	case e.copyOf < 0:
+		return original
+	case s.held < len(s.entries) && e.copyOf >= s.entries[s.held].Offset:
+		return copied
+	default:
+		return either
+	}
+}
+
+// at is the entry at an offset; nil: there is none.
+func (s *stream) at(offset int64) *entry {
+	if i := s.search(offset); i < len(s.entries) && s.entries[i].Offset == offset {
+		return &s.entries[i]
+	}
+	return nil
+}
+
+// holds reports whether an entry is in the log, and is the same.
+func (s *stream) holds(c eventlog.Cursor) bool {
+	i := s.search(c.Offset)
+	if c.IsNone() || i < s.held || i == len(s.entries) || s.entries[i].Offset != c.Offset {
+		return false
+	}
+	e := &s.entries[i]
+	return eventlog.Key(nil).Fingerprint(e.Offset, e.ID, e.Body) == c.FP
+}
+
+// owed finds the first event of a group behind one offset and before another that
+// whoever is there must get; nil: there is none.
+func (s *stream) owed(group string, behind, before int64) *entry {
+	for i := s.search(behind + 1); i < len(s.entries) && s.entries[i].Offset < before; i++ {
+		if e := &s.entries[i]; e.Key == group && s.judge(e) == original {
+			return e
 		}
 	}
-	return all
+	return nil
 }

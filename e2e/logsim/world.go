@@ -1,7 +1,6 @@
 package logsim
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -15,22 +14,22 @@ type world struct {
 	events schedule
 	serial uint64
 
-	o        Options
-	streams  []*stream
-	lead     []*leadQueue
-	workers  []*worker
-	gateways []*gateway
-	clients  []*client
-	queues   map[string]*replyQueue
-	arrivals map[string]time.Duration // when the last message of a way comes
-	calm     bool                     // no more faults: everything must come right
-	down     bool                     // the broker is
-	alarm    bool                     // it blocks publishers
-	emits    uint64
-	excused  time.Duration // until then a gap needs no other reason
-	trace    []string
-	fault    string // what a rule broke; the run ends
-	counts   Counts
+	o         Options
+	streams   []*stream
+	lead      []*leadQueue
+	workers   []*worker
+	gateways  []*gateway
+	clients   []*client
+	queues    map[string]*replyQueue
+	questions *questionQueue
+	arrivals  map[string]time.Duration // when the last message of a way comes
+	calm      bool                     // no more faults: everything must come right
+	down      bool                     // the broker is
+	alarm     bool                     // it blocks publishers
+	emits     uint64
+	trace     []string
+	fault     string // what a rule broke; the run ends
+	counts    Counts
 }
 
 // Counts say how much a run did, so that a run that did nothing is noticed.
@@ -47,17 +46,20 @@ type Options struct {
 	Busy     time.Duration // with faults
 	Calm     time.Duration // after it
 	Truncate bool          // retention, lost ends, a log made anew: gaps are honest then
+	MaxLag   int64         // entries behind which a gateway goes on at the end: gaps are honest then; 0: the default
 	Trace    bool
 }
 
 func newWorld(seed uint64, o Options) *world {
 	w := &world{seed: seed, r: rand.New(rand.NewPCG(seed, 1)), o: o, queues: map[string]*replyQueue{}, arrivals: map[string]time.Duration{}}
+	w.questions = &questionQueue{w: w}
+	w.queues[anyWorker] = &replyQueue{w: w, take: w.questions.put}
 	logs := 1
 	if o.Shards > 1 {
 		logs = o.Shards + 1
 	}
 	for i := range logs {
-		w.streams = append(w.streams, &stream{w: w, number: i, readers: map[readerKey]*cursorReader{}})
+		w.streams = append(w.streams, &stream{w: w, number: i, last: map[string]int64{}, readers: map[readerKey]*cursorReader{}})
 		w.lead = append(w.lead, &leadQueue{w: w, log: i})
 	}
 	return w
@@ -70,26 +72,54 @@ type event struct {
 	do     func()
 }
 
+func (e *event) before(f *event) bool { return e.at < f.at || e.at == f.at && e.serial < f.serial }
+
+// schedule is a heap: what comes first stands in front.
 type schedule []event
 
-func (s schedule) Len() int { return len(s) }
-func (s schedule) Less(i, j int) bool {
-	return s[i].at < s[j].at || s[i].at == s[j].at && s[i].serial < s[j].serial
+func (s *schedule) push(e event) {
+	all := append(*s, e)
+	i := len(all) - 1
+	for i > 0 {
+		up := (i - 1) / 2
+		if !e.before(&all[up]) {
+			break
+		}
+		all[i] = all[up]
+		i = up
+	}
+	all[i] = e
+	*s = all
 }
-func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
-func (s *schedule) Push(x any)   { *s = append(*s, x.(event)) }
-func (s *schedule) Pop() any {
-	old := *s
-	x := old[len(old)-1]
-	old[len(old)-1] = event{}
-	*s = old[:len(old)-1]
-	return x
+
+func (s *schedule) pop() event {
+	all := *s
+	first, last := all[0], all[len(all)-1]
+	all[len(all)-1] = event{}
+	all = all[:len(all)-1]
+	*s = all
+	i := 0
+	for 2*i+1 < len(all) {
+		down := 2*i + 1
+		if down+1 < len(all) && all[down+1].before(&all[down]) {
+			down++
+		}
+		if !all[down].before(&last) {
+			break
+		}
+		all[i] = all[down]
+		i = down
+	}
+	if len(all) > 0 {
+		all[i] = last
+	}
+	return first
 }
 
 // after does something a while from now.
 func (w *world) after(d time.Duration, do func()) {
 	w.serial++
-	heap.Push(&w.events, event{w.now + d, w.serial, do})
+	w.events.push(event{w.now + d, w.serial, do})
 }
 
 // within draws a time from 0 to d.
@@ -117,7 +147,7 @@ func (w *world) broken(format string, args ...any) {
 // until runs what happens up to a time.
 func (w *world) until(end time.Duration) {
 	for w.fault == "" && len(w.events) > 0 && w.events[0].at <= end {
-		e := heap.Pop(&w.events).(event)
+		e := w.events.pop()
 		w.now = e.at
 		e.do()
 	}

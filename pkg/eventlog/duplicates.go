@@ -5,9 +5,10 @@ import (
 	"encoding/binary"
 )
 
-// LookBack is the number of entries in front of one, skipped or not, among which a
-// copy makes it a duplicate. A reader that wants to decide as all others do starts
-// as many entries before the first that it needs.
+// LookBack is how many offsets in front of an entry a copy may stand and make it a
+// duplicate. It counts offsets, not entries: the broker takes some for itself, and a
+// reader that starts as many offsets before the first entry that it needs decides
+// as all others do.
 const LookBack = 16_384
 
 // Entry is one message of a log, as a reader gets it.
@@ -41,42 +42,53 @@ func (e *Entry) identity() identity {
 	return identity(h.Sum(nil)[:16])
 }
 
-// Duplicates remembers the last entries that a reader has read. The zero value
-// looks back LookBack entries. It is not for concurrent use.
+// Duplicates remembers what a reader has read lately. The zero value looks back
+// LookBack offsets. It is not for concurrent use.
 type Duplicates struct {
-	Size  int // entries; 0: LookBack
-	ring  []identity
-	next  int
-	count map[identity]int
+	Size  int64 // offsets; 0: LookBack
+	ring  []remembered
+	first int // the oldest of the ring
+	last  map[identity]int64
 }
 
-// Seen remembers the entry and reports whether it is a copy of one of the Size
-// entries before it. What it says depends on the log alone, if the reader began
-// Size entries before.
+// remembered is an entry with a message id, by its place in the log.
+type remembered struct {
+	offset int64
+	id     identity
+}
+
+// Seen remembers the entry, whose offset is behind that of the one before, and
+// reports whether a copy of it stands at most Size offsets before it. What it says
+// depends on the log alone, if the reader began Size offsets before.
 func (d *Duplicates) Seen(e *Entry) bool {
-	var id identity // of an entry without message id: stands in the ring, matches nothing
-	if e.ID != "" {
-		id = e.identity()
-	}
-	if d.count == nil {
+	if d.last == nil {
+		d.last = map[identity]int64{}
 		if d.Size == 0 {
 			d.Size = LookBack
 		}
-		d.count = map[identity]int{}
 	}
-	copied := e.ID != "" && d.count[id] > 0
-	if len(d.ring) < d.Size {
-		d.ring = append(d.ring, id)
-	} else {
-		old := d.ring[d.next]
-		if d.count[old]--; d.count[old] <= 0 {
-			delete(d.count, old)
-		}
-		d.ring[d.next] = id
-		d.next = (d.next + 1) % d.Size
+	d.forget(e.Offset - d.Size)
+	if e.ID == "" {
+		return false
 	}
-	if e.ID != "" {
-		d.count[id]++
-	}
+	id := e.identity()
+	_, copied := d.last[id]
+	d.last[id] = e.Offset
+	d.ring = append(d.ring, remembered{e.Offset, id})
 	return copied
+}
+
+// forget drops what stands before an offset.
+func (d *Duplicates) forget(before int64) {
+	for d.first < len(d.ring) && d.ring[d.first].offset < before {
+		old := d.ring[d.first]
+		if d.last[old.id] == old.offset { // no later copy needs it
+			delete(d.last, old.id)
+		}
+		d.first++
+	}
+	if d.first > len(d.ring)/2 {
+		d.ring = append(d.ring[:0], d.ring[d.first:]...)
+		d.first = 0
+	}
 }

@@ -44,7 +44,7 @@ func (g *Gateway) resume(c *conn, l *log, s eventlog.ClientCursor, gaps *[]*log)
 // what is missing, else a worker is asked.
 func (g *Gateway) catchUp(c *conn, l *log) {
 	b := c.behind[l.number]
-	if b == nil || l.covered.IsNone() || l.owesGap || g.isFilling(c, l) {
+	if b == nil || !l.covers() || g.isFilling(c, l) {
 		return
 	}
 	groups := map[protocol.Group]bool{}
@@ -105,7 +105,7 @@ func (g *Gateway) isFilling(c *conn, l *log) bool {
 // filled takes a part of a filling, in order.
 func (g *Gateway) filled(l *log, p *eventlog.Filled) {
 	f, known := g.fills[p.ID]
-	if !known || f.log != l.number || l.owesGap || l.covered.IsNone() {
+	if !known || f.log != l.number || !l.covers() {
 		return
 	}
 	c := g.conns[f.conn]
@@ -161,13 +161,13 @@ func (g *Gateway) tickFills(d time.Duration) {
 			b.waited += d
 		}
 		switch {
-		case l.owesGap || l.covered.IsNone(): // it ends with the log's own gap
+		case !l.covers(): // it ends with the log's own gap
 		case b.waited >= fillWithin:
 			g.goLive(c, l, true)
-			g.nextFills()
 		case f.age >= partWithin:
 			delete(g.fills, id)
 			g.catchUp(c, l)
 		}
 	}
+	g.nextFills()
 }

@@ -89,6 +89,12 @@ func (g *Gateway) tryAnswer(c *conn) {
 	if c.want == nil {
 		return
 	}
+	logs := g.logsOfAll(c.want)
+	for _, l := range logs {
+		if !l.covers() { // it has no place there that it could be told
+			return
+		}
+	}
 	for group := range c.want {
 		if c.groups[group] {
 			continue
@@ -99,7 +105,6 @@ func (g *Gateway) tryAnswer(c *conn) {
 			}
 		}
 	}
-	logs := g.logsOfAll(c.want)
 	for _, s := range c.since {
 		l := g.log(s.Log)
 		if s.Shards != g.o.Shards || l == nil || !slices.Contains(logs, l) || s.Offset <= l.covered.Offset {

@@ -8,7 +8,8 @@ import (
 // ConnID is a connection of this gateway.
 type ConnID int64
 
-// Effect is something that the driver does, in the order in which effects come.
+// Effect is something that the driver does, in the order in which effects come. One for
+// a connection that an effect before it has ended is nothing.
 type Effect interface{ effect() }
 
 type (

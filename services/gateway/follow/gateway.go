@@ -1,7 +1,6 @@
 package follow
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -82,6 +81,7 @@ func (g *Gateway) log(number int) *log {
 }
 
 func (g *Gateway) batch(l *log, b *eventlog.Batch) {
+	before := l.state()
 	if !l.batch(b) {
 		return
 	}
@@ -94,16 +94,11 @@ func (g *Gateway) batch(l *log, b *eventlog.Batch) {
 		l.startOver()
 		return
 	}
-	g.proceed(l)
-}
-
-// proceed looks at every connection that waits for the log.
-func (g *Gateway) proceed(l *log) {
+	changed := l.state() != before
 	for _, id := range slices.Clone(g.asking) {
-		g.tryAnswer(g.conns[id])
-	}
-	for _, id := range slices.Sorted(maps.Keys(l.catching)) {
-		g.catchUp(g.conns[id], l)
+		if c := g.conns[id]; changed || len(c.prove) > 0 { // or it waits for the log to come to its cursor
+			g.tryAnswer(c)
+		}
 	}
 }
 

@@ -169,10 +169,20 @@ func (l *log) deliver(b *eventlog.Batch) {
 	}
 }
 
+// covers reports whether there is a place in the log at which clients are. A log that
+// owes a gap has none: it is told with the first batch that covers again.
+func (l *log) covers() bool { return !l.covered.IsNone() }
+
 // ready reports whether a client may be told that the groups are active here.
-func (l *log) ready() bool {
-	return !l.covered.IsNone() && !l.owesGap && l.lag <= l.o.LookBack
+func (l *log) ready() bool { return l.covers() && l.lag <= l.o.LookBack }
+
+// answerable is what a log must do with an answer, beside how far it is covered.
+type answerable struct {
+	covers, ready   bool
+	applied, proved uint64
 }
+
+func (l *log) state() answerable { return answerable{l.covers(), l.ready(), l.applied, l.proved} }
 
 func (l *log) active(g protocol.Group) bool {
 	i := l.groups[g]

@@ -32,7 +32,7 @@ const (
 	answerWithin   = 5 * time.Second  // a client's message
 	partWithin     = 3 * time.Second  // of a filling; then it is asked for again
 	fillWithin     = 20 * time.Second // without getting any further
-	maxFills       = 4                // of a gateway at a time
+	maxFills       = 32               // of a gateway at a time; workers read them together
 	mostOfOneTick  = time.Second      // a clock that jumps counts this much
 	eventOverhead  = 128              // bytes of an event in the window beside its payload
 	defaultMaxLag  = 200_000

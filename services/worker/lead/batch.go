@@ -19,7 +19,7 @@ func (m *Machine) collect(r *reader, e *eventlog.Event) {
 		return
 	}
 	tag := eventlog.TagOf(e.Group)
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if p.carrier != r || p.stopped {
 			continue
 		}
@@ -45,7 +45,9 @@ func (m *Machine) closeBatch(p *peer) {
 		End: max(m.high.Offset, to.Offset), Events: p.events, Proved: p.proved, ProvedAt: p.provedAt,
 	}})
 	p.from, p.sinceSent = to, 0
-	p.unconfirmed++
+	if p.unconfirmed++; p.unconfirmed == 1 {
+		p.unsettled = 0
+	}
 	p.dropCollected()
 }
 
@@ -71,7 +73,7 @@ func (m *Machine) setDown(p *peer) {
 
 // flush sends what waits, and an empty batch to who has had none for a while.
 func (m *Machine) flush() {
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if p.feed == 0 || p.stopped || p.table == nil || p.carrier == nil || p.unconfirmed >= maxUnconfirmed {
 			continue
 		}
@@ -82,18 +84,24 @@ func (m *Machine) flush() {
 }
 
 // Settled says what became of a batch: whether the broker has taken it into the
-// gateway's queue. A refused or returned one stops the feed until the gateway says
-// what it has.
+// gateway's queue. One that was refused or returned, or of which nobody says anything
+// for 10 s, stops the feed until the gateway says what it has.
 func (m *Machine) Settled(gateway string, feed uint64, taken bool) {
-	p := m.peers[gateway]
-	if p == nil || p.feed != feed || feed == 0 {
+	i, known := m.find(gateway)
+	if !known || m.peers[i].feed != feed || feed == 0 {
 		return
 	}
-	p.unconfirmed = max(p.unconfirmed-1, 0)
+	p := m.peers[i]
+	p.unconfirmed, p.unsettled = max(p.unconfirmed-1, 0), 0
 	if taken || p.stopped {
 		m.catchUp()
 		return
 	}
+	m.stopFeed(p)
+}
+
+// stopFeed waits for the gateway to say what it has.
+func (m *Machine) stopFeed(p *peer) {
 	p.stopped = true
 	m.setDown(p)
 }

@@ -20,7 +20,7 @@ func (m *Machine) catchUp() {
 	if m.opening != nil || m.main == nil {
 		return
 	}
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if m.waits(p) {
 			m.fromRecent(p)
 		}
@@ -39,7 +39,7 @@ func (m *Machine) catchUp() {
 // lowestUnattended is the feed to which no reader comes.
 func (m *Machine) lowestUnattended() *peer {
 	var lowest *peer
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		comes := slices.ContainsFunc(m.catchUps, func(r *reader) bool { return r.first <= p.at.Offset && r.at.Offset < p.at.Offset })
 		if m.waits(p) && !comes && (lowest == nil || p.at.Offset < lowest.at.Offset) {
 			lowest = p
@@ -100,15 +100,22 @@ func (m *Machine) readCatchUp(r *reader, e *eventlog.Entry, cursor eventlog.Curs
 	r.at = cursor
 	m.collect(r, event)
 	m.pickUp(r, cursor, before)
-	if cursor.Offset == m.top.Offset {
+	if cursor.Offset == m.top.Offset || !m.needed(r) {
 		m.handOver(r)
 	}
+}
+
+// needed reports whether a catch-up reader carries a feed, or will come to one.
+func (m *Machine) needed(r *reader) bool {
+	return slices.ContainsFunc(m.peers, func(p *peer) bool {
+		return p.carrier == r || m.waits(p) && r.first <= p.at.Offset && r.at.Offset < p.at.Offset
+	})
 }
 
 // pickUp takes the feeds along that stand on the entry which a reader has come to,
 // and ends those whose entry is not there.
 func (m *Machine) pickUp(r *reader, cursor, before eventlog.Cursor) {
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if p.feed == 0 || p.carrier != nil || p.stopped || p.at.IsNone() || p.at.Offset > cursor.Offset || p.at.Offset <= before.Offset ||
 			p.at.Offset < r.first {
 			continue
@@ -128,13 +135,13 @@ func (m *Machine) pickUp(r *reader, cursor, before eventlog.Cursor) {
 	}
 }
 
-// handOver ends a catch-up reader that stands where the main reader stands.
+// handOver ends a catch-up reader that stands where the main reader stands, or is not needed.
 func (m *Machine) handOver(r *reader) {
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if p.carrier != r {
 			continue
 		}
-		if r.at == m.top {
+		if r.at == m.top && m.opening == nil {
 			p.carrier = m.main
 		} else {
 			m.setDown(p)

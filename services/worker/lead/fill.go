@@ -1,48 +1,45 @@
 package lead
 
 import (
-	"maps"
 	"slices"
 	"time"
 
 	"belfry/pkg/eventlog"
 )
 
-// Filler answers questions of gateways for what a connection missed. Any worker
-// has one for a log, whether it leads or not.
+// Filler answers questions of gateways for what connections missed. Any worker has
+// one for a log, whether it leads or not. Those that wait for the log are read together.
 type Filler struct {
-	o       Options
-	effects []Effect
-	waiting []eventlog.Fill
-	reading map[int]*filling
-	last    int
+	o        Options
+	effects  []Effect
+	waiting  []*filling // for a reading, in the order in which they came
+	aside    []*filling // for the verdict on a part, in no reading
+	readings []*reading
+	lastID   uint64 // of fillings
+	last     int    // of readers
 }
 
-// maxFillings bounds the readings at a time.
-const maxFillings = 2
+// Bounds of a filler.
+const (
+	maxReadings  = 2               // at a time
+	maxTogether  = 64              // fillings in one reading
+	nobodyWaits  = 3 * time.Second // a gateway asks again after that
+	maxPartBytes = maxBatchBytes
+)
 
-// filling is one question that is being answered.
-type filling struct {
-	fill   eventlog.Fill
-	reader reader
-	tags   map[eventlog.Tag]struct{}
-	sentTo eventlog.Position // the end of the last part
-	events []eventlog.Event
-	bytes  int
-	begun  bool // the entry After was met
-	onWay  bool // a part is not confirmed
-	ended  bool // the last part was sent
+// reading is a reader and those that it answers.
+type reading struct {
+	reader
+	fillings []*filling
 }
 
 // NewFiller makes a Filler.
-func NewFiller(o Options) *Filler {
-	return &Filler{o: o.complete(), reading: map[int]*filling{}}
-}
+func NewFiller(o Options) *Filler { return &Filler{o: o.complete()} }
 
 func (f *Filler) add(e Effect) { f.effects = append(f.effects, e) }
 
 // Effects returns what is to be done since the last call, in order. Reader numbers
-// are the filler's own; a Send's Batch is the reader's number.
+// are the filler's own; a Send's Batch is what Settled is called with.
 func (f *Filler) Effects() []Effect {
 	all := f.effects
 	f.effects = nil
@@ -54,127 +51,162 @@ func (f *Filler) Take(q eventlog.Fill) {
 	if q.Log != f.o.Log {
 		return
 	}
-	f.waiting = append(f.waiting, q)
+	f.lastID++
+	f.waiting = append(f.waiting, newFilling(f.lastID, q))
 	f.next()
 }
 
+// next lets those that wait join a reading that comes to them, or begins one for
+// them, from the lowest.
 func (f *Filler) next() {
-	for len(f.waiting) > 0 && len(f.reading) < maxFillings {
-		q := f.waiting[0]
-		f.waiting = f.waiting[1:]
-		f.last++
-		r := &filling{fill: q, sentTo: q.After, tags: map[eventlog.Tag]struct{}{}}
-		for _, tag := range q.Tags {
-			r.tags[tag] = struct{}{}
+	for {
+		f.waiting = slices.DeleteFunc(f.waiting, func(x *filling) bool {
+			i := slices.IndexFunc(f.readings, func(r *reading) bool { return r.comesTo(x) })
+			if i >= 0 {
+				f.readings[i].fillings = append(f.readings[i].fillings, x)
+			}
+			return i >= 0
+		})
+		if len(f.waiting) == 0 || len(f.readings) >= maxReadings {
+			return
 		}
-		r.reader = reader{number: f.last, at: eventlog.NoCursor, duplicates: eventlog.Duplicates{Size: int(f.o.LookBack)}}
-		f.reading[f.last] = r
-		f.add(OpenReader{Reader: f.last, At: max(q.After.Offset-f.o.LookBack, 0)})
+		lowest := f.waiting[0].after.Offset
+		for _, x := range f.waiting {
+			lowest = min(lowest, x.after.Offset)
+		}
+		f.last++
+		r := reader{number: f.last, at: eventlog.NoCursor, first: lowest, duplicates: eventlog.Duplicates{Size: f.o.LookBack}}
+		f.readings = append(f.readings, &reading{reader: r})
+		f.add(OpenReader{Reader: f.last, At: max(lowest-f.o.LookBack, 0)})
 	}
+}
+
+// comesTo reports whether a reading will come to where a filling begins, and has looked
+// back far enough by then.
+func (r *reading) comesTo(x *filling) bool {
+	return r.first <= x.after.Offset && r.at.Offset < x.after.Offset && len(r.fillings) < maxTogether
 }
 
 // Read is an entry that a reader brings.
 func (f *Filler) Read(number int, e *eventlog.Entry) {
-	r := f.reading[number]
-	if r == nil || r.ended {
+	i := f.find(number)
+	if i < 0 {
 		return
 	}
-	r.reader.age = 0
+	r := f.readings[i]
 	cursor := eventlog.Cursor{Offset: e.Offset, FP: f.o.Key.Fingerprint(e.Offset, e.ID, e.Body)}
-	before := r.reader.at
+	before := r.at
 	if cursor.Offset <= before.Offset {
 		return
 	}
-	after, to := r.fill.After, r.fill.To
-	switch {
-	case r.begun && cursor.Offset > before.Offset+normalStep, // entries are missing
-		cursor.Offset > after.Offset && !r.begun,                // the entry that the connection has is not there
-		cursor.Offset == after.Offset && cursor.FP != r.fill.FP, // or is another
-		cursor.Offset == to.Offset && cursor.FP != to.FP,        // this is not the gateway's log
-		cursor.Offset > to.Offset:
-		f.gap(r)
-		return
-	}
-	r.reader.at = cursor
+	r.age = 0
+	r.at = cursor
 	event := eventOf(&r.reader, e, cursor)
-	if cursor.Offset == after.Offset {
-		r.begun = true
-	}
-	if r.begun && event != nil && after.Before(event.Position()) {
-		if _, wanted := r.tags[eventlog.TagOf(event.Group)]; wanted {
-			r.events = append(r.events, *event)
-			r.bytes += sizeOf(event)
+	missing := !before.IsNone() && cursor.Offset > before.Offset+normalStep
+	r.fillings = slices.DeleteFunc(r.fillings, func(x *filling) bool {
+		switch {
+		case x.fails(cursor, missing):
+			f.gap(x)
+		case x.read(cursor, event):
+			if x.onWay {
+				f.aside = append(f.aside, x)
+			} else {
+				f.part(x)
+			}
+		case x.bytes >= maxPartBytes && x.onWay: // it is not read out as fast as the others
+			x.setDown()
+			f.aside = append(f.aside, x)
+		default:
+			if x.bytes >= maxPartBytes {
+				f.part(x)
+			}
+			return false
 		}
-	}
-	if r.begun && (cursor == to || r.bytes >= maxCollected) {
-		f.part(r, cursor == to)
-	}
-}
-
-// part sends what was read, when the part before is confirmed.
-func (f *Filler) part(r *filling, last bool) {
-	if r.onWay {
-		return
-	}
-	to := r.reader.at
-	f.add(Send{Gateway: r.fill.Gateway, Batch: uint64(r.reader.number), Message: eventlog.Filled{
-		Log: f.o.Log, Gateway: r.fill.Gateway, ID: r.fill.ID, From: r.sentTo, To: to.End(), FP: to.FP, Done: last, Events: r.events,
-	}})
-	r.sentTo, r.events, r.bytes, r.onWay = to.End(), nil, 0, true
-	if last {
-		f.end(r)
+		return true
+	})
+	if len(r.fillings) == 0 {
+		f.add(CloseReader{Reader: number})
+		f.end(i)
 	}
 }
 
-func (f *Filler) gap(r *filling) {
-	f.add(Send{Gateway: r.fill.Gateway, Message: eventlog.Filled{
-		Log: f.o.Log, Gateway: r.fill.Gateway, ID: r.fill.ID, From: r.sentTo, To: r.sentTo, Done: true, Gap: true,
-	}})
-	f.end(r)
+func (f *Filler) find(number int) int {
+	return slices.IndexFunc(f.readings, func(r *reading) bool { return r.number == number })
 }
 
-func (f *Filler) end(r *filling) {
-	r.ended = true
-	f.add(CloseReader{Reader: r.reader.number})
-	delete(f.reading, r.reader.number)
+func (f *Filler) end(i int) {
+	f.readings = slices.Delete(f.readings, i, i+1)
 	f.next()
 }
 
-// Settled says what became of a part. One that was not taken is the gateway's to
-// miss: it gives up waiting.
-func (f *Filler) Settled(number uint64, taken bool) {
-	r := f.reading[int(number)]
-	if r == nil {
+// part sends what was read since the last one.
+func (f *Filler) part(x *filling) {
+	f.add(Send{Gateway: x.gateway, Batch: x.id, Message: eventlog.Filled{
+		Log: f.o.Log, Gateway: x.gateway, ID: x.question, From: x.sent, To: x.at.End(), FP: x.at.FP, Done: x.done, Events: x.events,
+	}})
+	x.sent, x.sentFP, x.events, x.bytes, x.onWay = x.at.End(), x.at.FP, nil, 0, true
+}
+
+func (f *Filler) gap(x *filling) {
+	f.add(Send{Gateway: x.gateway, Message: eventlog.Filled{
+		Log: f.o.Log, Gateway: x.gateway, ID: x.question, From: x.sent, To: x.sent, Done: true, Gap: true,
+	}})
+}
+
+// Settled says what became of a part. One that was not taken ends the filling: the
+// gateway asks again for what it misses.
+func (f *Filler) Settled(id uint64, taken bool) {
+	is := func(x *filling) bool { return x.id == id }
+	for _, r := range f.readings {
+		if i := slices.IndexFunc(r.fillings, is); i >= 0 {
+			r.fillings[i].onWay = false
+			if !taken {
+				r.fillings = slices.Delete(r.fillings, i, i+1)
+			}
+			return
+		}
+	}
+	i := slices.IndexFunc(f.aside, is)
+	if i < 0 {
 		return
 	}
-	r.onWay = false
+	x := f.aside[i]
+	f.aside = slices.Delete(f.aside, i, i+1)
 	switch {
 	case !taken:
-		f.end(r)
-	case r.reader.at == r.fill.To:
-		f.part(r, true)
-	case r.bytes >= maxCollected:
-		f.part(r, false)
+	case x.done:
+		f.part(x)
+	default:
+		x.onWay, x.age = false, 0
+		f.waiting = append(f.waiting, x)
+		f.next()
 	}
 }
 
-// ReaderEnded says that a reader brings nothing more.
+// ReaderEnded says that a reader brings nothing more. Whoever it was to answer asks
+// again.
 func (f *Filler) ReaderEnded(number int) {
-	if r := f.reading[number]; r != nil {
-		f.end(r)
+	if i := f.find(number); i >= 0 {
+		f.end(i)
 	}
 }
 
-// Tick lets time pass: a reader that brings nothing is given up.
+// Tick lets time pass. A reading that brings nothing is given up, and so are those that have
+// waited for so long that their gateways have asked again.
 func (f *Filler) Tick(d time.Duration) {
 	d = min(d, mostOfOneTick)
-	for _, number := range slices.Sorted(maps.Keys(f.reading)) {
-		r := f.reading[number]
-		if r == nil {
-			continue
-		}
-		if r.reader.age += d; r.reader.age >= readerDead {
-			f.end(r)
+	old := func(x *filling) bool {
+		x.age += d
+		return x.age >= nobodyWaits
+	}
+	f.waiting = slices.DeleteFunc(f.waiting, old)
+	f.aside = slices.DeleteFunc(f.aside, func(x *filling) bool { old(x); return x.age >= verdictIn })
+	for i := len(f.readings) - 1; i >= 0; i-- {
+		r := f.readings[i]
+		if r.age += d; r.age >= nobodyWaits || len(r.fillings) == 0 {
+			f.add(CloseReader{Reader: r.number})
+			f.readings = slices.Delete(f.readings, i, i+1)
 		}
 	}
+	f.next()
 }

@@ -30,11 +30,11 @@ type Machine struct {
 	markSeq    uint64
 	marks      map[string]uint64 // own ones that were not read, and their number
 	sinceMark  time.Duration     // written
-	sinceRead  time.Duration     // of an own mark
+	sinceRead  time.Duration     // an entry
 	sinceAudit time.Duration
 	lastReader int
 
-	peers     map[string]*peer
+	peers     []*peer // by name
 	lastBatch uint64
 }
 
@@ -67,7 +67,7 @@ func (m *Machine) forget() {
 	m.recent, m.recentSize = nil, 0
 	m.marks = map[string]uint64{}
 	m.sinceMark, m.sinceRead, m.sinceAudit = 0, 0, 0
-	m.peers = map[string]*peer{}
+	m.peers = nil
 }
 
 // Baton is a message of the lead queue. wall is the clock in milliseconds: it only

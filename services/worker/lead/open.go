@@ -1,23 +1,28 @@
 package lead
 
-import "belfry/pkg/eventlog"
+import (
+	"time"
+
+	"belfry/pkg/eventlog"
+)
 
 // opening is the way to a main reader that stands on a known entry.
 type opening struct {
-	target eventlog.Cursor // go on behind it; none: at the end
+	target eventlog.Cursor // go on behind it; none: at the end, as soon as that is known
 	probe  *reader         // began at the end, to meet one of the own marks
+	again  time.Duration   // left until it is begun anew, after a reader ended; 0: it goes on
 }
 
 // begin says where the main reader goes on: at the lowest cursor of a hello that is
 // not too far below the highest; the others are caught up with.
 func (m *Machine) begin() eventlog.Cursor {
 	highest, lowest := eventlog.NoCursor, eventlog.NoCursor
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if p.feed != 0 && p.at.Offset > highest.Offset {
 			highest = p.at
 		}
 	}
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if p.feed != 0 && !p.at.IsNone() && p.at.Offset >= highest.Offset-m.o.LookBack &&
 			(lowest.IsNone() || p.at.Offset < lowest.Offset) {
 			lowest = p.at
@@ -43,26 +48,25 @@ func (m *Machine) open(c eventlog.Cursor) {
 	m.writeMark()
 }
 
-// probed is an entry at the end of the log, while opening.
+// probed is an entry at the end of the log, while opening. The first own mark shows where
+// that is. Behind it, or behind the known entry, the main reader goes on; it
+// begins farther back, because what is a copy is decided by the log alone.
 func (m *Machine) probed(e *eventlog.Entry, cursor eventlog.Cursor) {
 	o := m.opening
-	o.probe.duplicates.Seen(e)
 	if m.ownMark(e) == 0 {
 		return
 	}
-	m.high = higher(m.high, cursor)
-	switch {
-	case o.target.IsNone():
-		m.startAt(o.probe, cursor)
-	case o.target.Offset >= cursor.Offset: // the log is shorter than what was read of it
+	if o.target.Offset >= cursor.Offset { // the log is shorter than what was read of it
 		m.another()
-		m.high = cursor
-		m.startAt(o.probe, cursor)
-	default:
-		m.closeReader(o.probe)
-		o.probe = nil
-		m.main = m.newReader(max(o.target.Offset-m.o.LookBack, 0))
+		o.target = eventlog.NoCursor
 	}
+	if o.target.IsNone() {
+		o.target = cursor
+	}
+	m.high = higher(m.high, cursor)
+	m.closeReader(o.probe)
+	o.probe = nil
+	m.main = m.newReader(max(o.target.Offset-m.o.LookBack, 0))
 }
 
 // startAt makes a reader that stands on cursor the main one.
@@ -73,7 +77,7 @@ func (m *Machine) startAt(r *reader, cursor eventlog.Cursor) {
 	m.sinceRead, m.sinceAudit = 0, 0
 	m.high = higher(m.high, cursor)
 	m.pickUp(r, cursor, eventlog.NoCursor)
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		switch {
 		case p.feed == 0 || p.carrier != nil:
 		case p.at.IsNone():
@@ -97,17 +101,18 @@ func (m *Machine) verified(e *eventlog.Entry, cursor eventlog.Cursor) {
 	r, target := m.main, m.opening.target
 	m.ownMark(e)
 	before := r.at
-	switch {
-	case cursor.Offset <= before.Offset:
+	if cursor.Offset <= before.Offset {
 		return
+	}
+	switch {
 	case cursor.Offset < target.Offset:
 		r.duplicates.Seen(e)
 		r.at = cursor
 	case cursor == target:
 		r.duplicates.Seen(e)
 		m.startAt(r, cursor)
-	case before.IsNone() && cursor.Offset > target.Offset: // retention has passed it
-		for _, p := range m.sorted() {
+	case cursor.Offset > target.Offset && (before.IsNone() || cursor.Offset > before.Offset+normalStep): // retention has passed it
+		for _, p := range m.peers {
 			if p.feed != 0 && !p.at.IsNone() && p.at.Offset < cursor.Offset {
 				m.reset(p, eventlog.CauseTruncated)
 			}

@@ -27,14 +27,17 @@ const (
 	gatherHellos  = 300 * time.Millisecond // from the claim to the main reader
 	markEvery     = 5 * time.Second        // while leading
 	firstMarks    = time.Second            // while the end of the log is not known
-	readerDead    = 10 * time.Second       // without a mark of one's own
+	readerDead    = 10 * time.Second       // without an entry, though marks are written
+	openAgainIn   = 250 * time.Millisecond // what ended on the way to a main reader
 	auditEvery    = 10 * time.Second       // of the entry at top
 	emptyEvery    = 2 * time.Second        // a batch for who has none
 	askForTable   = time.Second            // after a hello
+	verdictIn     = 10 * time.Second       // of a batch
 	gatewayGone   = 15 * time.Second       // without a word
 	claimAgainIn  = time.Second            // to one gateway
 	mostOfOneTick = time.Second            // a clock that jumps counts this much
 
+	mostMarks      = 64 // own ones that were not read
 	maxUnconfirmed = 4
 	maxBatchBytes  = 256 << 10
 	maxCollected   = 1 << 20

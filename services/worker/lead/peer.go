@@ -1,8 +1,8 @@
 package lead
 
 import (
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"belfry/pkg/eventlog"
@@ -34,6 +34,7 @@ type peer struct {
 	bytes       int
 
 	quiet     time.Duration // without a word of it
+	unsettled time.Duration // with batches on their way, since the last verdict
 	sinceSent time.Duration
 	wantTable time.Duration // since the hello
 	claimed   time.Duration // since the last claim to it
@@ -47,22 +48,19 @@ type parts struct {
 	tags        map[eventlog.Tag]struct{}
 }
 
-func (m *Machine) sorted() []*peer {
-	all := make([]*peer, 0, len(m.peers))
-	for _, name := range slices.Sorted(maps.Keys(m.peers)) {
-		all = append(all, m.peers[name])
+// peer finds what is known of a gateway, from which a word has come.
+func (m *Machine) peer(gateway string) *peer {
+	i, known := m.find(gateway)
+	if !known {
+		p := &peer{gateway: gateway, at: eventlog.NoCursor, from: eventlog.NoCursor, claimed: claimAgainIn}
+		m.peers = slices.Insert(m.peers, i, p)
 	}
-	return all
+	m.peers[i].quiet = 0
+	return m.peers[i]
 }
 
-func (m *Machine) peer(gateway string) *peer {
-	p := m.peers[gateway]
-	if p == nil {
-		p = &peer{gateway: gateway, at: eventlog.NoCursor, from: eventlog.NoCursor, claimed: claimAgainIn}
-		m.peers[gateway] = p
-	}
-	p.quiet = 0
-	return p
+func (m *Machine) find(gateway string) (int, bool) {
+	return slices.BinarySearchFunc(m.peers, gateway, func(p *peer, name string) int { return strings.Compare(p.gateway, name) })
 }
 
 func (p *peer) dropCollected() { p.events, p.bytes = nil, 0 }
@@ -106,7 +104,7 @@ func (m *Machine) prove(p *peer) {
 // disprove resets the feeds that stand at or behind a mark which was written
 // after they said where they stand, and answers who asked where the log ends.
 func (m *Machine) disprove(mark uint64, cursor eventlog.Cursor) {
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if p.asked > p.proved && mark >= p.asksMark {
 			p.proved, p.provedAt, p.sinceSent = p.asked, cursor.Offset, emptyEvery
 		}
@@ -207,14 +205,15 @@ func (m *Machine) claimAgain(p *peer) {
 }
 
 func (m *Machine) tickPeers(d time.Duration) {
-	for _, p := range m.sorted() {
+	m.peers = slices.DeleteFunc(m.peers, func(p *peer) bool {
+		p.quiet += d
+		return p.quiet >= gatewayGone
+	})
+	for _, p := range m.peers {
 		p.claimed += d
 		p.sinceSent += d
-		if p.quiet += d; p.quiet >= gatewayGone {
-			p.feed, p.carrier = 0, nil
-			p.dropCollected()
-			delete(m.peers, p.gateway)
-			continue
+		if p.unsettled += d; p.unsettled >= verdictIn && p.unconfirmed > 0 && !p.stopped {
+			m.stopFeed(p)
 		}
 		if p.feed != 0 && p.table == nil {
 			if p.wantTable += d; p.wantTable >= askForTable {

@@ -1,6 +1,8 @@
 package lead
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"belfry/pkg/eventlog"
@@ -24,7 +26,7 @@ type read struct {
 func (m *Machine) newReader(at int64) *reader {
 	m.lastReader++
 	m.add(OpenReader{Reader: m.lastReader, At: at})
-	return &reader{number: m.lastReader, at: eventlog.NoCursor, duplicates: eventlog.Duplicates{Size: int(m.o.LookBack)}}
+	return &reader{number: m.lastReader, at: eventlog.NoCursor, duplicates: eventlog.Duplicates{Size: m.o.LookBack}}
 }
 
 func (m *Machine) closeReader(r *reader) {
@@ -47,6 +49,9 @@ func (m *Machine) writeMark() {
 	id := m.o.MarkID()
 	m.markSeq++
 	m.marks[id] = m.markSeq
+	if len(m.marks) > mostMarks { // the others were lost, or come too late to say anything
+		maps.DeleteFunc(m.marks, func(_ string, number uint64) bool { return number+mostMarks/2 < m.markSeq })
+	}
 	m.add(WriteMark{ID: id})
 }
 
@@ -55,11 +60,15 @@ func (m *Machine) Read(number int, e *eventlog.Entry) {
 	cursor := eventlog.Cursor{Offset: e.Offset, FP: m.o.Key.Fingerprint(e.Offset, e.ID, e.Body)}
 	switch {
 	case m.opening != nil && m.opening.probe != nil && m.opening.probe.number == number:
+		m.sinceRead = 0
 		m.probed(e, cursor)
-	case m.opening != nil && m.main != nil && m.main.number == number:
-		m.verified(e, cursor)
 	case m.main != nil && m.main.number == number:
-		m.readMain(e, cursor)
+		m.sinceRead = 0
+		if m.opening != nil {
+			m.verified(e, cursor)
+		} else {
+			m.readMain(e, cursor)
+		}
 	case m.audit != nil && m.audit.number == number:
 		m.audited(cursor)
 	default:
@@ -72,19 +81,15 @@ func (m *Machine) Read(number int, e *eventlog.Entry) {
 	}
 }
 
-// another: the log is not the one that was read.
+// another: the log is not the one that was read. Nothing of it is known but by looking, and
+// that goes for where each feed stands, too.
 func (m *Machine) another() {
-	for _, p := range m.sorted() {
-		if p.feed != 0 {
-			m.reset(p, eventlog.CauseAnother)
-		}
+	for _, r := range slices.Clone(m.catchUps) {
+		m.closeReader(r)
+		m.endCatchUp(r.number)
 	}
 	m.high = eventlog.NoCursor
 	m.recent, m.recentSize = nil, 0
-	for _, r := range m.catchUps {
-		m.closeReader(r)
-	}
-	m.catchUps = nil
 }
 
 // ownMark reports the number of an own mark that was not read before; 0: it is none.
@@ -94,7 +99,6 @@ func (m *Machine) ownMark(e *eventlog.Entry) uint64 {
 		return 0
 	}
 	delete(m.marks, e.ID)
-	m.sinceRead = 0
 	return number
 }
 
@@ -123,7 +127,7 @@ func (m *Machine) readMain(e *eventlog.Entry, cursor eventlog.Cursor) {
 
 // hole: entries are missing in front of what a reader brings.
 func (m *Machine) hole(r *reader) {
-	for _, p := range m.sorted() {
+	for _, p := range m.peers {
 		if p.carrier == r {
 			m.reset(p, eventlog.CauseJump)
 		}
@@ -170,9 +174,8 @@ func (m *Machine) audited(cursor eventlog.Cursor) {
 func (m *Machine) ReaderEnded(number int) {
 	switch {
 	case m.opening != nil && (m.opening.probe != nil && m.opening.probe.number == number || m.main != nil && m.main.number == number):
-		target := m.opening.target
 		m.forgetReader(number)
-		m.open(target)
+		m.opening.again = openAgainIn // a broker that is away must not be asked all the time
 	case m.main != nil && m.main.number == number:
 		m.forgetReader(number)
 		m.open(m.top)
@@ -202,6 +205,11 @@ func (m *Machine) tickReaders(d time.Duration) {
 	if m.sinceMark += d; m.opening != nil && m.sinceMark >= firstMarks || m.sinceMark >= markEvery {
 		m.writeMark()
 	}
+	if o := m.opening; o != nil && o.again > 0 {
+		if o.again -= d; o.again <= 0 {
+			m.open(o.target)
+		}
+	}
 	m.sinceRead += d
 	if m.sinceRead >= readerDead { // neither an entry nor an error: it hangs
 		m.sinceRead = 0
@@ -219,7 +227,7 @@ func (m *Machine) tickReaders(d time.Duration) {
 			m.audit.at = m.top
 		}
 	}
-	for _, r := range append([]*reader(nil), m.catchUps...) {
+	for _, r := range slices.Clone(m.catchUps) {
 		if r.age += d; r.age >= readerDead {
 			m.closeReader(r)
 			m.endCatchUp(r.number)

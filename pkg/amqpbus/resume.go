@@ -12,7 +12,7 @@ const (
 	// holds: an old link of this process, until the broker has missed three of its
 	// heartbeats, and a margin.
 	inUseBound = 30 * time.Second
-	inUseRetry = 500 * time.Millisecond
+	retryEvery = 500 * time.Millisecond
 )
 
 // Unread remembers the queues that a bus found missing and has not consumed
@@ -50,25 +50,8 @@ func (u *Unread) Open(ctx context.Context, o ConsumerOptions, steps OpenSteps) (
 	if err := steps.Declare(ctx, *o.Declare); err != nil {
 		return false, err
 	}
-	bound := time.Now().Add(inUseBound)
-	var held error // why it was not consumed at the last attempt
-	for {
-		err := steps.Consume(ctx)
-		if held != nil && err != nil && ctx.Err() != nil {
-			return false, errors.Join(held, ctx.Err())
-		}
-		if !errors.Is(err, ErrInUse) || time.Now().After(bound) {
-			return !u.has(o.Queue), u.consumed(o.Queue, err)
-		}
-		held = err
-		t := time.NewTimer(inUseRetry)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return false, errors.Join(held, ctx.Err())
-		}
-	}
+	err = Retry(ctx, inUseBound, ErrInUse, func() error { return steps.Consume(ctx) })
+	return !u.has(o.Queue), u.consumed(o.Queue, err)
 }
 
 func (u *Unread) note(queue string) {
@@ -94,4 +77,28 @@ func (u *Unread) consumed(queue string, err error) error {
 		delete(u.queues, queue)
 	}
 	return err
+}
+
+// Retry makes attempts, half a second apart, while they end with why, and at most
+// for so long. What it returns after ctx has ended says why as well.
+func Retry(ctx context.Context, within time.Duration, why error, attempt func() error) error {
+	bound := time.Now().Add(within)
+	var held error // how the last attempt ended
+	for {
+		err := attempt()
+		if held != nil && err != nil && ctx.Err() != nil {
+			return errors.Join(held, ctx.Err())
+		}
+		if !errors.Is(err, why) || time.Now().After(bound) {
+			return err
+		}
+		held = err
+		t := time.NewTimer(retryEvery)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return errors.Join(held, ctx.Err())
+		}
+	}
 }

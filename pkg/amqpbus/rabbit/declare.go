@@ -4,25 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"belfry/pkg/amqpbus"
 )
 
-// Declare works on a scratch channel, because a refusal closes the channel.
+// homeNodeBound is how long Declare waits for a queue whose process does not answer.
+// RabbitMQ also says so for a moment while two declare the same queue, or while it starts.
+const homeNodeBound = 5 * time.Second
+
 func (b *bus) Declare(ctx context.Context, t amqpbus.Topology) error {
 	t, err := b.declareLogs(ctx, t)
 	if err != nil {
 		return b.noted(err)
 	}
+	return b.noted(amqpbus.Retry(ctx, homeNodeBound, amqpbus.ErrHomeNode, func() error { return b.declareOnce(ctx, t) }))
+}
+
+// declareOnce works on a scratch channel, because a refusal closes the channel.
+func (b *bus) declareOnce(ctx context.Context, t amqpbus.Topology) error {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeChannel(ch)
 	_, err = await(ctx, func() (struct{}, error) { return struct{}{}, declareOn(ctx, ch, t) }, nil)
-	return b.noted(err)
+	return err
 }
 
 // declareOn stops after ctx has ended: nobody waits for it any more.

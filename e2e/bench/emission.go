@@ -37,7 +37,7 @@ func (e emission) run(ctx context.Context, send func(p *publisher, n int, body [
 			return n, err
 		}
 	}
-	if err := p.close(); err != nil {
+	if err := p.close(ctx); err != nil {
 		return n, fmt.Errorf("confirm %d publishes: %w", n, err)
 	}
 	return n, nil

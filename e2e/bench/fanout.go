@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"belfry/e2e/harness"
 )
 
 const (
@@ -28,18 +30,23 @@ func fanout(ctx context.Context, s *system, dir string, frames, rounds int) (row
 	if err != nil {
 		return row{}, err
 	}
+	var quoted *quote
+	if frames == 1 {
+		quoted = fanoutQuote.of(fmt.Sprintf("%.0f us", ours), fmt.Sprintf("%.0f us", bare), ours/bare)
+	}
 	return row{
 		what:     fmt.Sprintf("fan-out 1 to %d, %d at once, CPU per delivery", fanoutMembers, frames),
 		belfry:   fmt.Sprintf("%.2f us", ours),
 		baseline: fmt.Sprintf("%.2f us (bare write loop)", bare),
 		ratio:    fmt.Sprintf("%.2f", ours/bare),
 		note:     fmt.Sprintf("emit to socket p50 %s", p50.Round(10*time.Microsecond)),
+		quoted:   quoted,
 	}, nil
 }
 
 func fanoutBelfry(ctx context.Context, s *system, frames, rounds int) (perDelivery float64, p50 time.Duration, err error) {
-	sockets, err := openMany(ctx, s.address, token, fanoutMembers,
-		func(int) map[string][]string { return map[string][]string{"bench": {"fanout"}} }, func(int) {})
+	sockets, err := openMany(ctx, fanoutMembers, subscribed(s.address,
+		func(int) map[string][]string { return map[string][]string{"bench": {"fanout"}} }), func(int) {})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -49,7 +56,7 @@ func fanoutBelfry(ctx context.Context, s *system, frames, rounds int) (perDelive
 	for n, socket := range sockets {
 		readers.Go(func() {
 			for {
-				body, err := socket.read()
+				body, err := socket.Read()
 				if err != nil {
 					return
 				}
@@ -63,34 +70,34 @@ func fanoutBelfry(ctx context.Context, s *system, frames, rounds int) (perDelive
 	defer readers.Wait()
 	defer closeAll(sockets)
 
-	p, err := openPublisher(s.node.URL("guest"))
+	p, err := openPublisher(s.amqp)
 	if err != nil {
 		return 0, 0, err
 	}
-	before := s.gateway.cpu()
+	before := cpuOf(s.gateway.Pid())
 	for round := range rounds {
 		for n := range frames {
 			if err := p.publish(ctx, "belfry.emit", "bench-fanout", fmt.Sprintf("f%d.%d", round, n), stamped(fanoutSize)); err != nil {
-				return 0, 0, errors.Join(err, p.close())
+				return 0, 0, errors.Join(err, p.close(ctx))
 			}
 		}
 		want := int64((round + 1) * frames * fanoutMembers)
-		err := waitFor(ctx, "all members to have the events", func() error {
+		err := harness.Await(ctx, "all members to have the events", func() error {
 			if have := got.Load(); have < want {
 				return fmt.Errorf("%d of %d deliveries", have, want)
 			}
 			return nil
 		})
 		if err != nil {
-			return 0, 0, errors.Join(err, p.close())
+			return 0, 0, errors.Join(err, p.close(ctx))
 		}
 	}
-	cpu := s.gateway.cpu() - before
-	return float64(cpu.Microseconds()) / float64(frames*rounds*fanoutMembers), lat.at(0.5), p.close()
+	cpu := cpuOf(s.gateway.Pid()) - before
+	return float64(cpu.Microseconds()) / float64(frames*rounds*fanoutMembers), lat.at(0.5), p.close(ctx)
 }
 
 func fanoutBare(ctx context.Context, dir string, frames, rounds int) (perDelivery float64, err error) {
-	bare, err := startBare(dir)
+	bare, err := startBare(ctx, dir, "loop")
 	if err != nil {
 		return 0, err
 	}
@@ -113,9 +120,9 @@ func fanoutBare(ctx context.Context, dir string, frames, rounds int) (perDeliver
 			}
 		}()
 	}
-	err = waitFor(ctx, "the bare server to know its clients", func() error {
+	err = harness.Await(ctx, "the bare server to know its clients", func() error {
 		start := got.Load()
-		if err := bare.round(1, frame); err != nil {
+		if err := bare.obey(fmt.Sprint("1 ", frame)); err != nil {
 			return err
 		}
 		<-time.After(50 * time.Millisecond)
@@ -127,13 +134,13 @@ func fanoutBare(ctx context.Context, dir string, frames, rounds int) (perDeliver
 	if err != nil {
 		return 0, err
 	}
-	before, had := bare.process.cpu(), got.Load()
+	before, had := cpuOf(bare.Pid()), got.Load()
 	for round := range rounds {
-		if err := bare.round(frames, frame); err != nil {
+		if err := bare.obey(fmt.Sprint(frames, " ", frame)); err != nil {
 			return 0, err
 		}
 		want := had + int64((round+1)*frames*fanoutMembers)
-		if err := waitFor(ctx, "the bare loop's bytes", func() error {
+		if err := harness.Await(ctx, "the bare loop's bytes", func() error {
 			if have := got.Load(); have < want {
 				return fmt.Errorf("%d of %d", have, want)
 			}
@@ -142,6 +149,6 @@ func fanoutBare(ctx context.Context, dir string, frames, rounds int) (perDeliver
 			return 0, err
 		}
 	}
-	cpu := bare.process.cpu() - before
+	cpu := cpuOf(bare.Pid()) - before
 	return float64(cpu.Microseconds()) / float64(frames*rounds*fanoutMembers), nil
 }

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"belfry/e2e/harness"
 )
 
 const usage = `Measure Belfry beside bare baselines and print a table.
@@ -30,8 +32,8 @@ Example, only the pipeline, five seconds each:
 `
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == "bare-server" {
-		if err := serveBare(os.Stdin, os.Stdout); err != nil {
+	if len(os.Args) == 3 && os.Args[1] == "bare-server" {
+		if err := bareServers[os.Args[2]](os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "bare-server:", err)
 			os.Exit(1)
 		}
@@ -71,52 +73,76 @@ func parse() (options, error) {
 	if err != nil {
 		return options{}, fmt.Errorf("-bin: %w", err)
 	}
+	for _, program := range []string{"gateway", "worker"} {
+		if _, err := os.Stat(filepath.Join(abs, program)); err != nil {
+			return options{}, fmt.Errorf("-bin: %w (make build makes the programs)", err)
+		}
+	}
 	return options{bin: abs, only: match, conns: *conns, lasting: time.Duration(*seconds) * time.Second}, nil
 }
+
+// Bounds of the whole and of one experiment, on a machine that is busy.
+const (
+	within    = 25 * time.Minute
+	oneWithin = 6 * time.Minute
+)
 
 func run(ctx context.Context) error {
 	o, err := parse()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
-	defer cancel()
-	dir, err := os.MkdirTemp("", "belfry-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
+	if err := os.Setenv(harness.ProgramsVariable, o.bin); err != nil {
+		return fmt.Errorf("-bin: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-	say("starting a private broker, a gateway and a worker")
-	s, err := startSystem(ctx, dir, o.bin)
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	r, err := newRig()
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	rows, err := measure(ctx, o, r)
+	if err := errors.Join(err, r.close()); err != nil {
+		return err
+	}
+	return errors.Join(writeTable(os.Stdout, rows), writeQuotes(os.Stdout, rows))
+}
+
+func measure(ctx context.Context, o options, r *rig) ([]row, error) {
+	say("starting a private broker, a gateway and a worker")
+	s, err := startSystem(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	var rows []row
-	for _, x := range experiments(o, s, dir, say) {
+	for _, x := range experiments(o, s, r.dir) {
 		if !o.only.MatchString(x.name) {
 			continue
 		}
 		say("%s", x.name)
+		ctx, cancel := context.WithTimeout(ctx, oneWithin)
 		more, err := x.run(ctx)
+		cancel()
 		if err != nil {
-			return fmt.Errorf("%s: %w", x.name, err)
+			return nil, fmt.Errorf("%s: %w", x.name, err)
 		}
 		rows = append(rows, more...)
 	}
-	return writeTable(os.Stdout, rows)
+	return rows, nil
 }
+
+// say tells how far the run is.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 type experiment struct {
 	name string
 	run  func(ctx context.Context) ([]row, error)
 }
 
-func experiments(o options, s *system, dir string, say func(string, ...any)) []experiment {
+func experiments(o options, s *system, dir string) []experiment {
 	one := func(r row, err error) ([]row, error) { return []row{r}, err }
 	return []experiment{
-		{"idle memory", func(ctx context.Context) ([]row, error) { return one(idleMemory(ctx, s, o.conns, say)) }},
+		{"idle memory", func(ctx context.Context) ([]row, error) { return one(idleMemory(ctx, s, dir, o.conns)) }},
 		{"fan-out, one at a time", func(ctx context.Context) ([]row, error) { return one(fanout(ctx, s, dir, 1, 50)) }},
 		{"fan-out, 32 at once", func(ctx context.Context) ([]row, error) { return one(fanout(ctx, s, dir, 32, 20)) }},
 		{"fan-out, 128 at once", func(ctx context.Context) ([]row, error) { return one(fanout(ctx, s, dir, 128, 10)) }},

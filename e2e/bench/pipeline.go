@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"belfry/e2e/harness"
 )
 
 // pipelineSize is the size of a payload in the comparisons with raw RabbitMQ.
@@ -23,19 +25,21 @@ func pipeline(ctx context.Context, s *system, e emission) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	oursCPU, before := s.since(before, lat.count()), s.shares()
+	after := s.shares()
+	oursCPU, before := after.since(before, lat.count()), after
 	one, oneLat, err := pipelineRaw(ctx, s, e, 1)
 	if err != nil {
 		return nil, err
 	}
-	oneCPU, before := s.since(before, oneLat.count()), s.shares()
+	after = s.shares()
+	oneCPU, before := after.since(before, oneLat.count()), after
 	two, twoLat, err := pipelineRaw(ctx, s, e, 2)
 	if err != nil {
 		return nil, err
 	}
 	cpu := row{
 		what: "CPU for each of them", belfry: oursCPU.String(), baseline: oneCPU.String() + " (raw, one hop)",
-		ratio: oursCPU.over(oneCPU), note: "raw, two hops: " + s.since(before, twoLat.count()).String(),
+		ratio: oursCPU.over(oneCPU), note: "raw, two hops: " + s.shares().since(before, twoLat.count()).String(),
 	}
 	if e.rate == 0 {
 		return []row{{
@@ -50,7 +54,12 @@ func pipeline(ctx context.Context, s *system, e emission) ([]row, error) {
 		baseline: quantiles(twoLat) + " (raw, two hops)",
 		ratio:    fmt.Sprintf("%.2f (p99)", float64(lat.at(0.99))/float64(twoLat.at(0.99))),
 		note:     "raw, one hop: " + quantiles(oneLat),
+		quoted:   latencyQuote.of(milliseconds(lat.at(0.5)), milliseconds(twoLat.at(0.5)), float64(lat.at(0.5))/float64(twoLat.at(0.5))),
 	}, cpu}, nil
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }
 
 func quantiles(l *latencies) string {
@@ -59,8 +68,8 @@ func quantiles(l *latencies) string {
 }
 
 func pipelineBelfry(ctx context.Context, s *system, e emission) (rate float64, lat *latencies, err error) {
-	sockets, err := openMany(ctx, s.address, token, pipelineGroups,
-		func(n int) map[string][]string { return map[string][]string{"bench": {strconv.Itoa(n)}} }, func(int) {})
+	sockets, err := openMany(ctx, pipelineGroups, subscribed(s.address,
+		func(n int) map[string][]string { return map[string][]string{"bench": {strconv.Itoa(n)}} }), func(int) {})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -70,7 +79,7 @@ func pipelineBelfry(ctx context.Context, s *system, e emission) (rate float64, l
 	for _, socket := range sockets {
 		readers.Go(func() {
 			for {
-				body, err := socket.read()
+				body, err := socket.Read()
 				if err != nil {
 					return
 				}
@@ -86,11 +95,11 @@ func pipelineBelfry(ctx context.Context, s *system, e emission) (rate float64, l
 	start := time.Now()
 	sent, err := e.run(ctx, func(p *publisher, n int, body []byte) error {
 		return p.publish(ctx, "belfry.emit", "bench-"+strconv.Itoa(n%pipelineGroups), fmt.Sprintf("p%x.%d", run, n), body)
-	}, s.node.URL("guest"))
+	}, s.amqp)
 	if err != nil {
 		return 0, nil, err
 	}
-	err = waitFor(ctx, "the last emit", func() error {
+	err = harness.Await(ctx, "the last emit", func() error {
 		if have := got.Load(); have < int64(sent) {
 			return fmt.Errorf("%d of %d emits arrived", have, sent)
 		}
@@ -100,7 +109,7 @@ func pipelineBelfry(ctx context.Context, s *system, e emission) (rate float64, l
 }
 
 func pipelineRaw(ctx context.Context, s *system, e emission, hops int) (rate float64, lat *latencies, err error) {
-	r, err := newRawHops(s.node.URL("guest"), hops)
+	r, err := newRawHops(s.amqp, hops)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -68,9 +68,14 @@ func (p *publisher) publish(ctx context.Context, exchange, key, id string, body 
 }
 
 // close waits for the confirms.
-func (p *publisher) close() error {
+func (p *publisher) close(ctx context.Context) (err error) {
 	close(p.pending)
-	return errors.Join(<-p.done, p.conn.Close())
+	select {
+	case err = <-p.done:
+	case <-ctx.Done():
+		err = fmt.Errorf("wait for the confirms: %w", ctx.Err())
+	}
+	return errors.Join(err, p.conn.CloseDeadline(time.Now().Add(5*time.Second)))
 }
 
 // rawHops measures messages through hops queues in a row: what is consumed from
@@ -169,7 +174,7 @@ func (r *rawHops) relay(ctx context.Context, in <-chan amqp.Delivery, to string)
 	if err != nil {
 		return
 	}
-	defer func() { _ = p.close() }()
+	defer func() { _ = p.close(ctx) }()
 	for d := range in {
 		if p.publish(ctx, "", to, d.MessageId, d.Body) != nil {
 			return

@@ -17,17 +17,17 @@ type shares struct{ broker, worker, gateway, clients time.Duration }
 // shares reads them; clients are this process, publishers and sockets.
 func (s *system) shares() shares {
 	return shares{
-		broker: cpuOfGroup(s.node.PID()), worker: s.worker.cpu(), gateway: s.gateway.cpu(),
+		broker: cpuOfGroup(s.node.PID()), worker: cpuOf(s.worker.Pid()), gateway: cpuOf(s.gateway.Pid()),
 		clients: cpuOf(os.Getpid()),
 	}
 }
 
 // since is what each of n things cost since before.
-func (s *system) since(before shares, n int) shares {
-	now, each := s.shares(), time.Duration(max(n, 1))
+func (c shares) since(before shares, n int) shares {
+	each := time.Duration(max(n, 1))
 	return shares{
-		broker: (now.broker - before.broker) / each, worker: (now.worker - before.worker) / each,
-		gateway: (now.gateway - before.gateway) / each, clients: (now.clients - before.clients) / each,
+		broker: (c.broker - before.broker) / each, worker: (c.worker - before.worker) / each,
+		gateway: (c.gateway - before.gateway) / each, clients: (c.clients - before.clients) / each,
 	}
 }
 
@@ -88,4 +88,19 @@ func ticks(fields []string) time.Duration {
 	user, _ := strconv.ParseInt(fields[11], 10, 64)
 	system, _ := strconv.ParseInt(fields[12], 10, 64)
 	return time.Duration(user+system) * time.Second / clockTicks
+}
+
+// residentOf is the resident set of a process, in bytes; 0 when it is gone.
+func residentOf(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
 }

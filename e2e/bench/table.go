@@ -10,7 +10,10 @@ import (
 )
 
 // row is one line of the report.
-type row struct{ what, belfry, baseline, ratio, note string }
+type row struct {
+	what, belfry, baseline, ratio, note string
+	quoted                              *quote // nil: not in the README
+}
 
 func writeTable(w io.Writer, rows []row) error {
 	if _, err := fmt.Fprintf(w, "%s\n\n| what | Belfry | baseline, same run | ratio | besides |\n|---|---|---|---|---|\n", machine()); err != nil {

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"belfry/e2e/harness"
@@ -26,8 +25,7 @@ type daemon struct {
 	root   string // of the repository
 	folder string // of scripts/engine.sh
 	run    string // for sockets and state, below /tmp: a socket's path must be short
-	cmd    *exec.Cmd
-	exited chan struct{}
+	*harness.Process
 }
 
 // start makes the images, with the network outside, and then starts the engine of
@@ -56,7 +54,7 @@ func startDaemon(folder string, builder bool) (*daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the engine's folder: %w", err)
 	}
-	d := &daemon{root: root, folder: folder, run: run, exited: make(chan struct{})}
+	d := &daemon{root: root, folder: folder, run: run}
 	if err := os.WriteFile(filepath.Join(run, "daemon.json"), []byte("{}"), 0o600); err != nil {
 		return nil, fmt.Errorf("write the engine's configuration: %w", err)
 	}
@@ -68,23 +66,12 @@ func startDaemon(folder string, builder bool) (*daemon, error) {
 		arguments = append([]string{"nsenter", "--net=/proc/self/fd/" + strconv.Itoa(hostNetwork)}, arguments...)
 		arguments = append(arguments, "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false")
 	}
-	log, err := os.Create(filepath.Join(run, "dockerd.log"))
-	if err != nil {
-		return nil, fmt.Errorf("make the engine's log: %w", err)
+	cmd := exec.Command("env", arguments...) // looks it up in the engine's own PATH
+	cmd.Env = d.environment()
+	cmd.ExtraFiles = []*os.File{os.NewFile(hostNetwork, "the network outside")}
+	if d.Process, err = harness.Launch("dockerd", filepath.Join(run, "dockerd.log"), cmd); err != nil {
+		return nil, err
 	}
-	defer func() { _ = log.Close() }()
-	environment := d.environment()
-	d.cmd = exec.Command("env", arguments...) // looks it up in the engine's own PATH
-	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = environment, log, log
-	d.cmd.ExtraFiles = []*os.File{os.NewFile(hostNetwork, "the network outside")}
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := d.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start dockerd: %w", err)
-	}
-	go func() {
-		_ = d.cmd.Wait()
-		close(d.exited)
-	}()
 	return d, d.await()
 }
 
@@ -99,44 +86,29 @@ func (d *daemon) environment() []string {
 		"COMPOSE_PROJECT_NAME=belfry", "COMPOSE_ANSI=never", "COMPOSE_PROGRESS=plain")
 }
 
+// await waits until the engine answers.
 func (d *daemon) await() error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.NewTimer(time.Minute)
-	defer deadline.Stop()
-	for {
-		last, err := d.docker("version", "--format", "{{.Server.Version}}")
-		if err == nil {
-			fmt.Printf("== dockerd %s runs, pid %d\n", strings.TrimSpace(last), d.cmd.Process.Pid)
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-d.exited:
-			return fmt.Errorf("dockerd ended at its start; the end of its log:\n%s", d.log())
-		case <-deadline.C:
-			return errors.Join(fmt.Errorf("dockerd does not answer: %w; the end of its log:\n%s", err, d.log()), d.stop())
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var version string
+	err := d.Await(ctx, "it to answer", func() (err error) {
+		version, err = d.docker("version", "--format", "{{.Server.Version}}")
+		return err
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("%w; the end of its log:\n%s", err, d.Tail(tail)), d.stop())
 	}
+	fmt.Printf("== dockerd %s runs, pid %d\n", strings.TrimSpace(version), d.Pid())
+	return nil
 }
 
-// log is the end of what dockerd wrote.
-func (d *daemon) log() string {
-	text, _ := os.ReadFile(filepath.Join(d.run, "dockerd.log"))
-	return string(text[max(0, len(text)-3000):])
-}
+// tail is how many lines of the engine's log an error shows.
+const tail = 40
 
 // stop ends dockerd, which ends its containers, and removes its folder.
 func (d *daemon) stop() error {
-	_ = d.cmd.Process.Signal(syscall.SIGTERM)
-	timer := time.NewTimer(40 * time.Second)
-	defer timer.Stop()
-	select {
-	case <-d.exited:
-	case <-timer.C:
-		_ = syscall.Kill(-d.cmd.Process.Pid, syscall.SIGKILL)
-		<-d.exited
-		return fmt.Errorf("dockerd did not end within 40 s of SIGTERM; the end of its log:\n%s", d.log())
+	if _, err := d.Terminate(40 * time.Second); err != nil {
+		return fmt.Errorf("%w; the end of its log:\n%s", err, d.Tail(tail))
 	}
 	if err := os.RemoveAll(d.run); err != nil {
 		return fmt.Errorf("remove the engine's folder: %w", err)

@@ -48,13 +48,7 @@ func TestSupervisordGoesAway(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 			t.Errorf("signal %d: %v", pid, err)
 		}
-		deadline := time.Now().Add(30 * time.Second)
-		for syscall.Kill(pid, 0) == nil { // it is init's child now
-			if time.Now().After(deadline) {
-				t.Fatalf("process %d did not end", pid)
-			}
-			<-time.After(50 * time.Millisecond)
-		}
+		harness.Until(t, 30*time.Second, "the process to end", func() bool { return syscall.Kill(pid, 0) != nil }) // it is init's child now
 	}
 }
 

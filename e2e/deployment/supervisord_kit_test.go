@@ -131,40 +131,18 @@ func (s *supervised) kill(name string) {
 	if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 		s.t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		out, _ := exec.Command("supervisorctl", "-c", s.conf, "pid", name).Output()
-		if now, err := strconv.Atoi(strings.TrimSpace(string(out))); err == nil && now != 0 && now != before {
-			break
+	until(s.t, "supervisord to start "+name+" again", 30*time.Second, func() error {
+		out, err := exec.Command("supervisorctl", "-c", s.conf, "pid", name).CombinedOutput()
+		if now, _ := strconv.Atoi(strings.TrimSpace(string(out))); now == 0 || now == before {
+			return fmt.Errorf("supervisorctl says %s (%w)", out, err)
 		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("supervisord did not start %s again", name)
-		}
-		<-time.After(100 * time.Millisecond)
-	}
+		return nil
+	})
 	s.waitReady(name)
 }
 
 // waitReady waits until a program says that it is.
 func (s *supervised) waitReady(name string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	var last string
-	for {
-		status, body, err := harness.Get(ctx, health[name])
-		switch {
-		case err == nil && status == 200:
-			return
-		case err != nil:
-			last = err.Error()
-		default:
-			last = fmt.Sprintf("HTTP %d %s", status, body)
-		}
-		select {
-		case <-ctx.Done():
-			s.t.Fatalf("%s is not ready: %s", name, last)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	until(s.t, name+" to be ready", 30*time.Second, func() error { return harness.Healthy(s.t.Context(), health[name]) })
 }

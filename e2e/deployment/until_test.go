@@ -14,16 +14,10 @@ import (
 // until tries something until it works.
 func until(t *testing.T, what string, within time.Duration, try func() error) {
 	t.Helper()
-	deadline := time.Now().Add(harness.Within(within))
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", what, err)
-		}
-		<-time.After(200 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Within(within))
+	defer cancel()
+	if err := harness.Await(ctx, what, try); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -57,7 +57,7 @@ func TestDrillWrongPassword(t *testing.T) {
 	tr.flow(20 * time.Second)
 	logs.tell(t, "the broker refused user or password", 20*time.Second)
 	for _, p := range processes {
-		if err := p.WaitReady(time.Second); err == nil {
+		if err := p.Ready(t.Context()); err == nil {
 			t.Errorf("%s is ready", p.Name)
 		}
 		stopped(t, p, 30*time.Second)

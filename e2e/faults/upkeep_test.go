@@ -65,9 +65,8 @@ func whole(t *testing.T, in *harness.Installation, e *emitter.Emitter) error {
 // TestDeletedIsBroughtBack: an operator deletes what Belfry has declared, while
 // everything runs. Nothing is restarted, and all of it works again.
 func TestDeletedIsBroughtBack(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: separate processes need a broker")
-	}
+	needsBroker(t)
+	t.Parallel()
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	e, err := emitter.Open(emitter.Options{URL: in.Broker.BackendURL(), Timeout: 3 * time.Second})
 	if err != nil {
@@ -84,7 +83,7 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 	queues := func(names ...string) func() {
 		return func() {
 			for _, name := range names {
-				in.Broker.CtlVHost(t, "delete_queue", name)
+				in.Broker.DeleteQueue(t, name)
 			}
 		}
 	}
@@ -93,13 +92,12 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 			amqpbus.ExchangeQuestions, amqpbus.ExchangeEmit, amqpbus.ExchangeDisconnect, amqpbus.ExchangeReply,
 			amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents, amqpbus.InterestExchange(1), amqpbus.EmitShards(1),
 		} {
-			in.Broker.Ctl(t, "eval", fmt.Sprintf("rabbit_exchange:delete(%s, false, <<\"operator\">>).", in.Broker.Exchange(name)))
+			in.Broker.DeleteExchange(t, name)
 		}
 	}
 	bindings := func() {
-		out := in.Broker.Ctl(t, "eval", fmt.Sprintf("[rabbit_binding:remove(B, <<\"operator\">>) || B <- rabbit_binding:list(<<%q>>), element(4, element(2, B)) =/= <<>>].", in.Broker.VHost()))
-		if strings.Count(out, "ok") < 6 {
-			t.Fatalf("the bindings were not removed: %s", out)
+		if removed := in.Broker.Unbind(t); removed < 6 {
+			t.Fatalf("only %d bindings were removed", removed)
 		}
 	}
 	for _, c := range []struct {
@@ -113,16 +111,12 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 		{"all exchanges", exchanges},
 	} {
 		c.gone()
-		began, deadline := time.Now(), time.Now().Add(90*time.Second)
-		for {
-			err := whole(t, in, e)
-			if err == nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s does not come back: %v", c.what, err)
-			}
-			<-time.After(200 * time.Millisecond)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), harness.Within(90*time.Second))
+		err := harness.Await(ctx, c.what, func() error { return whole(t, in, e) })
+		cancel()
+		if err != nil {
+			t.Fatal(err)
 		}
 		t.Logf("%s: whole again after %v", c.what, time.Since(began).Round(100*time.Millisecond))
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
 )
 
 // The tokens of every installation's tokens file. Where tokens are not checked
@@ -41,12 +40,12 @@ var holders = map[string]holder{
 
 // WriteAccess writes the tokens file and a policy: the shipped one for Tower's
 // families, and, for the tests' own groups, the token's claim.
-func WriteAccess(t testing.TB, dir string) (tokensFile, policyFile string) {
+func WriteAccess(t T, dir string) (tokensFile, policyFile string) {
 	t.Helper()
 	return writeTokens(t, dir), writePolicy(t, dir)
 }
 
-func writeTokens(t testing.TB, dir string) string {
+func writeTokens(t T, dir string) string {
 	t.Helper()
 	tokens, err := json.Marshal(holders)
 	if err != nil {
@@ -55,7 +54,7 @@ func writeTokens(t testing.TB, dir string) string {
 	return writeFile(t, dir, "tokens.json", tokens)
 }
 
-func writePolicy(t testing.TB, dir string) string {
+func writePolicy(t T, dir string) string {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
@@ -72,7 +71,7 @@ func writePolicy(t testing.TB, dir string) string {
 	return writeFile(t, dir, "policy.json", policy)
 }
 
-func writeFile(t testing.TB, dir, name string, content []byte) string {
+func writeFile(t T, dir, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, content, 0o600); err != nil {

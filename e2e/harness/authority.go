@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 )
 
@@ -53,7 +52,7 @@ type authority struct {
 	secrets map[string]struct{} // every token that was used
 }
 
-func newAuthority(t testing.TB, auth Auth, dir string) *authority {
+func newAuthority(t T, auth Auth, dir string) *authority {
 	t.Helper()
 	a := &authority{
 		auth: auth, secret: rand.Text() + rand.Text(), issued: map[string]string{},

@@ -45,11 +45,12 @@ func OnSharedNode(t testing.TB) *Broker {
 // OwnBroker starts a node for one test alone, which may kill it.
 func OwnBroker(t testing.TB) *Broker {
 	t.Helper()
-	return onNode(t, brokertest.Start(t))
+	return OnNode(t, brokertest.Start(t))
 }
 
-// onNode makes a virtual host on a node that ends with the test.
-func onNode(t testing.TB, node *brokertest.Node) *Broker {
+// OnNode makes a virtual host on a node that is t's alone and ends after the
+// installation.
+func OnNode(t T, node *brokertest.Node) *Broker {
 	t.Helper()
 	vhost, err := node.NewVHost()
 	if err != nil {
@@ -58,7 +59,7 @@ func onNode(t testing.TB, node *brokertest.Node) *Broker {
 	return ofVHost(t, vhost)
 }
 
-func ofVHost(t testing.TB, vhost *brokertest.VHost) *Broker {
+func ofVHost(t T, vhost *brokertest.VHost) *Broker {
 	t.Helper()
 	if err := vhost.AddUser(Backend, "^$", backendMay, "^$"); err != nil {
 		t.Fatal(err)
@@ -198,6 +199,24 @@ func (b *Broker) DeleteQueue(t testing.TB, queue string) {
 	if err := b.node.DeleteQueue(b.vhost, queue); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// DeleteExchange deletes an exchange with its bindings.
+func (b *Broker) DeleteExchange(t testing.TB, exchange string) {
+	t.Helper()
+	if err := b.node.DeleteExchange(b.vhost, exchange); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Unbind removes all bindings that somebody made, and returns how many.
+func (b *Broker) Unbind(t testing.TB) int {
+	t.Helper()
+	removed, err := b.node.Unbind(b.vhost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return removed
 }
 
 // Identities are the gateways and workers that have a reply queue.

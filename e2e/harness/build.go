@@ -58,12 +58,12 @@ var modules = []program{
 
 // Binary returns the path of gateway, worker, belfry or tower. E2E_RACE=1 builds
 // them all with the race detector.
-func Binary(t testing.TB, name string) string {
+func Binary(t T, name string) string {
 	t.Helper()
 	return plain.path(t, name)
 }
 
-func (b *binaries) path(t testing.TB, name string) string {
+func (b *binaries) path(t T, name string) string {
 	t.Helper()
 	b.once.Do(b.build)
 	if b.err != nil {

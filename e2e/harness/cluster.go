@@ -30,7 +30,7 @@ func StartCluster(t testing.TB) *Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(nodes.Stop)
-	c := &Cluster{Broker: onNode(t, nodes[0]), Nodes: nodes}
+	c := &Cluster{Broker: OnNode(t, nodes[0]), Nodes: nodes}
 	c.via = balance(t, nodes)
 	return c
 }

@@ -3,7 +3,6 @@ package harness
 import (
 	"path/filepath"
 	"slices"
-	"testing"
 	"time"
 )
 
@@ -11,7 +10,7 @@ import (
 const emitSecret = "e2e-secret-of-the-door"
 
 // startEmbedded runs `belfry dev` with the installation's tokens and policy.
-func (in *Installation) startEmbedded(t testing.TB) {
+func (in *Installation) startEmbedded(t T) {
 	t.Helper()
 	p := &Process{
 		Name: "dev", Addr: FreeAddr(t), Admin: FreeAddr(t), bin: Binary(t, "belfry"), args: []string{"dev"},

@@ -2,16 +2,16 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 )
 
 // inspect fails the test when the process ended by itself, or wrote that
 // something in it went wrong that must never go wrong.
-func (p *Process) inspect(t testing.TB) {
+func (p *Process) inspect(t T) {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -49,7 +49,7 @@ const shownMost = 100
 
 // silent fails the test when a process has told one of the secrets, in its log
 // or its metrics.
-func (p *Process) silent(t testing.TB, secrets []string) {
+func (p *Process) silent(t T, secrets []string) {
 	t.Helper()
 	said := p.Log() + p.metrics(t)
 	for _, secret := range secrets {
@@ -60,7 +60,7 @@ func (p *Process) silent(t testing.TB, secrets []string) {
 }
 
 // Metric sums the series of a running process whose lines begin with a prefix.
-func (p *Process) Metric(t testing.TB, prefix string) float64 {
+func (p *Process) Metric(t T, prefix string) float64 {
 	t.Helper()
 	sum := 0.0
 	for line := range strings.Lines(p.metrics(t)) {
@@ -80,7 +80,7 @@ func (p *Process) Metric(t testing.TB, prefix string) float64 {
 // Settled waits until no shard's emits go to all gateways any more, as they do
 // for some ten seconds after a worker has taken it over: only then it shows when
 // a gateway has been forgotten.
-func (in *Installation) Settled(t testing.TB) {
+func (in *Installation) Settled(t T) {
 	t.Helper()
 	Until(t, 30*time.Second, "all shards to be settled", func() bool {
 		flooding, gateways := 0.0, 0.0
@@ -93,20 +93,23 @@ func (in *Installation) Settled(t testing.TB) {
 }
 
 // Until asks, many times a second, until something holds.
-func Until(t testing.TB, within time.Duration, what string, holds func() bool) {
+func Until(t T, within time.Duration, what string, holds func() bool) {
 	t.Helper()
-	within = Within(within)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(within); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v in vain for %s", within, what)
+	ctx, cancel := context.WithTimeout(context.Background(), Within(within))
+	defer cancel()
+	err := Await(ctx, what, func() error {
+		if holds() {
+			return nil
 		}
+		return errors.New("not yet")
+	})
+	if err != nil {
+		t.Fatalf("waited %v in vain for %s", Within(within), what)
 	}
 }
 
 // metrics are what a process that runs exports.
-func (p *Process) metrics(t testing.TB) string {
+func (p *Process) metrics(t T) string {
 	t.Helper()
 	select {
 	case <-p.done:

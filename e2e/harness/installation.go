@@ -64,6 +64,12 @@ func Start(t testing.TB, shape Shape) *Installation {
 	if shape.Broker == nil && !shape.Embedded {
 		shape.Broker = sharedBroker(t) // first, so that it goes after the processes
 	}
+	return Begin(t, shape)
+}
+
+// Begin is Start for any T. A shape that is not Embedded must have a Broker.
+func Begin(t T, shape Shape) *Installation {
+	t.Helper()
 	in := prepare(t, shape)
 	t.Cleanup(func() { in.stop(t) })
 	if shape.Embedded {
@@ -87,7 +93,7 @@ func Start(t testing.TB, shape Shape) *Installation {
 
 // prepare makes what an installation needs before its first process starts: tokens
 // and a policy.
-func prepare(t testing.TB, shape Shape) *Installation {
+func prepare(t T, shape Shape) *Installation {
 	t.Helper()
 	in := &Installation{shape: shape, dir: t.TempDir()}
 	if shape.Nginx {
@@ -101,7 +107,7 @@ func prepare(t testing.TB, shape Shape) *Installation {
 
 // AddGateway starts one more gateway, with more of an environment than the
 // others; it need not be ready at once.
-func (in *Installation) AddGateway(t testing.TB, name string, env ...string) *Process {
+func (in *Installation) AddGateway(t T, name string, env ...string) *Process {
 	t.Helper()
 	p := &Process{Name: name, Addr: in.gatewayAddr(t), Admin: FreeAddr(t), bin: in.binary(t, "gateway"), log: filepath.Join(in.dir, name+".log")}
 	p.env = slices.Concat([]string{"BELFRY_LISTEN=" + p.Addr, "BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name, "BELFRY_TRUSTED_PROXIES=127.0.0.1"},
@@ -111,14 +117,14 @@ func (in *Installation) AddGateway(t testing.TB, name string, env ...string) *Pr
 	return p
 }
 
-func (in *Installation) gatewayAddr(t testing.TB) string {
+func (in *Installation) gatewayAddr(t T) string {
 	if in.shape.Nginx {
 		return GatewayAddrs[len(in.Gateways)]
 	}
 	return FreeAddr(t)
 }
 
-func (in *Installation) binary(t testing.TB, name string) string {
+func (in *Installation) binary(t T, name string) string {
 	t.Helper()
 	if in.shape.Race {
 		return raced.path(t, name)
@@ -128,7 +134,7 @@ func (in *Installation) binary(t testing.TB, name string) string {
 
 // AddWorker starts one more worker, with more of an environment than the
 // others; it need not be ready at once.
-func (in *Installation) AddWorker(t testing.TB, name string, env ...string) *Process {
+func (in *Installation) AddWorker(t T, name string, env ...string) *Process {
 	t.Helper()
 	p := &Process{Name: name, Admin: FreeAddr(t), bin: in.binary(t, "worker"), log: filepath.Join(in.dir, name+".log")}
 	p.env = slices.Concat([]string{"BELFRY_ADMIN_LISTEN=" + p.Admin, "BELFRY_NAME=" + name}, in.shape.Env, in.shape.WorkerEnv, env)
@@ -144,11 +150,11 @@ func (in *Installation) AddWorker(t testing.TB, name string, env ...string) *Pro
 func (in *Installation) processes() []*Process { return slices.Concat(in.Gateways, in.Workers) }
 
 // WaitReady waits for every process that runs.
-func (in *Installation) WaitReady(t testing.TB, within time.Duration) {
+func (in *Installation) WaitReady(t T, within time.Duration) {
 	t.Helper()
 	for _, p := range in.processes() {
 		if err := p.WaitReady(within); err != nil {
-			t.Fatalf("%v\n%s", err, p.tail(40))
+			t.Fatalf("%v\n%s", err, p.Tail(40))
 		}
 	}
 }
@@ -228,7 +234,7 @@ func (in *Installation) Emit(t testing.TB, group, payload string) {
 
 // stop ends the processes that still run, gateways first, fails the test for
 // what they did wrong, and shows the logs of a failed test.
-func (in *Installation) stop(t testing.TB) {
+func (in *Installation) stop(t T) {
 	if in.emitter != nil {
 		in.emitter.close()
 	}
@@ -251,6 +257,6 @@ func (in *Installation) stop(t testing.TB) {
 		return
 	}
 	for _, p := range in.processes() {
-		t.Logf("the last lines of %s:\n%s", p.Name, p.tail(60))
+		t.Logf("the last lines of %s:\n%s", p.Name, p.Tail(60))
 	}
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -10,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -27,7 +27,7 @@ var GatewayAddrs = []string{"127.0.0.1:8051", "127.0.0.1:8052"}
 // FixedPorts waits until no other test of this machine has the ports that the
 // shipped files name (8013, 8043, 8050 to 8052 and the Procfile's), and keeps them
 // until the test ends. A test calls it once, before it starts anything.
-func FixedPorts(t testing.TB) {
+func FixedPorts(t T) {
 	t.Helper()
 	if os.Getenv(insideVariable) != "" {
 		return // nobody else is here
@@ -53,7 +53,7 @@ type Nginx struct {
 
 // StartNginx runs nginx with the shipped development configuration until the
 // test ends.
-func StartNginx(t testing.TB) *Nginx {
+func StartNginx(t T) *Nginx {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
@@ -67,7 +67,7 @@ func StartNginx(t testing.TB) *Nginx {
 
 // makeCertificate makes the development certificate where it is missing. One test
 // at a time: others may be about to read it.
-func makeCertificate(t testing.TB, root string) {
+func makeCertificate(t T, root string) {
 	t.Helper()
 	file, err := os.OpenFile(filepath.Join(os.TempDir(), "belfry-certificate.lock"), os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
@@ -85,30 +85,26 @@ func makeCertificate(t testing.TB, root string) {
 }
 
 // Run starts nginx with a main configuration file and waits until it listens.
-func (n *Nginx) Run(t testing.TB, main string) {
+func (n *Nginx) Run(t T, main string) {
 	t.Helper()
 	n.process = Run(t, "nginx", NginxProgram(), "-p", n.Prefix, "-e", "error.log", "-c", main)
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	ctx, cancel := context.WithTimeout(context.Background(), Within(10*time.Second))
+	defer cancel()
+	err := n.process.Await(ctx, "it to listen", func() error {
 		conn, err := net.DialTimeout("tcp", n.Addr, time.Second)
 		if err == nil {
 			_ = conn.Close()
-			return
 		}
-		select {
-		case <-n.process.done:
-			t.Fatalf("nginx ended: %s", n.process.tail(20))
-		case <-time.After(50 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("nginx does not listen: %v", err)
-		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, n.process.Tail(20))
 	}
 }
 
 // Finish lets nginx end what it serves and stops it, so that every request is
 // in its logs. It returns all that it wrote, by file.
-func (n *Nginx) Finish(t testing.TB) map[string]string {
+func (n *Nginx) Finish(t T) map[string]string {
 	t.Helper()
 	n.process.asked.Store(true)
 	n.process.Signal(syscall.SIGQUIT)
@@ -141,7 +137,7 @@ func NginxProgram() string {
 }
 
 // Trust is a client's configuration that believes one certificate.
-func Trust(t testing.TB, path string) *tls.Config {
+func Trust(t T, path string) *tls.Config {
 	t.Helper()
 	certificate, err := os.ReadFile(path)
 	if err != nil {
@@ -155,7 +151,7 @@ func Trust(t testing.TB, path string) *tls.Config {
 }
 
 // StartAPI runs an application that has nothing, where nginx looks for one.
-func StartAPI(t testing.TB) {
+func StartAPI(t T) {
 	t.Helper()
 	listener, err := net.Listen("tcp", apiAddr)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"testing"
 	"time"
 
 	"belfry/pkg/amqpbus/brokertest"
@@ -37,7 +35,7 @@ type Process struct {
 
 // Run starts a program that is not Belfry's and ends it, with SIGTERM, when the
 // test does.
-func Run(t testing.TB, name, bin string, args ...string) *Process {
+func Run(t T, name, bin string, args ...string) *Process {
 	t.Helper()
 	p := &Process{Name: name, bin: bin, args: args, log: filepath.Join(t.TempDir(), name+".log")}
 	p.start(t)
@@ -47,28 +45,36 @@ func Run(t testing.TB, name, bin string, args ...string) *Process {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("the last lines of %s:\n%s", name, p.tail(40))
+			t.Logf("the last lines of %s:\n%s", name, p.Tail(40))
 		}
 	})
 	return p
 }
 
-// start runs the program; its output goes to a log of its own.
-func (p *Process) start(t testing.TB) {
-	t.Helper()
+// Launch starts a command that the caller ends, by Terminate or Kill9, and that
+// does not outlive the caller. What it writes goes to the end of the file log, but
+// for an output that has a place of its own in cmd.
+func Launch(name, log string, cmd *exec.Cmd) (*Process, error) {
+	p := &Process{Name: name, log: log}
+	return p, p.launch(cmd)
+}
+
+func (p *Process) launch(cmd *exec.Cmd) error {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		t.Fatalf("open the log of %s: %v", p.Name, err)
+		return fmt.Errorf("open the log of %s: %w", p.Name, err)
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(p.bin, p.args...)
-	cmd.Env = append(cleanEnvironment(), p.env...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Dir = filepath.Dir(p.log)
-	// Its own group: an interrupt of the test does not reach it before the harness does.
+	if cmd.Stdout == nil {
+		cmd.Stdout = log
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = log
+	}
+	// Its own group: an interrupt of the caller does not reach it before the harness does.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", p.Name, err)
+		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	done := make(chan struct{})
 	p.cmd, p.done = cmd, done
@@ -77,6 +83,18 @@ func (p *Process) start(t testing.TB) {
 		_ = cmd.Wait()
 		close(done)
 	}()
+	return nil
+}
+
+// start runs the program of a test, in the folder of its log.
+func (p *Process) start(t T) {
+	t.Helper()
+	cmd := exec.Command(p.bin, p.args...)
+	cmd.Env = append(cleanEnvironment(), p.env...)
+	cmd.Dir = filepath.Dir(p.log)
+	if err := p.launch(cmd); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // cleanEnvironment is the caller's, without any of Belfry's variables.
@@ -91,7 +109,7 @@ func cleanEnvironment() []string {
 }
 
 // Restart runs the same program with the same environment again.
-func (p *Process) Restart(t testing.TB) {
+func (p *Process) Restart(t T) {
 	t.Helper()
 	<-p.done
 	p.start(t)
@@ -115,8 +133,9 @@ func (p *Process) Signal(s syscall.Signal) {
 // MayEnd says that the process may end by itself.
 func (p *Process) MayEnd() { p.asked.Store(true) }
 
-// Terminate sends SIGTERM and waits for the end. It returns the exit status,
-// and an error when the grace period was not enough.
+// Terminate sends SIGTERM and waits for the end. It returns the exit status, or an
+// error when the grace period was not enough: then it has killed the process, with
+// what that started.
 func (p *Process) Terminate(grace time.Duration) (int, error) {
 	p.Signal(syscall.SIGTERM)
 	timer := time.NewTimer(grace)
@@ -125,7 +144,8 @@ func (p *Process) Terminate(grace time.Duration) (int, error) {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode(), nil
 	case <-timer.C:
-		p.Kill9()
+		_ = syscall.Kill(-p.Pid(), syscall.SIGKILL)
+		<-p.done
 		return -1, fmt.Errorf("%s did not end within %v of SIGTERM", p.Name, grace)
 	}
 }
@@ -148,8 +168,8 @@ func (p *Process) Log() string {
 	return string(b)
 }
 
-// tail is the end of the log, for a failed test.
-func (p *Process) tail(lines int) string {
+// Tail is the end of the log, for an error.
+func (p *Process) Tail(lines int) string {
 	var all []string
 	s := bufio.NewScanner(bytes.NewReader([]byte(p.Log())))
 	s.Buffer(nil, 1<<20)
@@ -159,37 +179,32 @@ func (p *Process) tail(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// WaitReady waits until the admin listener says ready. It returns what was
+// WaitReady waits until the admin listener says ready. The error says what was
 // missing last.
 func (p *Process) WaitReady(within time.Duration) error {
 	if p.Admin == "" {
 		return nil // it has no such listener: nobody can ask
 	}
-	within = Within(within)
-	ctx, cancel := context.WithTimeout(context.Background(), within)
+	ctx, cancel := context.WithTimeout(context.Background(), Within(within))
 	defer cancel()
-	last := errors.New("it did not answer")
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-p.done:
-			return fmt.Errorf("%s ended with status %d before it was ready", p.Name, p.ExitCode())
-		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready after %v: %w", p.Name, within, last)
-		case <-tick.C:
-		}
-		status, body, err := Get(ctx, "http://"+p.Admin+"/health/ready")
-		switch {
-		case ctx.Err() != nil: // it was asked too late
-		case err != nil:
-			last = err
-		case status == http.StatusOK:
-			return nil
-		default:
-			last = fmt.Errorf("HTTP %d: %s", status, body)
-		}
+	return p.Await(ctx, "it to be ready", func() error { return p.Ready(ctx) })
+}
+
+// Ready asks the admin listener once; nil: it says ready.
+func (p *Process) Ready(ctx context.Context) error {
+	return Healthy(ctx, "http://"+p.Admin+"/health/ready")
+}
+
+// Healthy asks once whether something is healthy: nil, when it answers 200.
+func Healthy(ctx context.Context, url string) error {
+	status, body, err := Get(ctx, url)
+	if err != nil {
+		return err
 	}
+	if status != http.StatusOK {
+		return fmt.Errorf("HTTP %d: %s", status, body)
+	}
+	return nil
 }
 
 // Get is one HTTP GET; the body is read whole.
@@ -211,7 +226,7 @@ func Get(ctx context.Context, url string) (int, string, error) {
 }
 
 // FreeAddr is an address on the loopback interface that nobody listens on.
-func FreeAddr(t testing.TB) string {
+func FreeAddr(t T) string {
 	t.Helper()
 	port, err := brokertest.FreePort()
 	if err != nil {

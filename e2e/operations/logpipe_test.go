@@ -3,14 +3,12 @@ package operations
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,65 +18,68 @@ import (
 )
 
 // piped is a gateway whose standard error has a reader of the test.
-type piped struct {
-	addr, admin string
-	cmd         *exec.Cmd
-	ended       chan struct{}
-}
+type piped struct{ *harness.Process }
 
 // pipeGateway starts a gateway that writes its log to stderr, or, when that is
 // nil, has none.
-func pipeGateway(t *testing.T, in *harness.Installation, stderr *os.File) *piped {
+func pipeGateway(t *testing.T, in *harness.Installation, stderr *os.File) piped {
 	t.Helper()
 	cmd := exec.Command(harness.Binary(t, "gateway"))
 	if stderr == nil {
 		cmd = exec.Command("/bin/sh", "-c", `exec "$0" 2>&-`, harness.Binary(t, "gateway"))
+	} else {
+		cmd.Stderr = stderr
 	}
-	cmd.Stderr = stderr
-	return startGateway(t, in, cmd)
+	return piped{startGateway(t, in, cmd)}
 }
 
 // startGateway starts a gateway by a command of the test's, and waits until it is ready.
-func startGateway(t *testing.T, in *harness.Installation, cmd *exec.Cmd) *piped {
+func startGateway(t *testing.T, in *harness.Installation, cmd *exec.Cmd) *harness.Process {
 	t.Helper()
-	p := &piped{addr: harness.FreeAddr(t), admin: harness.FreeAddr(t), cmd: cmd, ended: make(chan struct{})}
-	p.cmd.Env = []string{
-		"BELFRY_AMQP_URL=" + in.Broker.URL(), "BELFRY_LISTEN=" + p.addr, "BELFRY_ADMIN_LISTEN=" + p.admin,
+	addr, admin := harness.FreeAddr(t), harness.FreeAddr(t)
+	cmd.Env = []string{
+		"BELFRY_AMQP_URL=" + in.Broker.URL(), "BELFRY_LISTEN=" + addr, "BELFRY_ADMIN_LISTEN=" + admin,
 		"BELFRY_LOG_LEVEL=debug", "BELFRY_MAX_PER_USER=20", "BELFRY_DRAIN_NOTICE=0s",
 	}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
+	p, err := harness.Launch("gateway", filepath.Join(t.TempDir(), "gateway.log"), cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.ended)
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-	})
-	until(t, "the gateway is ready", func() bool {
-		status, _, err := harness.Get(t.Context(), "http://"+p.admin+"/health/ready")
-		return err == nil && status == http.StatusOK
-	})
+	t.Cleanup(p.Kill9)
+	p.Addr, p.Admin = addr, admin
+	if err := p.WaitReady(patience); err != nil {
+		t.Fatal(err)
+	}
 	return p
+}
+
+// ends waits for the end and its status.
+func ends(t *testing.T, p *harness.Process) {
+	t.Helper()
+	select {
+	case <-p.Done():
+		if p.ExitCode() != 0 {
+			t.Errorf("%s ended with status %d", p.Name, p.ExitCode())
+		}
+	case <-time.After(harness.Within(30 * time.Second)):
+		t.Fatalf("%s did not end", p.Name)
+	}
 }
 
 // chatter makes the gateway log: refused requests, and one after the other more
 // connections than a user may have at a time.
-func (p *piped) chatter(t *testing.T, in *harness.Installation, requests int) {
+func (p piped) chatter(t *testing.T, in *harness.Installation, requests int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range requests {
-		if _, _, err := harness.Get(ctx, "http://"+p.addr+"/nothing-is-here"); err != nil {
+		if _, _, err := harness.Get(ctx, "http://"+p.Addr+"/nothing-is-here"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 60 {
 		r := in.Request(0, wsclient.Request{Token: harness.TokenAdmin})
-		r.Addr = p.addr
+		r.Addr = p.Addr
 		conn, answer, err := wsclient.Dial(t.Context(), r)
 		if err != nil || conn == nil {
 			t.Fatalf("connect: %v, %+v", err, answer)
@@ -92,9 +93,9 @@ func (p *piped) chatter(t *testing.T, in *harness.Installation, requests int) {
 
 var droppedLine = regexp.MustCompile(`(?m)^belfry_log_lines_dropped_total\{reason="([a-z]+)"\} ([0-9]+)$`)
 
-func (p *piped) dropped(t *testing.T) map[string]int {
+func (p piped) dropped(t *testing.T) map[string]int {
 	t.Helper()
-	_, text, err := harness.Get(t.Context(), "http://"+p.admin+"/metrics")
+	_, text, err := harness.Get(t.Context(), "http://"+p.Admin+"/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestALogReaderEndsNothing(t *testing.T) {
 		{name: "2>&-", requests: 10, closed: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var p *piped
+			var p piped
 			if c.closed {
 				p = pipeGateway(t, in, nil)
 			} else {
@@ -141,7 +142,7 @@ func TestALogReaderEndsNothing(t *testing.T) {
 				c.read(r)
 			}
 			request := in.Request(0, wsclient.Request{Token: harness.TokenAdmin})
-			watcher := join(t, p.addr, request.Token, "jobs", "status_changed")
+			watcher := join(t, p.Addr, request.Token, "jobs", "status_changed")
 			p.chatter(t, in, c.requests)
 			in.Emit(t, "jobs-status_changed", `{"group_name":"jobs"}`)
 			if got := nextEvent(t, watcher); got != `{"group_name":"jobs"}` {
@@ -156,26 +157,10 @@ func TestALogReaderEndsNothing(t *testing.T) {
 			if len(dropped) != 2 {
 				t.Errorf("dropped %v", dropped)
 			}
-			if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			var closed *wsclient.CloseError
-			text, err := watcher.Next(patience)
-			for err == nil && strings.HasPrefix(text, `{"gap":`) { // its gateway is new, and a flood from before it may be told late
-				text, err = watcher.Next(patience)
-			}
-			if !errors.As(err, &closed) || closed.Code != 1001 {
-				t.Errorf("the watcher was not asked to leave: %q, %v", text, err)
-			}
+			p.Signal(syscall.SIGTERM)
+			askedToLeave(t, watcher)
 			watcher.Drop()
-			select {
-			case <-p.ended:
-			case <-time.After(30 * time.Second):
-				t.Fatal("the gateway did not end")
-			}
-			if status := p.cmd.ProcessState.ExitCode(); status != 0 {
-				t.Errorf("exit status %d", status)
-			}
+			ends(t, p.Process)
 		})
 	}
 }
@@ -199,10 +184,8 @@ func TestALogReaderThatGoesOn(t *testing.T) {
 		text, _ := io.ReadAll(r)
 		all <- text
 	}()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	<-p.ended
+	p.Signal(syscall.SIGTERM)
+	ends(t, p.Process)
 	told := regexp.MustCompile(`"msg":"log lines were dropped[^}]*"lines":([0-9]+)`).FindAllSubmatch(<-all, -1)
 	sum := 0
 	for _, m := range told {
@@ -228,24 +211,10 @@ func TestHangUpDrains(t *testing.T) {
 		p.Signal(syscall.SIGHUP)
 		p.Signal(syscall.SIGHUP)
 	}
-	ended := func(p *harness.Process) {
-		t.Helper()
-		select {
-		case <-p.Done():
-			if p.ExitCode() != 0 {
-				t.Errorf("%s ended with status %d", p.Name, p.ExitCode())
-			}
-		case <-time.After(30 * time.Second):
-			t.Errorf("%s did not end", p.Name)
-		}
-	}
 	hangUp(g)
-	var closed *wsclient.CloseError
-	if text, err := watcher.Next(patience); !errors.As(err, &closed) || closed.Code != 1001 {
-		t.Errorf("the watcher was not asked to leave: %q, %v", text, err)
-	}
+	askedToLeave(t, watcher)
 	watcher.Drop()
-	ended(g)
+	ends(t, g)
 	hangUp(in.Workers[0])
-	ended(in.Workers[0])
+	ends(t, in.Workers[0])
 }

@@ -7,6 +7,7 @@ package operations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -77,16 +78,24 @@ func nextEvent(t *testing.T, conn *wsclient.Conn) string {
 	}
 }
 
-// until polls a condition that another process brings about.
+// until waits for something that another process brings about.
 func until(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(harness.Within(patience)); !happened(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("this did not happen: %s", what)
+	harness.Until(t, patience, what, happened)
+}
+
+// askedToLeave expects close code 1001. Its gateway may be new, and a gap of a flood
+// from before it may be told late.
+func askedToLeave(t *testing.T, conn *wsclient.Conn) {
+	t.Helper()
+	for {
+		text, err := conn.Next(harness.Within(patience))
+		if closed, ok := errors.AsType[*wsclient.CloseError](err); ok && closed.Code == 1001 {
+			return
 		}
-		<-tick.C
+		if err != nil || !strings.HasPrefix(text, `{"gap":`) {
+			t.Fatalf("the client was not asked to leave: %q, %v", text, err)
+		}
 	}
 }
 

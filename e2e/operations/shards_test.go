@@ -30,7 +30,7 @@ func TestAnotherNumberOfShards(t *testing.T) {
 
 	gateway := in.AddGateway(t, "gateway2", "BELFRY_SHARDS=4")
 	harness.Until(t, 20*time.Second, "the gateway to say why", func() bool { return strings.Contains(gateway.Log(), why) })
-	if err := gateway.WaitReady(time.Second); err == nil {
+	if err := gateway.Ready(t.Context()); err == nil {
 		t.Error("the gateway is ready")
 	}
 	for _, name := range in.Broker.Queues(t) {

@@ -62,7 +62,7 @@ func TestFewDescriptors(t *testing.T) {
 	var strangers []net.Conn
 	for _, words := range []string{"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", ""} { // the second half does not begin
 		for range 2 * files {
-			conn, err := dialer.DialContext(t.Context(), "tcp", g.addr)
+			conn, err := dialer.DialContext(t.Context(), "tcp", g.Addr)
 			if err != nil {
 				continue
 			}
@@ -72,7 +72,7 @@ func TestFewDescriptors(t *testing.T) {
 	}
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, path := range []string{"/health/live", "/health/ready", "/metrics"} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.admin+path, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.Admin+path, nil)
 		must(t, err)
 		answer, err := client.Do(r)
 		if err != nil {
@@ -88,7 +88,7 @@ func TestFewDescriptors(t *testing.T) {
 		_ = conn.Close()
 	}
 	until(t, "a client is let in", func() bool {
-		conn, _, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: g.addr, Token: harness.TokenAdmin, Timeout: 5 * time.Second})
+		conn, _, err := wsclient.Dial(t.Context(), wsclient.Request{Addr: g.Addr, Token: harness.TokenAdmin, Timeout: 5 * time.Second})
 		if conn != nil {
 			conn.Drop()
 		}

@@ -56,6 +56,8 @@ type Conn struct {
 	br  *bufio.Reader
 
 	writing sync.Mutex
+	timed   bool   // a read deadline is set; owned by the reader
+	space   []byte // of Read's messages; owned by the reader
 	// Pings counts the pings that Next saw. Owned by the reader.
 	Pings int
 	// Mute keeps Next from answering pings. Set it before reading.
@@ -160,10 +162,32 @@ func (f Frame) Bytes() []byte {
 // network's error.
 func (c *Conn) Next(within time.Duration) (string, error) {
 	deadline := time.Now().Add(within)
+	text, err := c.message(func() (Frame, error) { return c.ReadFrame(time.Until(deadline)) })
+	return string(text), err
+}
+
+// Read is Next for load: it waits until a message comes or the connection is
+// dropped, and the message is valid until the next call.
+func (c *Conn) Read() ([]byte, error) {
+	if c.timed {
+		c.timed = false
+		_ = c.raw.SetReadDeadline(time.Time{})
+	}
+	return c.message(func() (Frame, error) {
+		f, err := c.readFrame(c.space)
+		if cap(f.Payload) > cap(c.space) {
+			c.space = f.Payload
+		}
+		return f, err
+	})
+}
+
+// message reads frames until one is a text message.
+func (c *Conn) message(read func() (Frame, error)) ([]byte, error) {
 	for {
-		f, err := c.ReadFrame(time.Until(deadline))
+		f, err := read()
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		switch {
 		case f.Opcode == OpPing:
@@ -173,11 +197,11 @@ func (c *Conn) Next(within time.Duration) (string, error) {
 			}
 		case f.Opcode == OpPong:
 		case f.Opcode == OpClose:
-			return "", closeError(f.Payload)
+			return nil, closeError(f.Payload)
 		case f.Opcode == OpText && f.Fin:
-			return string(f.Payload), nil
+			return f.Payload, nil
 		default:
-			return "", fmt.Errorf("the server sent opcode %d, fin %t: one text frame a message was promised", f.Opcode, f.Fin)
+			return nil, fmt.Errorf("the server sent opcode %d, fin %t: one text frame a message was promised", f.Opcode, f.Fin)
 		}
 	}
 }
@@ -191,15 +215,24 @@ func closeError(payload []byte) *CloseError {
 
 // ReadFrame reads one frame of any kind.
 func (c *Conn) ReadFrame(within time.Duration) (Frame, error) {
+	c.timed = true
 	_ = c.raw.SetReadDeadline(time.Now().Add(max(within, time.Millisecond)))
-	head, err := c.br.Peek(2) // consumes nothing, so a time-out here is harmless
-	if err != nil {
+	if _, err := c.br.Peek(2); err != nil { // consumes nothing, so a time-out here is harmless
 		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 			return Frame{}, ErrTimeout
 		}
 		return Frame{}, err
 	}
 	_ = c.raw.SetReadDeadline(time.Now().Add(10 * time.Second))
+	return c.readFrame(nil)
+}
+
+// readFrame reads one frame; its payload is in space, if that is large enough.
+func (c *Conn) readFrame(space []byte) (Frame, error) {
+	head, err := c.br.Peek(2)
+	if err != nil {
+		return Frame{}, err
+	}
 	f := Frame{Fin: head[0]&0x80 != 0, RSV: head[0] >> 4 & 7, Opcode: head[0] & 0xF, Masked: head[1]&0x80 != 0}
 	length := uint64(head[1] & 0x7F)
 	_, _ = c.br.Discard(2)
@@ -209,7 +242,10 @@ func (c *Conn) ReadFrame(within time.Duration) (Frame, error) {
 	if f.Masked || f.RSV != 0 || length > maxFrame {
 		return Frame{}, fmt.Errorf("the server sent a bad frame: masked %t, reserved bits %d, length %d", f.Masked, f.RSV, length)
 	}
-	f.Payload = make([]byte, length)
+	if uint64(cap(space)) < length {
+		space = make([]byte, length)
+	}
+	f.Payload = space[:length]
 	if _, err := io.ReadFull(c.br, f.Payload); err != nil {
 		return Frame{}, fmt.Errorf("read a frame of %d bytes: %w", length, err)
 	}

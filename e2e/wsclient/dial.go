@@ -92,7 +92,7 @@ type Answer struct {
 
 // Receive reads the answer to a handshake that was written to raw by hand.
 func Receive(raw net.Conn) (*Conn, *Answer, error) {
-	br := bufio.NewReaderSize(raw, 1024)
+	br := bufio.NewReaderSize(raw, 4096)
 	response, err := http.ReadResponse(br, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the handshake's answer: %w", err)

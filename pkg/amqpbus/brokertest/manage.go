@@ -166,6 +166,37 @@ func (n *Node) Bindings(vhost string) (int, error) {
 	return len(bindings), err
 }
 
+// Unbind removes all of a virtual host's bindings but those that every queue has by
+// itself, and returns how many there were.
+func (n *Node) Unbind(vhost string) (int, error) {
+	var bindings []struct {
+		Source      string `json:"source"`
+		Destination string `json:"destination"`
+		Kind        string `json:"destination_type"`
+		Key         string `json:"properties_key"`
+	}
+	if err := n.manage(http.MethodGet, []string{"bindings", vhost}, nil, &bindings); err != nil {
+		return 0, err
+	}
+	removed := 0
+	for _, b := range bindings {
+		if b.Source == "" {
+			continue
+		}
+		path := []string{"bindings", vhost, "e", b.Source, b.Kind[:1], b.Destination, b.Key}
+		if err := n.manage(http.MethodDelete, path, nil, nil); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// DeleteExchange deletes an exchange with its bindings.
+func (n *Node) DeleteExchange(vhost, exchange string) error {
+	return n.manage(http.MethodDelete, []string{"exchanges", vhost, exchange}, nil, nil)
+}
+
 // DeleteQueue deletes a queue with what is in it, in use or not.
 func (n *Node) DeleteQueue(vhost, queue string) error {
 	return n.manage(http.MethodDelete, []string{"queues", vhost, queue}, nil, nil)

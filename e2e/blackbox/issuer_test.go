@@ -77,6 +77,7 @@ func sign(t *testing.T, in *harness.Installation, key ed25519.PrivateKey, claims
 // an object.
 func TestIdentityProvider(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	p := newProvider(t)
 	_, first, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

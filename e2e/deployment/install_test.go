@@ -42,6 +42,7 @@ var made = []string{
 // described.
 func TestInstalledPaths(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	root, err := harness.Root()
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +112,7 @@ func checkPaths(t *testing.T, dest, file string) (named int) {
 // file is laid beside it.
 func TestInstallKeepsChanges(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	dest := installed(t)
 	env := filepath.Join(dest, "etc", "belfry", "gateway.env")
 	write(t, env, "BELFRY_AMQP_URL=mine\n")
@@ -136,6 +138,7 @@ func TestInstallKeepsChanges(t *testing.T) {
 // folders to it; both work without systemd running.
 func TestInstalledOwners(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root gives files away")
 	}

@@ -16,6 +16,7 @@ import (
 // starts: those of docker-compose.yml, whose names no resolver knows here.
 func TestNginxReadsItsFiles(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	dir := t.TempDir()
 	copyNginx(t, dir, "deploy/compose/nginx.conf", "/etc/nginx/belfry", dir, "/tmp/nginx", dir, "gateway:8051", "127.0.0.1:8051", "api:8050", "127.0.0.1:8050")
 	out, err := exec.Command(harness.NginxProgram(), "-t", "-p", dir, "-e", "error.log", "-g", "pid nginx.pid;", "-c", filepath.Join(dir, "nginx.conf")).CombinedOutput()

@@ -74,6 +74,7 @@ func openPage(t *testing.T, gateway, token, host string) string {
 // connects in a real browser. Where somebody has listed origins, it is refused, and
 // the log says what was seen and which variable it is, once.
 func TestAPageOnAnotherPort(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: it needs Chromium")
 	}

@@ -19,6 +19,7 @@ const mostExposed = 20
 // and judge their hardening. Nothing is started.
 func TestUnits(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	dest := installed(t, "EXAMPLE=yes")
 	system := filepath.Join(dest, "usr", "lib", "systemd", "system")
 	// What every unit hangs on is the system's.

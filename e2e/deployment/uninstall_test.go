@@ -53,6 +53,7 @@ func uninstalled(t *testing.T, dest string, variables ...string) string {
 // EXAMPLE=yes asks for it.
 func TestInstallWithoutTheExample(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	ofExample := regexp.MustCompile(`belfry-tower|belfry-api|/api\.env|share/belfry/static|location /static`)
 	for _, c := range []struct {
 		variables []string
@@ -92,6 +93,7 @@ func TestInstallWithoutTheExample(t *testing.T) {
 // have addresses that lead somewhere.
 func TestInstalledMonitoring(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	address := regexp.MustCompile(`runbook_url: (\S+)#`)
 	for want, variables := range map[string][]string{
 		"file:///usr/local/share/doc/belfry/operations.md": {"PREFIX=/usr/local"},
@@ -129,6 +131,7 @@ func TestInstalledMonitoring(t *testing.T) {
 // is named.
 func TestUninstall(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	for _, variables := range [][]string{nil, {"EXAMPLE=yes", "PREFIX=/opt/belfry"}} {
 		dest := installed(t, variables...)
 		write(t, filepath.Join(dest, "etc", "belfry", "gateway.env"), "BELFRY_AMQP_URL=mine\n")

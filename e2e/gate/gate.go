@@ -7,10 +7,14 @@ const parallel = "4"
 // modules are what the unit tests are run in, with the race detector. The
 // end-to-end packages test separate processes: there the detector would only
 // watch the checker, and slow it down to where it disturbs what it measures.
-// Gateway and worker are built with it for some of them.
-// cmd/belfry is first because it takes longest: its tests change the environment of their
-// process, so none runs beside another.
+// Gateway and worker are built with it for some of them. cmd/belfry is first because
+// it takes longest: its tests change the environment of their process, so none runs
+// beside another.
 var modules = []string{"./cmd/belfry/...", "./pkg/...", "./services/gateway/...", "./services/worker/...", "./examples/tower/..."}
+
+// longestFirst are the end-to-end packages: what takes longest begins first, so that
+// the others run beside it and not after it. go test runs each package once.
+var longestFirst = []string{"./operations", "./faults", "./python", "./deployment", "./..."}
 
 var checks = part{name: "checks", command: []string{"scripts/check.sh"}}
 
@@ -30,7 +34,7 @@ func gate() []lane {
 		// Two lanes: a browser beside compilers beside brokers makes two cores so busy that
 		// what waits for a person's patience gives up.
 		{
-			endToEnd("e2e", "-p", parallel, "-parallel", parallel, "-shuffle=on", "-timeout", "15m", "./..."),
+			endToEnd("e2e", append([]string{"-p", parallel, "-parallel", parallel, "-shuffle=on", "-timeout", "15m"}, longestFirst...)...),
 			script("examples/tower/browser", "scripts/browser-clients.sh", "tower"),
 		},
 		{

@@ -148,7 +148,13 @@ func (b *Broker) VHost() string { return b.vhost }
 // refused. Unlimit lets them hold again what they may.
 func (b *Broker) Limit(t testing.TB, queues string) {
 	t.Helper()
-	if err := b.node.SetPolicy(b.vhost, "limit", queues, map[string]any{"max-length": 0}); err != nil {
+	b.SetPolicy(t, "limit", queues, map[string]any{"max-length": 0})
+}
+
+// SetPolicy gives queues whose name matches a pattern a definition.
+func (b *Broker) SetPolicy(t testing.TB, name, pattern string, definition map[string]any) {
+	t.Helper()
+	if err := b.node.SetPolicy(b.vhost, name, pattern, definition); err != nil {
 		t.Fatal(err)
 	}
 }

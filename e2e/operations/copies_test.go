@@ -16,8 +16,10 @@ import (
 // leaves no trace, so the routing key's group gets it.
 func TestCopies(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	for _, shards := range []int{1, 2} {
 		t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) {
+			t.Parallel()
 			in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: shards})
 			watcher := join(t, in.Gateways[0].Addr, in.Request(0, wsclient.Request{Token: harness.TokenAdmin}).Token, "jobs", "status_changed")
 			ch := channel(t, in.Broker)

@@ -2,7 +2,6 @@ package operations
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +19,12 @@ import (
 // is Belfry's to tell of. The policy itself works.
 func TestNoTokenIsDeadLettered(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	for _, kind := range []string{"classic", "quorum"} {
-		t.Run(kind, func(t *testing.T) { tokenDies(t, kind) })
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			tokenDies(t, kind)
+		})
 	}
 }
 
@@ -39,9 +42,7 @@ func tokenDies(t *testing.T, kind string) {
 	if kind == "quorum" {
 		policy["dead-letter-strategy"] = "at-least-once"
 	}
-	text, err := json.Marshal(policy)
-	must(t, err)
-	in.Broker.CtlVHost(t, "set_policy", "--apply-to", "queues", "operators", ".*", string(text))
+	in.Broker.SetPolicy(t, "operators", ".*", policy)
 
 	w := in.AddWorker(t, "worker")
 	g := in.AddGateway(t, "gateway")

@@ -86,6 +86,7 @@ func noToken(t *testing.T, logs map[string]string) {
 }
 
 func TestEmbedded(t *testing.T) {
+	t.Parallel()
 	run(t, harness.Shape{Embedded: true, Env: debug}, false)
 }
 

@@ -18,6 +18,7 @@ const (
 // stops while the broker has an alarm, or hangs.
 func TestStoppingBesideABrokerThatDoesNotAnswer(t *testing.T) {
 	needsBroker(t)
+	t.Parallel()
 	for name, trouble := range map[string]func(t *testing.T, b *harness.Broker){
 		"alarm": func(t *testing.T, b *harness.Broker) { b.Ctl(t, "set_vm_memory_high_watermark", "0.00001") },
 		"hung": func(t *testing.T, b *harness.Broker) {

@@ -55,11 +55,11 @@ func FreePort() (int, error) {
 	return 0, fmt.Errorf("no free port from %d to %d in 100 attempts: %w", firstPort, lastPort, last)
 }
 
-// reserve locks the file that stands for a port among test binaries, which the
-// system unlocks when the process ends.
+// reserve locks the file that stands for a port among this user's test binaries,
+// which the system unlocks when the process ends.
 func reserve(port int) (*os.File, error) {
-	dir := filepath.Join(os.TempDir(), "belfry-ports")
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	dir := filepath.Join(os.TempDir(), "belfry-ports-"+strconv.Itoa(os.Getuid()))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of reserved ports: %w", err)
 	}
 	file, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(port)), os.O_CREATE|os.O_RDWR, 0o600)

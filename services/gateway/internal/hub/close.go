@@ -9,21 +9,22 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// closing is connections that are to be closed one after the other.
+// closing is a set of connections to be closed one after the other, at an even
+// rate, over the time spread.
 type closing struct {
 	conns  []*Conn
 	code   protocol.CloseCode
 	reason string
 	start  time.Time
 	spread time.Duration
-	before func(*Conn) // called for each before it is closed; may be nil
-	done   int
+	before func(*Conn) // called with each connection before it is closed; may be nil
+	done   int         // how many of conns are closed
 }
 
-// CloseAll closes the connections of now, in random order, spread evenly over
-// the given time (0: at once), each with a notice of a gap in all its groups
-// before: there is no route, so what was published since the last one is lost to
-// it. It returns at once; Run does the closing.
+// CloseAll closes the connections that exist now, in random order, evenly over the
+// time spread (0: all at once). It is called when events no longer reach this
+// gateway, so each connection is first sent a gap notice for all its groups.
+// CloseAll does not wait: Run closes the connections. Those added later stay open.
 func (h *Hub) CloseAll(code protocol.CloseCode, spread time.Duration) {
 	h.closeSpread(closing{code: code, spread: spread, before: h.gapOfAll})
 }
@@ -38,7 +39,7 @@ func (h *Hub) closeSpread(c closing) {
 	h.closing <- c
 }
 
-// upTo closes until n are closed.
+// upTo closes connections until n of them are closed.
 func (c *closing) upTo(n int) {
 	for ; c.done < n; c.done++ {
 		if c.before != nil {
@@ -49,10 +50,11 @@ func (c *closing) upTo(n int) {
 	}
 }
 
-// closeSome does what is due of each piece of work and returns what is left.
-func closeSome(work []closing, now time.Time) []closing {
-	left := work[:0]
-	for _, c := range work {
+// closeDue closes the connections whose time has come and returns the sets that
+// still have connections to close.
+func closeDue(sets []closing, now time.Time) []closing {
+	left := sets[:0]
+	for _, c := range sets {
 		part := min(1, float64(now.Sub(c.start))/float64(c.spread))
 		c.upTo(int(part * float64(len(c.conns))))
 		if c.done < len(c.conns) {
@@ -62,9 +64,10 @@ func closeSome(work []closing, now time.Time) []closing {
 	return left
 }
 
-// Drain takes no more connections and asks those that are here to leave, spread
-// over the period, with 1001 and `retry_after_ms=<retry>` as the reason. It
-// returns when all are gone, or ctx ends: then it drops the rest and says so.
+// Drain makes Add refuse new connections and closes the existing ones, evenly over
+// the period, with code 1001 and the reason `retry_after_ms=<retry>`. It returns nil
+// when all are gone. If ctx ends first, it cuts off the remaining connections without
+// a close frame and returns an error that says how many. A second call only waits.
 func (h *Hub) Drain(ctx context.Context, period, retry time.Duration) error {
 	h.mu.Lock()
 	first := !h.draining

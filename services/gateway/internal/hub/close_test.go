@@ -16,7 +16,8 @@ type owner struct{ codes []protocol.CloseCode }
 
 func (o *owner) Close(code protocol.CloseCode, _ string) { o.codes = append(o.codes, code) }
 
-// TestClosingIsSpread evenly, by the clock that closeSome is given.
+// TestClosingIsSpread: connections are closed at an even rate by the clock that
+// closeDue is given.
 func TestClosingIsSpread(t *testing.T) {
 	const n, spread = 100, 10 * time.Second
 	h := New(Options{Logger: zap.NewNop()})
@@ -37,24 +38,24 @@ func TestClosingIsSpread(t *testing.T) {
 		return sum
 	}
 	h.CloseAll(protocol.CloseTryLater, spread)
-	work := []closing{<-h.closing}
-	late := &owner{} // it comes when the others are asked to go
+	sets := []closing{<-h.closing}
+	late := &owner{} // added after CloseAll
 	h.conns[h.NextID()] = &Conn{owner: late}
-	start := work[0].start
+	start := sets[0].start
 	for _, step := range []struct {
 		after time.Duration
 		want  int
 	}{{0, 0}, {time.Second, 10}, {time.Second + spread/n - 1, 10}, {5 * time.Second, 50}, {5 * time.Second, 50}, {spread - 1, 99}, {spread, 100}, {2 * spread, 100}} {
-		work = closeSome(work, start.Add(step.after))
+		sets = closeDue(sets, start.Add(step.after))
 		if got := closed(); got != step.want {
 			t.Errorf("after %v %d are closed, want %d", step.after, got, step.want)
 		}
-		if (len(work) == 0) != (step.want == n) {
-			t.Errorf("after %v %d pieces of work are left", step.after, len(work))
+		if (len(sets) == 0) != (step.want == n) {
+			t.Errorf("after %v %d sets are left to close", step.after, len(sets))
 		}
 	}
 	if len(late.codes) != 0 {
-		t.Error("a connection that came later was closed")
+		t.Error("a connection that was added after CloseAll was closed")
 	}
 }
 
@@ -77,7 +78,7 @@ func TestCloseAll(t *testing.T) {
 					t.Fatalf("it ended with %v", err)
 				}
 			}
-			r.open() // others are welcome
+			r.open() // new connections are still accepted
 		})
 	}
 }

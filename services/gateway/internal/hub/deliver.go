@@ -7,16 +7,16 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// rowSize bounds, in bytes, the events that are joined in one row. One larger
-// event is a row of its own.
-const rowSize = 64 << 10
+// chunkSize bounds the size of a chunk in bytes. A larger event is a chunk of its
+// own.
+const chunkSize = 64 << 10
 
-// Deliver puts a batch of events, in order, into the outboxes of the groups'
-// members here, and writes to each touched socket once. A run of events of one
-// group is encoded and joined once for all its members. It returns when every
-// outbox has the events. The events' memory is not kept.
+// Deliver puts events, in order, into the outboxes of their groups' members on this
+// gateway, then writes to each affected socket once. Consecutive events of one group
+// are encoded once for all members. It returns when every outbox has the events; it
+// does not wait for slow sockets. The events and their payloads are not retained.
 //
-// One goroutine calls it.
+// Only one goroutine may call it.
 func (h *Hub) Deliver(events []protocol.Event) {
 	h.touched = h.touched[:0]
 	h.mu.Lock()
@@ -37,12 +37,12 @@ func (h *Hub) Deliver(events []protocol.Event) {
 	}
 }
 
-// run counts the events at the front that make one row.
+// run returns how many events at the front go into the next chunk.
 func run(events []protocol.Event) int {
 	size := wsconn.FrameSize(len(events[0].Payload))
 	n := 1
 	for ; n < len(events) && events[n].Group == events[0].Group; n++ {
-		if size += wsconn.FrameSize(len(events[n].Payload)); size > rowSize {
+		if size += wsconn.FrameSize(len(events[n].Payload)); size > chunkSize {
 			break
 		}
 	}
@@ -50,44 +50,45 @@ func run(events []protocol.Event) int {
 }
 
 func (h *Hub) deliverLocked(r *room, events []protocol.Event) {
-	row, frames := encode(events)
+	chunk, frames := encode(events)
 	if frames < len(events) {
-		// The worker refuses such emits, so this is a fault; a text frame must
-		// be UTF-8 (RFC 6455 5.6), and nothing is dropped in silence.
+		// A text frame must be UTF-8 (RFC 6455 5.6). Workers refuse payloads that
+		// are not, so this should not happen; if it does, the members are told.
 		h.metrics.undeliverable.Add(float64(len(events) - frames))
 		h.gapLocked(r)
 	}
 	if frames == 0 {
 		return
 	}
-	taken := 0
+	accepted := 0
 	for i := range r.members {
 		c := r.members[i].conn
-		if !c.out.Push(row) {
+		if !c.out.Push(chunk) {
 			continue
 		}
-		taken++
+		accepted++
 		if !c.touched {
 			c.touched = true
 			h.touched = append(h.touched, c)
 		}
 	}
-	h.metrics.deliveries.Add(float64(taken * frames))
-	h.metrics.bytes.Add(float64(taken * len(row)))
+	h.metrics.deliveries.Add(float64(accepted * frames))
+	h.metrics.bytes.Add(float64(accepted * len(chunk)))
 }
 
-// encode frames the events' payloads, leaving out what is not UTF-8.
-func encode(events []protocol.Event) (row []byte, frames int) {
+// encode joins the frames of the events' payloads and returns how many there are.
+// It leaves out payloads that are not valid UTF-8.
+func encode(events []protocol.Event) (chunk []byte, frames int) {
 	size := 0
 	for i := range events {
 		size += wsconn.FrameSize(len(events[i].Payload))
 	}
-	row = make([]byte, 0, size)
+	chunk = make([]byte, 0, size)
 	for i := range events {
 		if utf8.Valid(events[i].Payload) {
-			row = wsconn.AppendText(row, events[i].Payload)
+			chunk = wsconn.AppendText(chunk, events[i].Payload)
 			frames++
 		}
 	}
-	return row, frames
+	return chunk, frames
 }

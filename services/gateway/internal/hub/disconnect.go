@@ -11,26 +11,26 @@ import (
 
 // Errors of Add, beside ErrDraining.
 var (
-	// ErrDisconnected says that the application has ended the newcomer's login session
-	// while its token was being checked.
+	// ErrDisconnected says that the application ended the user's login session while
+	// the worker was still checking the token.
 	ErrDisconnected = errors.New("the application has disconnected this user")
-	// ErrUncertain says that there were so many orders meanwhile that nobody
-	// knows; the client may try again.
+	// ErrUncertain says that more orders arrived during the handshake than the hub
+	// remembers, so one of them may have concerned this user. The client may try again.
 	ErrUncertain = errors.New("too many disconnect orders came during the handshake")
 )
 
 const (
-	// orderKept is how long an order is remembered for those whose token was
-	// being checked when it came: longer than any handshake takes.
+	// orderKept is how long an order is remembered, to be applied to handshakes that
+	// were under way when it arrived. It is longer than any handshake takes.
 	orderKept = 30 * time.Second
-	// maxOrders bounds the orders remembered.
+	// maxOrders bounds the number of remembered orders.
 	maxOrders = 4096
 )
 
-// Disconnect closes the connections that the order concerns with 4403, also
-// those whose token is being checked now: the check may have been made before
-// the application changed its mind. It looks at every connection, because orders
-// are rare and an index would cost every connection memory.
+// Disconnect closes the connections that the order concerns with 4403. Handshakes
+// that are under way are refused later, by Add: their token may have been checked
+// before the application ended the session. Disconnect scans all connections, because
+// orders are rare and an index would cost memory for every connection.
 func (h *Hub) Disconnect(d protocol.Disconnect) {
 	var owners []Owner
 	h.mu.Lock()
@@ -44,13 +44,13 @@ func (h *Hub) Disconnect(d protocol.Disconnect) {
 	for _, o := range owners {
 		o.Close(protocol.CloseDisconnected, "")
 	}
-	h.log.Info("connections closed: the application ordered it", zap.Int("connections", len(owners)), zap.Bool("whole_user", d.SID == ""))
+	h.log.Info("closed connections as the application ordered", zap.Int("connections", len(owners)), zap.Bool("whole_user", d.SID == ""))
 }
 
-// orders remembers the last orders, oldest first. It is guarded by the hub's lock.
+// orders remembers the latest orders, oldest first. It is guarded by the hub's lock.
 type orders struct {
-	list []order
-	gone time.Time // the time of the last one given up for want of room
+	list    []order
+	evicted time.Time // when the newest of the orders evicted for lack of room arrived
 }
 
 type order struct {
@@ -63,15 +63,17 @@ func (o *orders) add(d protocol.Disconnect, now time.Time) {
 		o.list = o.list[1:]
 	}
 	if len(o.list) == maxOrders {
-		o.gone = o.list[0].at
+		o.evicted = o.list[0].at
 		o.list = o.list[1:]
 	}
 	o.list = append(o.list, order{d, now})
 }
 
-// check says whether who, asked about at that time, has been disconnected since.
+// check returns ErrDisconnected if an order that concerns who arrived at or after
+// asked, the time at which the token was sent to a worker, and ErrUncertain if such an
+// order may have been evicted.
 func (o *orders) check(who protocol.Principal, asked time.Time) error {
-	if !o.gone.IsZero() && !asked.After(o.gone) {
+	if !o.evicted.IsZero() && !asked.After(o.evicted) {
 		return ErrUncertain
 	}
 	for i := len(o.list) - 1; i >= 0 && !o.list[i].at.Before(asked); i-- {

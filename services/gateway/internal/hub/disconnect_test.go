@@ -19,7 +19,7 @@ func (b *browser) expectClose(code websocket.StatusCode) {
 	}
 }
 
-func TestDisconnectEndsWhomTheOrderConcerns(t *testing.T) {
+func TestDisconnectClosesMatchingConnections(t *testing.T) {
 	r := newRig(t)
 	phone, laptop, other := r.openAs("user=7&sid=phone"), r.openAs("user=7&sid=laptop"), r.openAs("user=8&sid=phone")
 	r.hub.Disconnect(protocol.Disconnect{User: "7", SID: "phone"})
@@ -33,9 +33,9 @@ func TestDisconnectEndsWhomTheOrderConcerns(t *testing.T) {
 	other.expect("joined")
 }
 
-// TestNewcomersOfOrders: an order ends those too whose token was being checked
-// when it came, and nobody who asked after it.
-func TestNewcomersOfOrders(t *testing.T) {
+// TestOrdersDuringHandshake: an order also applies to handshakes whose token was
+// being checked when it arrived, and to none that began after it.
+func TestOrdersDuringHandshake(t *testing.T) {
 	var o orders
 	start := time.Unix(1000, 0)
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
@@ -56,7 +56,7 @@ func TestNewcomersOfOrders(t *testing.T) {
 
 	o.add(protocol.Disconnect{User: "8"}, at(10+int(orderKept/time.Second)+1))
 	if len(o.list) != 1 {
-		t.Errorf("%d orders are remembered, one is young", len(o.list))
+		t.Errorf("%d orders are remembered, want the one that is not too old", len(o.list))
 	}
 	for i := range maxOrders + 1 {
 		o.add(protocol.Disconnect{User: fmt.Sprint("u", i)}, at(300))
@@ -68,7 +68,7 @@ func TestNewcomersOfOrders(t *testing.T) {
 	expect(seven, at(301), nil)
 }
 
-func TestAddRefusesWhoWasDisconnectedMeanwhile(t *testing.T) {
+func TestAddRefusesUserDisconnectedDuringHandshake(t *testing.T) {
 	r := newRig(t)
 	asked := time.Now()
 	r.hub.Disconnect(protocol.Disconnect{User: "7"})
@@ -77,6 +77,6 @@ func TestAddRefusesWhoWasDisconnectedMeanwhile(t *testing.T) {
 		t.Errorf("got %v, want %v", err, ErrDisconnected)
 	}
 	if r.hub.Len() != 0 {
-		t.Error("it is known all the same")
+		t.Error("the connection was added all the same")
 	}
 }

@@ -8,18 +8,19 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// gapEvery is the least time between two gap frames of one connection.
+// gapEvery is the minimum time between two gap frames to one connection.
 const gapEvery = time.Second
 
-// owed is what a connection is to be told of.
-type owed struct {
-	groups map[protocol.Group]struct{} // nil: none by name
-	shards []int                       // all groups of these
-	of     int                         // the number of shards
+// pendingGap holds the gaps that a connection has not been told about yet.
+type pendingGap struct {
+	groups map[protocol.Group]struct{} // single groups; nil: none
+	shards []int                       // shards all of whose groups have a gap
+	of     int                         // the number of shards in the layout
 }
 
-// Gap tells every connection that is in one of these groups that events of them
-// may have been lost. Notices of one connection within a second are merged.
+// Gap tells every connection in one of the groups that events of it may be missing.
+// A connection gets at most one notice a second; gaps that arrive in between are
+// merged into the next one.
 func (h *Hub) Gap(groups []protocol.Group) {
 	h.mu.Lock()
 	for _, g := range groups {
@@ -31,15 +32,15 @@ func (h *Hub) Gap(groups []protocol.Group) {
 	h.sendGaps(time.Now())
 }
 
-// GapShard is Gap for all groups of one of shards shards.
+// GapShard is Gap for every group of one shard, where shards is the number of shards.
 func (h *Hub) GapShard(shard, shards int) {
 	h.mu.Lock()
 	for _, c := range h.conns {
-		if len(c.places) == 0 || slices.Contains(c.gaps.shards, shard) {
+		if len(c.memberships) == 0 || slices.Contains(c.gaps.shards, shard) {
 			continue
 		}
 		c.gaps.shards, c.gaps.of = append(c.gaps.shards, shard), shards
-		h.owing[c] = struct{}{}
+		h.gapPending[c] = struct{}{}
 	}
 	h.mu.Unlock()
 	h.sendGaps(time.Now())
@@ -47,20 +48,21 @@ func (h *Hub) GapShard(shard, shards int) {
 
 func (h *Hub) gapLocked(r *room) {
 	for _, m := range r.members {
-		h.oweLocked(m.conn, r.group)
+		h.addGapLocked(m.conn, r.group)
 	}
 }
 
-func (h *Hub) oweLocked(c *Conn, g protocol.Group) {
+func (h *Hub) addGapLocked(c *Conn, g protocol.Group) {
 	if c.gaps.groups == nil {
 		c.gaps.groups = map[protocol.Group]struct{}{}
 	}
 	c.gaps.groups[g] = struct{}{}
-	h.owing[c] = struct{}{}
+	h.gapPending[c] = struct{}{}
 }
 
-// sendGaps sends the notices whose connection had none for a second. The lock is
-// held for one connection at a time: there may be many, with many groups each.
+// sendGaps sends the pending notices of all connections that had none within the
+// last second. It takes the lock anew for each connection, because there may be many
+// connections with many groups each.
 func (h *Hub) sendGaps(now time.Time) {
 	for _, c := range h.due(now) {
 		if h.sendGap(c, now) {
@@ -69,11 +71,11 @@ func (h *Hub) sendGaps(now time.Time) {
 	}
 }
 
-// gapOfAll tells a connection of a gap in all its groups, now.
+// gapOfAll sends a connection a gap notice for all its groups at once.
 func (h *Hub) gapOfAll(c *Conn) {
 	h.mu.Lock()
-	for i := range c.places {
-		h.oweLocked(c, c.places[i].room.group)
+	for i := range c.memberships {
+		h.addGapLocked(c, c.memberships[i].room.group)
 	}
 	h.mu.Unlock()
 	if h.sendGap(c, time.Now()) {
@@ -85,7 +87,7 @@ func (h *Hub) due(now time.Time) []*Conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var due []*Conn
-	for c := range h.owing {
+	for c := range h.gapPending {
 		if now.Sub(c.lastGap) >= gapEvery {
 			due = append(due, c)
 		}
@@ -93,16 +95,17 @@ func (h *Hub) due(now time.Time) []*Conn {
 	return due
 }
 
-// sendGap puts a connection's notice into its outbox; false: there is none.
+// sendGap puts a connection's pending notice into its outbox. It reports false when
+// nothing was put there.
 func (h *Hub) sendGap(c *Conn, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, still := h.owing[c]; !still {
-		return false // another call was faster, or the connection is gone
+	if _, still := h.gapPending[c]; !still {
+		return false // another call has sent it, or the connection was removed
 	}
-	delete(h.owing, c)
-	groups := c.gapsHereLocked()
-	c.gaps = owed{}
+	delete(h.gapPending, c)
+	groups := c.gapGroupsLocked()
+	c.gaps = pendingGap{}
 	if len(groups) == 0 {
 		return false
 	}
@@ -114,12 +117,12 @@ func (h *Hub) sendGap(c *Conn, now time.Time) bool {
 	return true
 }
 
-// gapsHereLocked are the groups owed a notice that the connection is still in:
-// the gap of a group that was left concerns it no more.
-func (c *Conn) gapsHereLocked() []protocol.Group {
+// gapGroupsLocked returns the groups with a pending gap that the connection is still
+// in. A gap of a group that it has left does not concern it any more.
+func (c *Conn) gapGroupsLocked() []protocol.Group {
 	var out []protocol.Group
-	for i := range c.places {
-		g := c.places[i].room.group
+	for i := range c.memberships {
+		g := c.memberships[i].room.group
 		_, named := c.gaps.groups[g]
 		if named || len(c.gaps.shards) > 0 && slices.Contains(c.gaps.shards, protocol.ShardOf(g, c.gaps.of)) {
 			out = append(out, g)

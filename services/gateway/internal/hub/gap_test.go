@@ -10,9 +10,9 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// told says when the browser's connection was last told of a gap, as far from
-// now as no test takes.
-func (b *browser) told(r *rig) time.Time {
+// setLastGap sets the time of the connection's last gap notice to an hour from now,
+// which no real time in the test reaches, and returns it.
+func (b *browser) setLastGap(r *rig) time.Time {
 	at := time.Now().Add(time.Hour)
 	r.hub.mu.Lock()
 	defer r.hub.mu.Unlock()
@@ -20,7 +20,7 @@ func (b *browser) told(r *rig) time.Time {
 	return at
 }
 
-func TestAGapIsToldAtOnceAndInOneFrame(t *testing.T) {
+func TestGapIsSentAtOnceInOneFrame(t *testing.T) {
 	r := newStillRig(t)
 	a, b, stranger := r.open(), r.open(), r.open()
 	r.hub.Apply(a.conn, groups("jobs-1", "jobs-2", "jobs-3"), nil, []byte("joined"))
@@ -33,19 +33,19 @@ func TestAGapIsToldAtOnceAndInOneFrame(t *testing.T) {
 	stranger.expect("joined", "not told")
 }
 
-// TestGapsWithinASecondAreMerged: one frame, a second after the last.
+// TestGapsWithinASecondAreMerged: they are sent in one frame, a second after the last.
 func TestGapsWithinASecondAreMerged(t *testing.T) {
 	r := newStillRig(t)
 	a := r.open()
 	r.hub.Apply(a.conn, groups("jobs-1", "jobs-2", "jobs-3"), nil, []byte("joined"))
-	last := a.told(r)
+	last := a.setLastGap(r)
 	r.hub.Gap(groups("jobs-3"))
 	r.hub.Gap(groups("jobs-1"))
 	r.hub.sendGaps(last.Add(gapEvery - 1))
 	r.hub.Deliver(events("jobs-2", "before the second is over"))
 	r.hub.Gap(groups("jobs-3"))
 	r.hub.sendGaps(last.Add(gapEvery))
-	r.hub.sendGaps(last.Add(3 * gapEvery)) // nothing is owed any more
+	r.hub.sendGaps(last.Add(3 * gapEvery)) // nothing is pending any more
 	r.hub.Deliver(events("jobs-2", "after it"))
 	a.expect("joined", "before the second is over", `{"gap": ["jobs-1", "jobs-3"]}`, "after it")
 
@@ -56,16 +56,16 @@ func TestGapsWithinASecondAreMerged(t *testing.T) {
 	a.expect("not yet", `{"gap": ["jobs-2"]}`)
 }
 
-// TestAGroupThatWasLeftIsNotNamed in a notice that had to wait, and a notice
-// that names nothing is none.
-func TestAGroupThatWasLeftIsNotNamed(t *testing.T) {
+// TestPendingGapOmitsLeftGroups: a notice that had to wait does not name groups that
+// were left meanwhile, and is not sent if none remain.
+func TestPendingGapOmitsLeftGroups(t *testing.T) {
 	r := newStillRig(t)
 	a, b := r.open(), r.open()
 	for _, browser := range []*browser{a, b} {
 		r.hub.Apply(browser.conn, groups("jobs-1", "jobs-2"), nil, []byte("joined"))
 	}
-	last := a.told(r)
-	b.told(r)
+	last := a.setLastGap(r)
+	b.setLastGap(r)
 	r.hub.Gap(groups("jobs-1", "jobs-2"))
 	r.hub.Apply(a.conn, groups("jobs-3"), groups("jobs-1"), []byte("one left"))
 	r.hub.Apply(b.conn, groups("jobs-3"), groups("jobs-1", "jobs-2"), []byte("both left"))
@@ -75,16 +75,16 @@ func TestAGroupThatWasLeftIsNotNamed(t *testing.T) {
 	b.expect("joined", "both left", "next")
 }
 
-func TestAGapIsNotOwedToWhoIsGone(t *testing.T) {
+func TestRemovedConnectionHasNoPendingGap(t *testing.T) {
 	r := newStillRig(t)
 	a := r.open()
 	r.hub.Apply(a.conn, groups("jobs-1"), nil, []byte("joined"))
-	last := a.told(r)
+	last := a.setLastGap(r)
 	r.hub.Gap(groups("jobs-1"))
 	r.hub.Remove(a.conn, wsconn.Ending{})
 	r.hub.sendGaps(last.Add(2 * gapEvery))
-	if len(r.hub.owing) != 0 {
-		t.Errorf("%d connections are owed a notice", len(r.hub.owing))
+	if len(r.hub.gapPending) != 0 {
+		t.Errorf("%d connections have a pending notice", len(r.hub.gapPending))
 	}
 	a.conn.out.CloseNow()
 	a.expect("joined")
@@ -93,8 +93,8 @@ func TestAGapIsNotOwedToWhoIsGone(t *testing.T) {
 	}
 }
 
-// TestAGapOfAShard names the connection's groups of that shard alone.
-func TestAGapOfAShard(t *testing.T) {
+// TestGapShard: the notice names only the connection's groups of that shard.
+func TestGapShard(t *testing.T) {
 	const shards = 4
 	r := newStillRig(t)
 	a := r.open()
@@ -110,16 +110,16 @@ func TestAGapOfAShard(t *testing.T) {
 	now := time.Now()
 	for shard := range shards {
 		if len(of[shard]) == 0 || len(of[shard]) == len(all) {
-			t.Fatalf("shard %d has %d of %d groups: the test is about nothing", shard, len(of[shard]), len(all))
+			t.Fatalf("shard %d has %d of %d groups: this test needs shards that have some", shard, len(of[shard]), len(all))
 		}
-		a.told(r)
+		a.setLastGap(r)
 		r.hub.GapShard(shard, shards)
 		now = now.Add(2 * time.Hour)
 		r.hub.sendGaps(now)
 		a.expect(string(protocol.GapFrame(of[shard])))
 	}
 	// Within a second two shards, one of them twice, and a group are one notice.
-	a.told(r)
+	a.setLastGap(r)
 	r.hub.GapShard(1, shards)
 	r.hub.GapShard(2, shards)
 	r.hub.GapShard(1, shards)

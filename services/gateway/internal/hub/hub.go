@@ -13,16 +13,16 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// ErrDraining says that the gateway is stopping and takes no more connections.
+// ErrDraining says that the gateway is stopping and accepts no more connections.
 var ErrDraining = errors.New("the gateway is draining")
 
-// Owner closes a connection in an orderly way. Close must not block and must
-// not call the hub.
+// Owner handles one connection. Close starts the closing handshake; it must not block
+// and must not call the hub, whose lock may be held.
 type Owner interface {
 	Close(code protocol.CloseCode, reason string)
 }
 
-// Hub is all connections of one gateway.
+// Hub holds all connections of one gateway. See the package comment for concurrency.
 type Hub struct {
 	log     *zap.Logger
 	metrics *metrics
@@ -30,13 +30,13 @@ type Hub struct {
 
 	touched []*Conn // scratch of Deliver's goroutine
 
-	mu       sync.Mutex
-	conns    map[protocol.ConnID]*Conn
-	rooms    map[protocol.Group]*room
-	draining bool
-	empty    chan struct{}      // closed when the last connection of a drain is gone
-	owing    map[*Conn]struct{} // connections with a gap notice to be sent
-	orders   orders
+	mu         sync.Mutex
+	conns      map[protocol.ConnID]*Conn
+	rooms      map[protocol.Group]*room
+	draining   bool
+	empty      chan struct{}      // closed when the last connection of a drain is gone
+	gapPending map[*Conn]struct{} // connections with a gap notice to be sent
+	orders     orders
 
 	closing chan closing // to Run
 }
@@ -49,16 +49,17 @@ type Conn struct {
 	who   protocol.Principal
 
 	// Guarded by the hub's lock.
-	places  []place
-	index   map[protocol.Group]int // where in places; nil while they are few
-	gone    bool
-	touched bool // is in the list of connections to flush
-	lastGap time.Time
-	gaps    owed
+	memberships []membership
+	index       map[protocol.Group]int // position in memberships; nil while they are few
+	gone        bool                   // Remove was called
+	touched     bool                   // is in Deliver's list of connections to flush
+	lastGap     time.Time
+	gaps        pendingGap
 }
 
-// place is a connection's membership: in which room, and where in its list.
-type place struct {
+// membership is an entry of a connection's list: a room, and the connection's position
+// in the room's list of members.
+type membership struct {
 	room *room
 	at   int
 }
@@ -69,7 +70,8 @@ type room struct {
 	members []member
 }
 
-// member is a room's member: which connection, and where in its list.
+// member is an entry of a room's list: a connection, and the room's position in the
+// connection's list of memberships.
 type member struct {
 	conn *Conn
 	at   int
@@ -78,34 +80,35 @@ type member struct {
 // ID is the connection's number.
 func (c *Conn) ID() protocol.ConnID { return c.id }
 
-// New makes a hub. slow is the count that the connections' wsconn.Options share.
+// New makes a hub. Start Run before the first connection is added.
 func New(o Options) *Hub {
 	return &Hub{
-		log:     o.Logger,
-		metrics: newMetrics(o),
-		conns:   map[protocol.ConnID]*Conn{},
-		rooms:   map[protocol.Group]*room{},
-		owing:   map[*Conn]struct{}{},
-		empty:   make(chan struct{}),
-		closing: make(chan closing, 16),
+		log:        o.Logger,
+		metrics:    newMetrics(o),
+		conns:      map[protocol.ConnID]*Conn{},
+		rooms:      map[protocol.Group]*room{},
+		gapPending: map[*Conn]struct{}{},
+		empty:      make(chan struct{}),
+		closing:    make(chan closing, 16),
 	}
 }
 
-// NextID hands out connection numbers, from 1, none twice.
+// NextID returns a new connection number. Numbers start at 1 and are never reused.
 func (h *Hub) NextID() protocol.ConnID { return protocol.ConnID(h.lastID.Add(1)) }
 
-// Newcomer is a connection that is not known yet.
+// Newcomer describes a connection to be added.
 type Newcomer struct {
 	ID    protocol.ConnID
 	Out   *wsconn.Conn
 	Owner Owner
-	Who   protocol.Principal
-	Asked time.Time // when its token was sent to be checked
-	First []byte    // its first frame, not framed
+	Who   protocol.Principal // the user and login session, as the worker found them
+	Asked time.Time          // when its token was sent to a worker
+	First []byte             // payload of the first text frame that it is sent
 }
 
-// Add makes a connection known. Its errors are ErrDraining, ErrDisconnected and
-// ErrUncertain, and then it is not known and no frame was sent.
+// Add adds a connection and puts its first frame into its outbox, which the caller
+// flushes. The errors are ErrDraining, ErrDisconnected and ErrUncertain; then the
+// connection is not added and nothing is in its outbox.
 func (h *Hub) Add(n Newcomer) (*Conn, error) {
 	c := &Conn{id: n.ID, out: n.Out, owner: n.Owner, who: n.Who}
 	h.mu.Lock()
@@ -122,8 +125,8 @@ func (h *Hub) Add(n Newcomer) (*Conn, error) {
 	return c, nil
 }
 
-// Remove forgets a connection and returns the groups that it was in. After it
-// nothing more enters the connection's outbox. A second Remove returns none.
+// Remove removes a connection and returns the groups that it was in. Afterwards the
+// hub puts nothing more into its outbox. A second call returns nil.
 func (h *Hub) Remove(c *Conn, ending wsconn.Ending) []protocol.Group {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -131,13 +134,13 @@ func (h *Hub) Remove(c *Conn, ending wsconn.Ending) []protocol.Group {
 		return nil
 	}
 	c.gone = true
-	left := make([]protocol.Group, 0, len(c.places))
-	for len(c.places) > 0 {
-		left = append(left, c.places[len(c.places)-1].room.group)
-		h.leaveLocked(c, len(c.places)-1)
+	left := make([]protocol.Group, 0, len(c.memberships))
+	for len(c.memberships) > 0 {
+		left = append(left, c.memberships[len(c.memberships)-1].room.group)
+		h.leaveLocked(c, len(c.memberships)-1)
 	}
 	delete(h.conns, c.id)
-	delete(h.owing, c)
+	delete(h.gapPending, c)
 	h.metrics.connections.Set(float64(len(h.conns)))
 	h.metrics.ended(ending)
 	if h.draining && len(h.conns) == 0 {
@@ -146,45 +149,46 @@ func (h *Hub) Remove(c *Conn, ending wsconn.Ending) []protocol.Group {
 	return left
 }
 
-// Apply changes a connection's memberships and puts its answer behind them, as
-// one step: no event of a joined group comes before the answer, none of a left
-// group after it. It reports false, having changed nothing, when the connection
-// is gone. Joining what is joined, or leaving what is not, is nothing.
+// Apply changes a connection's memberships and sends the answer, as one step: the
+// client gets no event of a joined group before the answer and no event of a left
+// group after it. If the connection was removed, Apply changes nothing and reports
+// false. Joining a group that the connection is in, or leaving one that it is not in,
+// has no effect.
 func (h *Hub) Apply(c *Conn, joined, left []protocol.Group, answer []byte) bool {
-	row := wsconn.FrameText(answer)
+	chunk := wsconn.FrameText(answer)
 	h.mu.Lock()
 	if c.gone {
 		h.mu.Unlock()
 		return false
 	}
 	for _, g := range left {
-		if at := c.find(g); at >= 0 {
+		if at := c.findLocked(g); at >= 0 {
 			h.leaveLocked(c, at)
 		}
 	}
 	for _, g := range joined {
-		if c.find(g) < 0 {
+		if c.findLocked(g) < 0 {
 			h.joinLocked(c, g)
 		}
 	}
-	c.out.Push(row)
+	c.out.Push(chunk)
 	h.mu.Unlock()
 	c.out.Flush()
 	return true
 }
 
-// Groups are the groups that a connection is in, in no order.
+// Groups returns the groups that a connection is in, in no particular order.
 func (h *Hub) Groups(c *Conn) []protocol.Group {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := make([]protocol.Group, len(c.places))
-	for i, p := range c.places {
+	out := make([]protocol.Group, len(c.memberships))
+	for i, p := range c.memberships {
 		out[i] = p.room.group
 	}
 	return out
 }
 
-// Members is how many connections here are in a group.
+// Members returns how many of this gateway's connections are in a group.
 func (h *Hub) Members(g protocol.Group) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -194,27 +198,28 @@ func (h *Hub) Members(g protocol.Group) int {
 	return 0
 }
 
-// Len is the number of connections.
+// Len returns the number of connections.
 func (h *Hub) Len() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.conns)
 }
 
-// few is how many places are searched one by one; a connection with more has
-// an index, so that a set of a thousand groups does not hold the lock for long.
+// few is the largest number of memberships that is searched linearly. A connection
+// with more gets an index, so that changing a thousand groups does not hold the lock
+// for long.
 const few = 16
 
-// find returns the index of g in c.places, or -1. The caller holds the lock.
-func (c *Conn) find(g protocol.Group) int {
+// findLocked returns the position of g in c.memberships, or -1.
+func (c *Conn) findLocked(g protocol.Group) int {
 	if c.index != nil {
 		if i, found := c.index[g]; found {
 			return i
 		}
 		return -1
 	}
-	for i := range c.places {
-		if c.places[i].room.group == g {
+	for i := range c.memberships {
+		if c.memberships[i].room.group == g {
 			return i
 		}
 	}
@@ -228,70 +233,73 @@ func (h *Hub) joinLocked(c *Conn, g protocol.Group) {
 		h.rooms[g] = r
 		h.metrics.groups.Set(float64(len(h.rooms)))
 	}
-	c.places = append(c.places, place{room: r, at: len(r.members)})
-	r.members = append(r.members, member{conn: c, at: len(c.places) - 1})
+	c.memberships = append(c.memberships, membership{room: r, at: len(r.members)})
+	r.members = append(r.members, member{conn: c, at: len(c.memberships) - 1})
 	c.indexLocked()
 }
 
-// leaveLocked removes c.places[i]: in both lists the last takes the free place.
+// leaveLocked removes c.memberships[i]. In both lists the last entry moves into the
+// free position, and the entry that points back to it is corrected.
 func (h *Hub) leaveLocked(c *Conn, i int) {
-	r, at := c.places[i].room, c.places[i].at
+	r, at := c.memberships[i].room, c.memberships[i].at
 	last := len(r.members) - 1
 	moved := r.members[last]
 	r.members[at] = moved
-	moved.conn.places[moved.at].at = at
+	moved.conn.memberships[moved.at].at = at
 	r.members[last] = member{}
 	r.members = r.members[:last]
 	if last == 0 {
 		delete(h.rooms, r.group)
 		h.metrics.groups.Set(float64(len(h.rooms)))
 	}
-	end := len(c.places) - 1
+	end := len(c.memberships) - 1
 	if c.index != nil {
 		delete(c.index, r.group)
 	}
 	if i != end {
-		c.places[i] = c.places[end]
-		c.places[i].room.members[c.places[i].at].at = i
+		c.memberships[i] = c.memberships[end]
+		c.memberships[i].room.members[c.memberships[i].at].at = i
 		if c.index != nil {
-			c.index[c.places[i].room.group] = i
+			c.index[c.memberships[i].room.group] = i
 		}
 	}
-	c.places[end] = place{}
-	c.places = c.places[:end]
+	c.memberships[end] = membership{}
+	c.memberships = c.memberships[:end]
 	if end == 0 {
 		c.index = nil
 	}
 }
 
-// indexLocked notes the last place, and makes the index when it is time for one.
+// indexLocked adds the last membership to the index, and builds the index when the
+// connection has more than a few memberships.
 func (c *Conn) indexLocked() {
-	switch last := len(c.places) - 1; {
+	switch last := len(c.memberships) - 1; {
 	case c.index != nil:
-		c.index[c.places[last].room.group] = last
+		c.index[c.memberships[last].room.group] = last
 	case last == few:
 		c.index = make(map[protocol.Group]int, 2*few)
-		for i := range c.places {
-			c.index[c.places[i].room.group] = i
+		for i := range c.memberships {
+			c.index[c.memberships[i].room.group] = i
 		}
 	}
 }
 
-// Run pings, watches for silence, sends gap notices that had to wait and closes
-// what is to be closed little by little, until ctx ends.
+// Run does what depends on time, until ctx ends: it pings connections and closes
+// silent ones, sends gap notices that had to wait, and closes the connections of
+// CloseAll and Drain at their rate.
 func (h *Hub) Run(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	var work []closing
+	var sets []closing
 	var swept time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case c := <-h.closing:
-			work = append(work, c)
+			sets = append(sets, c)
 		case now := <-ticker.C:
-			work = closeSome(work, now)
+			sets = closeDue(sets, now)
 			h.sendGaps(now)
 			if now.Sub(swept) >= sweepEvery {
 				swept = now

@@ -16,7 +16,7 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-func TestEventsGoToMembersAlone(t *testing.T) {
+func TestDeliverReachesOnlyMembers(t *testing.T) {
 	r := newRig(t)
 	a, b := r.open(), r.open()
 	r.hub.Apply(a.conn, groups("jobs-1", "jobs-2"), nil, []byte("joined"))
@@ -26,9 +26,9 @@ func TestEventsGoToMembersAlone(t *testing.T) {
 	b.expect("joined", "2", "3")
 }
 
-// TestTheAnswerIsTheBorder: nothing of a joined group before it, nothing of a
-// left one behind it.
-func TestTheAnswerIsTheBorder(t *testing.T) {
+// TestApplyOrdersAnswerAndEvents: no event of a joined group comes before the answer,
+// and none of a left group after it.
+func TestApplyOrdersAnswerAndEvents(t *testing.T) {
 	r := newRig(t)
 	a := r.open()
 	r.hub.Apply(a.conn, groups("jobs-1"), nil, []byte("first answer"))
@@ -38,8 +38,9 @@ func TestTheAnswerIsTheBorder(t *testing.T) {
 	a.expect("first answer", "before", "second answer", "joined")
 }
 
-// TestAgainstAModel joins and leaves at random, as a plain map of sets does.
-func TestAgainstAModel(t *testing.T) {
+// TestMembershipsMatchModel joins and leaves groups at random and compares the hub
+// with a map of sets.
+func TestMembershipsMatchModel(t *testing.T) {
 	h := New(Options{Logger: zap.NewNop()})
 	rng := rand.New(rand.NewPCG(3, 4))
 	name := func(i int) protocol.Group { return protocol.Group(fmt.Sprintf("g-%d", i)) }
@@ -63,7 +64,7 @@ func TestAgainstAModel(t *testing.T) {
 		case len(conns) > 0:
 			c, g := conns[rng.IntN(len(conns))], name(rng.IntN(3*few))
 			h.mu.Lock()
-			if at := c.find(g); at >= 0 {
+			if at := c.findLocked(g); at >= 0 {
 				h.leaveLocked(c, at)
 			} else {
 				h.joinLocked(c, g)
@@ -93,7 +94,7 @@ func TestAgainstAModel(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotUTF8IsAGap(t *testing.T) {
+func TestInvalidUTF8PayloadBecomesGap(t *testing.T) {
 	r := newRig(t)
 	a := r.open()
 	r.hub.Apply(a.conn, groups("jobs-1"), nil, []byte("joined"))
@@ -113,7 +114,7 @@ func TestWhatIsNotUTF8IsAGap(t *testing.T) {
 	}
 }
 
-func TestGoneIsGone(t *testing.T) {
+func TestRemovedConnectionGetsNothing(t *testing.T) {
 	r := newRig(t)
 	a := r.open()
 	r.hub.Apply(a.conn, groups("jobs-1"), nil, []byte("joined"))
@@ -132,7 +133,7 @@ func TestGoneIsGone(t *testing.T) {
 	a.conn.out.CloseNow()
 }
 
-func TestDrainAsksAllToLeave(t *testing.T) {
+func TestDrainClosesAllConnections(t *testing.T) {
 	r := newRig(t)
 	var browsers []*browser
 	for range 20 {
@@ -162,7 +163,7 @@ func TestDrainAsksAllToLeave(t *testing.T) {
 	}
 }
 
-func TestADrainThatIsCutShortDropsTheRest(t *testing.T) {
+func TestDrainCutsOffRestWhenContextEnds(t *testing.T) {
 	r := newRig(t)
 	b := r.open()
 	ctx, cancel := context.WithCancel(t.Context())

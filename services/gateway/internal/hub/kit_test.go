@@ -38,7 +38,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// newStillRig is a rig whose hub does not run: time passes when the test says so.
+// newStillRig makes a rig whose hub does not Run, so that the test drives time.
 func newStillRig(t *testing.T) *rig {
 	o := wsconn.Options{}.WithDefaults()
 	r := &rig{T: t, hub: New(Options{Logger: zap.NewNop()}), conns: make(chan *Conn, 64)}
@@ -86,7 +86,7 @@ type browser struct {
 	conn *Conn // the hub's side
 }
 
-// whoOf is whose a test's connection is: what its request says.
+// whoOf returns the principal that the test named in the request's query.
 func whoOf(r *http.Request) protocol.Principal {
 	return protocol.Principal{User: r.FormValue("user"), SID: r.FormValue("sid")}
 }

@@ -10,11 +10,11 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// Options is what a hub needs.
+// Options configures a hub.
 type Options struct {
 	Logger     *zap.Logger           // required
 	Registerer prometheus.Registerer // nil: the metrics are not registered
-	// Slow is the count that all connections' wsconn.Options share; nil: the
+	// Slow is the counter of slow connections that all wsconn.Options share; nil: the
 	// metric stays 0.
 	Slow *atomic.Int64
 }

@@ -205,9 +205,8 @@ func (h *Hub) Len() int {
 	return len(h.conns)
 }
 
-// few is the largest number of memberships that is searched linearly. A connection
-// with more gets an index, so that changing a thousand groups does not hold the lock
-// for long.
+// few is the largest number of memberships that is searched linearly. Beyond it there
+// is an index, so that changing a thousand groups does not hold the lock for long.
 const few = 16
 
 // findLocked returns the position of g in c.memberships, or -1.

@@ -11,17 +11,19 @@ import (
 	"nhooyr.io/websocket"
 )
 
-// bufferSize is that of the library's buffers. A control frame of a server has
-// at most 127 bytes; it must fit, or it would reach wire.Write in parts.
+// bufferSize is the size of the library's read and write buffers in bytes. A server's
+// control frame has at most 127 bytes; it must fit, or wire.Write would get it in parts.
 const bufferSize = 128
 
-// Accept upgrades a request whose handshake the caller has checked (method,
-// version, key, origin), and agrees to a subprotocol that it asks for; empty: to
-// none. On error the request is answered or the connection
-// gone. The caller then lets the handler return, so that the request and its
-// buffers are freed, and reads in a goroutine of its own.
+// Accept upgrades a request to a websocket. The caller has checked the handshake
+// already: method, version, key and origin. subprotocol is the one to agree to, of
+// those that the request offers; empty means none. On error the request has been
+// answered or its connection closed.
 //
-// o must have its defaults and stay unchanged.
+// After success the caller should let the HTTP handler return, so that the request and
+// its buffers are freed, and call Read in a goroutine of its own.
+//
+// o must come from WithDefaults and must not change afterwards.
 func Accept(w http.ResponseWriter, r *http.Request, subprotocol string, o *Options) (*Conn, error) {
 	c := &Conn{opts: o}
 	hijacker := &takeover{ResponseWriter: w, conn: c}
@@ -45,7 +47,7 @@ func Accept(w http.ResponseWriter, r *http.Request, subprotocol string, o *Optio
 	return c, nil
 }
 
-// takeover is the response writer whose Hijack hands out our connection.
+// takeover is a response writer whose Hijack returns our wire instead of the socket.
 type takeover struct {
 	http.ResponseWriter
 	conn *Conn
@@ -71,8 +73,8 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return own, bufio.NewReadWriter(bufio.NewReaderSize(own, bufferSize), bufio.NewWriterSize(own, bufferSize)), nil
 }
 
-// describe learns what the socket can do, and sizes its buffer. A failure only
-// costs speed.
+// describe sets the socket's send buffer and finds its descriptor. If either fails,
+// writes are slower but still correct.
 func (c *Conn) describe() {
 	if s, ok := c.raw.(interface{ SetWriteBuffer(bytes int) error }); ok && c.opts.SendBuffer > 0 {
 		_ = s.SetWriteBuffer(c.opts.SendBuffer)

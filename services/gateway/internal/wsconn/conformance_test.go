@@ -9,9 +9,9 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// conformance is what RFC 6455 asks of a server, in the order of its sections,
-// and the codes of docs/client-protocol.md. Numbers are the cases of the Autobahn
-// test suite that ask the same.
+// conformance lists what RFC 6455 demands of a server, in the order of its sections,
+// with the close codes of docs/client-protocol.md. The numbers are the cases of the
+// Autobahn test suite that test the same.
 var conformance = []struct {
 	name   string
 	frames [][]byte
@@ -73,9 +73,9 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestHoweverTheBytesAreCut gives the scanner the same bytes in pieces: what it
-// lets through and what it finds must not hang on how they arrive.
-func TestHoweverTheBytesAreCut(t *testing.T) {
+// TestScannerIgnoresFragmentation gives the scanner the same bytes in different pieces:
+// what it accepts and what it refuses must not depend on how they arrive.
+func TestScannerIgnoresFragmentation(t *testing.T) {
 	o := Options{}.WithDefaults()
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, c := range conformance {
@@ -91,7 +91,7 @@ func TestHoweverTheBytesAreCut(t *testing.T) {
 				n, found = s.scan(piece, &o)
 				at += n
 			}
-			// Where within a close frame's code the mistake is seen does not matter.
+			// At which byte of a close frame's code the mistake is found does not matter.
 			if found != bad || bad == 0 && at != good {
 				t.Fatalf("%s: in pieces %d bytes and code %d, at once %d and %d", c.name, at, found, good, bad)
 			}
@@ -99,7 +99,7 @@ func TestHoweverTheBytesAreCut(t *testing.T) {
 	}
 }
 
-func TestAFloodOfPings(t *testing.T) {
+func TestFloodOfPingsIsClosed(t *testing.T) {
 	s := serve(t, Options{ControlFrames: 10})
 	p, _ := dial(t, s)
 	for range 11 {
@@ -123,7 +123,7 @@ func TestAFloodOfPings(t *testing.T) {
 	t.Fatal("the flood was not stopped")
 }
 
-func TestTheSocketBreaks(t *testing.T) {
+func TestBrokenSocket(t *testing.T) {
 	s := serve(t, Options{})
 	p, _ := dial(t, s)
 	p.write(frame(0x01, "half"))
@@ -140,7 +140,7 @@ func TestOnlyTheFirstCloseCounts(t *testing.T) {
 	c.Close(protocol.CloseGoingAway, "retry_after_ms=1000")
 	c.Close(protocol.CloseRate, "")
 	if c.Send(FrameText([]byte("late"))) {
-		t.Error("a frame behind the close was taken")
+		t.Error("a frame was accepted after the close")
 	}
 	p.expect("close 1001")
 	p.write(closing(1001, ""))

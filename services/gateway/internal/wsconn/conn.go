@@ -15,14 +15,15 @@ import (
 // By says who ended a connection.
 type By string
 
-// Who ended a connection. ByNobody: it broke, or the client fell silent.
+// Who ended a connection. ByNobody means that the network connection broke or the
+// client went silent.
 const (
 	ByGateway By = "gateway"
 	ByClient  By = "client"
 	ByNobody  By = "lost"
 )
 
-// Ending is how a connection ended. The zero value means that it has not.
+// Ending says how a connection ended. The zero value means that it is still open.
 type Ending struct {
 	By   By
 	Code protocol.CloseCode // 0 when nobody closed it
@@ -38,7 +39,7 @@ func (e Ending) Label() string {
 	return rule.Label
 }
 
-// phase of a connection: only forward.
+// phase is where a connection is in its life. It only moves forward.
 type phase uint8
 
 const (
@@ -51,17 +52,17 @@ const (
 type Conn struct {
 	opts *Options
 	raw  net.Conn
-	fd   syscall.RawConn // nil when raw has no descriptor: then all writes are slow
+	fd   syscall.RawConn // nil if raw has no descriptor; then every write is a slow one
 	ws   *websocket.Conn
 
 	// Owned by the reading goroutine.
-	early []byte // what the HTTP server had read beyond the request
-	kept  keep
+	early []byte // bytes that the HTTP server had read beyond the request
+	held  holdback
 	scan  scanner
 
 	// Written by the reading goroutine, read by the sweep.
-	received   atomic.Uint32 // reads that brought bytes; may wrap
-	unfinished atomic.Int64  // when the unfinished message began, unix ns; or 0
+	received   atomic.Uint32 // number of reads that returned bytes; may wrap
+	unfinished atomic.Int64  // when the unfinished message began, Unix time in ns; 0: none
 
 	// Owned by the sweep.
 	nextPing time.Time
@@ -69,20 +70,21 @@ type Conn struct {
 	missed   uint8
 
 	mu       sync.Mutex
-	queue    [][]byte // rows of whole frames; guarded by mu
+	queue    [][]byte // chunks in the outbox; guarded by mu
 	inline   [1][]byte
-	offset   int // bytes of queue[0] that are written or with the writer; guarded by mu
-	waiting  int // bytes in queue beyond offset, and with the writer; guarded by mu
+	offset   int // bytes of queue[0] that are written or handed to the slow writer; guarded by mu
+	waiting  int // bytes not written yet: queue beyond offset, and the slow writer's; guarded by mu
 	slow     bool
 	phase    phase
 	ending   Ending
 	finished bool      // Finish is waiting for the client's end of file; guarded by mu
-	closeBy  time.Time // when the closing ends; guarded by mu
+	closeBy  time.Time // deadline of the closing handshake; guarded by mu
 }
 
-// Close sends what waits, then a close frame with the code and reason, and
-// leaves the rest to the reading goroutine. An empty reason means the constant
-// one of protocol.CloseRules. Only the first Close of a connection counts.
+// Close sends what is in the outbox (with CloseTooSlow: discards it), then a close frame
+// with the code and reason. It does not wait; the reading goroutine completes the close.
+// An empty reason means the code's reason in protocol.CloseRules. Only the first Close of
+// a connection has an effect.
 func (c *Conn) Close(code protocol.CloseCode, reason string) {
 	if reason == "" {
 		rule, _ := code.Rule()
@@ -93,7 +95,8 @@ func (c *Conn) Close(code protocol.CloseCode, reason string) {
 	c.closeLocked(Ending{ByGateway, code}, reason)
 }
 
-// CloseNow drops the connection without a close frame: the client is not there.
+// CloseNow drops the connection without a close frame, for a client that is not there
+// any more.
 func (c *Conn) CloseNow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,7 +115,7 @@ func (c *Conn) closeLocked(e Ending, reason string) {
 	frame := frameClose(e.Code, reason)
 	c.queue = append(c.queue, frame)
 	c.waiting += len(frame)
-	// Reads go on until the client has answered, and no longer than this.
+	// Reads continue until the client has answered, at most until closeBy.
 	_ = c.raw.SetReadDeadline(c.closeBy)
 	if c.slow {
 		_ = c.raw.SetWriteDeadline(c.closeBy)
@@ -120,8 +123,9 @@ func (c *Conn) closeLocked(e Ending, reason string) {
 	c.flushLocked()
 }
 
-// dropLocked throws away what was not begun, so that a close frame is next.
-// A frame of which bytes are out is kept, or the client could not read on.
+// dropLocked discards all frames of which no byte has been written, so that a close
+// frame can follow at once. A frame that is partly written stays, because the client
+// could not find the start of the next one otherwise.
 func (c *Conn) dropLocked() {
 	if len(c.queue) == 0 {
 		return
@@ -144,7 +148,7 @@ func (c *Conn) dropLocked() {
 	c.waiting += len(kept) - c.offset
 }
 
-// dieLocked ends every read and write at once.
+// dieLocked makes every read and write fail at once.
 func (c *Conn) dieLocked() {
 	if c.phase == phaseDead {
 		return

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// hijacked hands a pipe out, whose waits are in the test's own time.
+// hijacked is a response writer whose Hijack returns a pipe, so that its waits are in
+// the test's virtual time.
 type hijacked struct {
 	*httptest.ResponseRecorder
 	raw net.Conn
@@ -24,7 +25,7 @@ func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.raw, bufio.NewReadWriter(bufio.NewReader(h.raw), bufio.NewWriter(h.raw)), nil
 }
 
-// piped is a connection that echoes, inside a synctest bubble, and its client.
+// piped makes a connection that echoes, inside a synctest bubble, and its client.
 func piped(t *testing.T) (client net.Conn, ended chan Ending) {
 	t.Helper()
 	client, raw := net.Pipe()
@@ -53,9 +54,9 @@ func piped(t *testing.T) (client net.Conn, ended chan Ending) {
 	return client, ended
 }
 
-// TestAControlFrameInPieces: a slow link may take longer over a control frame
-// than the library waits for one. The time is virtual.
-func TestAControlFrameInPieces(t *testing.T) {
+// TestSlowControlFrame: on a slow network a control frame may take longer than the
+// library would wait for it. The time is virtual.
+func TestSlowControlFrame(t *testing.T) {
 	text, bye := frame(0x81, "on"), closing(1000, "")
 	whole := Ending{ByClient, 1000}
 	for _, c := range []struct {
@@ -119,9 +120,9 @@ func write(t *testing.T, client net.Conn, p []byte) {
 	}
 }
 
-// TestControlFramesReachTheLibraryWhole cuts every stream of the conformance
-// table into pieces: what the library sees never ends within a control frame,
-// and nothing of it is lost, doubled or out of order.
+// TestControlFramesReachTheLibraryWhole cuts every stream of the conformance table into
+// pieces: what the library reads never ends inside a control frame, and no byte is lost,
+// repeated or out of order.
 func TestControlFramesReachTheLibraryWhole(t *testing.T) {
 	o := Options{}.WithDefaults()
 	for _, c := range conformance {
@@ -138,7 +139,7 @@ func TestControlFramesReachTheLibraryWhole(t *testing.T) {
 					n, err := (*wire)(k).Read(p)
 					seen = append(seen, p[:n]...)
 					library.scan(p[:n], &o)
-					if k.scan.broken == 0 && k.kept.ready == 0 && library.begun() != 0 {
+					if k.scan.broken == 0 && k.held.ready == 0 && library.begun() != 0 {
 						t.Fatalf("after %d bytes the library waits within a control frame", len(seen))
 					}
 					if err != nil {
@@ -153,7 +154,8 @@ func TestControlFramesReachTheLibraryWhole(t *testing.T) {
 	}
 }
 
-// pieces is a socket that brings bytes by size, and takes what is written.
+// pieces is a socket that returns its bytes in pieces of the given size and accepts every
+// write.
 type pieces struct {
 	left []byte
 	size int

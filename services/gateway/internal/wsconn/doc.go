@@ -1,29 +1,30 @@
-// Package wsconn is one websocket connection as the gateway wants it: cheap
-// while idle, written to without waiting, and closed in bounded time. It is the
-// only package that imports the websocket library, and the library keeps the
-// handshake, the reading of messages and the answering of pings.
+// Package wsconn wraps one websocket connection for the gateway: cheap while idle,
+// writes that never block the caller, and a close that ends in bounded time. It is the
+// only package that imports the websocket library. The library does the handshake,
+// reads messages and answers pings; writing, closing and checking the client's bytes
+// are done here.
 //
 // Vocabulary:
 //
-//   - A frame is the bytes of one websocket frame. FrameText makes them once;
-//     every connection that gets the event shares them.
-//   - The outbox holds frames, bounded in bytes, that the socket has not taken.
-//   - A connection is slow while its socket takes nothing more. Only then does
+//   - A frame is the bytes of one websocket frame. FrameText encodes an event once;
+//     all connections that get the event share the bytes.
+//   - A chunk is one or more whole frames in one slice.
+//   - The outbox holds the chunks that are not written yet, bounded in bytes.
+//   - A connection is slow while its socket's send buffer is full. Only then does
 //     a goroutine write for it.
-//   - An Ending is how a connection ended: who ended it, and with which code.
+//   - An Ending says how a connection ended: who ended it, and with which code.
 //
-// Writing: Push puts bytes into the outbox, Flush tries to empty it with one
-// write that does not block. Whoever flushes is the writer. The library's own
-// control frames go through the same outbox, whole, so that none can land
-// inside a frame of ours.
+// Writing: Push puts a chunk into the outbox; Flush tries to empty the outbox with one
+// non-blocking write on the caller's goroutine. The library's control frames go through
+// the same outbox as whole frames, so none can land in the middle of another frame.
 //
-// Reading: one goroutine calls Read until it fails, then Finish; nobody else
-// reads. The bytes are checked on their way to the library (scanner), because
-// it closes without a close frame, or not at all, where the protocol is broken;
-// and control frames reach it whole (keep), because it waits five seconds for one.
+// Reading: one goroutine calls Read until it fails, then Finish; nobody else reads. The
+// scanner checks the bytes before the library sees them, because the library answers
+// some protocol errors without a close frame or not at all. The holdback passes control
+// frames to the library only when they are complete, because the library waits five
+// seconds for the rest of one.
 //
-// All methods may be called concurrently, except Read and Finish, which belong
-// to the reading goroutine, and Tick, which belongs to the sweep. None of them
-// blocks on the network but Read and Finish; Finish ends within
-// Options.CloseTimeout and a second.
+// All methods may be called concurrently, except Read and Finish, which belong to the
+// reading goroutine, and Tick, which belongs to the hub's sweep. Only Read and Finish
+// block on the network; Finish returns within Options.CloseTimeout plus one second.
 package wsconn

@@ -15,7 +15,7 @@ const (
 	fin     = 0x80
 )
 
-// MaxHeader bounds the bytes that framing adds to a server's payload.
+// MaxHeader is the largest number of bytes that framing adds to a server's payload.
 const MaxHeader = 10
 
 // FrameText encodes payload as one server text frame.
@@ -23,7 +23,7 @@ func FrameText(payload []byte) []byte {
 	return AppendText(make([]byte, 0, FrameSize(len(payload))), payload)
 }
 
-// FrameSize is the size in bytes of the server frame of a payload of n bytes.
+// FrameSize returns the size in bytes of a server frame with a payload of n bytes.
 func FrameSize(n int) int {
 	switch {
 	case n < 126:
@@ -47,8 +47,8 @@ func AppendText(dst, payload []byte) []byte {
 	return append(dst, payload...)
 }
 
-// frameClose encodes a close frame. The reason is cut to what fits; 1005 (no
-// status, RFC 6455 7.1.5) has no payload.
+// frameClose encodes a close frame. A reason that is too long is truncated. Code 1005
+// (no status, RFC 6455 7.1.5) makes a frame without a payload.
 func frameClose(code protocol.CloseCode, reason string) []byte {
 	if code == statusNone {
 		return []byte{fin | opClose, 0}
@@ -60,8 +60,8 @@ func frameClose(code protocol.CloseCode, reason string) []byte {
 	return append(out, reason...)
 }
 
-// frameEnd returns the offset in chunk, a row of whole server frames, at which
-// the frame that offset at lies in ends; at itself when it is a boundary.
+// frameEnd returns the offset in chunk at which the frame that contains the offset at
+// ends, or at itself if a frame ends there.
 func frameEnd(chunk []byte, at int) int {
 	end := 0
 	for end < at {

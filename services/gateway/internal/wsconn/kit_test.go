@@ -14,10 +14,10 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// patience bounds every wait; nothing is measured with it.
+// patience bounds every wait. No test measures time with it.
 const patience = 10 * time.Second
 
-// server accepts websockets, echoes what it reads, and tells how each ended.
+// server accepts websockets, echoes what it reads, and reports how each ended.
 type server struct {
 	*httptest.Server
 	conns chan *Conn
@@ -61,7 +61,7 @@ func (s *server) ending(t *testing.T) Ending {
 	}
 }
 
-// peer is a client that writes what it likes.
+// peer is a client that may send any bytes.
 type peer struct {
 	t   *testing.T
 	raw *net.TCPConn
@@ -89,7 +89,7 @@ func dial(t *testing.T, s *server) (*peer, *Conn) {
 	return p, <-s.conns
 }
 
-// frame is a masked frame of a client, the length in its shortest form.
+// frame encodes a client's masked frame, with the length in its shortest form.
 func frame(first byte, payload string) []byte {
 	out := []byte{first}
 	switch n := len(payload); {
@@ -121,7 +121,8 @@ func (p *peer) write(frames ...[]byte) {
 	}
 }
 
-// next reads one frame of the server: "text hello", "pong x", "close 1000".
+// next reads one frame of the server and describes it, such as "text hello", "pong x",
+// "close 1000".
 func (p *peer) next() (string, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(p.br, head[:]); err != nil {
@@ -178,7 +179,7 @@ func (p *peer) gone() {
 
 func by(code protocol.CloseCode) Ending { return Ending{ByGateway, code} }
 
-// endingOf is how a connection ended; the zero value while it is open.
+// endingOf returns how a connection ended; the zero value while it is open.
 func endingOf(c *Conn) Ending {
 	c.mu.Lock()
 	defer c.mu.Unlock()

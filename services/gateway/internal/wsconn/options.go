@@ -8,39 +8,39 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// Options bounds every connection made with it. One value is shared by all;
-// it must not change after the first Accept. Zero fields mean the defaults.
+// Options holds the limits of connections. All connections share one value, which must
+// not change after the first Accept. A zero field means its default.
 type Options struct {
-	// MaxMessage bounds a client's message in bytes, its frames together
-	// (default 64 KiB); more is closed with 1009.
+	// MaxMessage is the largest message, in bytes over all its frames, that a client may
+	// send (default 64 KiB). A larger one closes the connection with 1009.
 	MaxMessage int
-	// Outbox bounds, in bytes, what waits for a slow socket (default 1.5 MiB: the
-	// largest event and 512 KiB); more is closed with 4408. One row larger than
-	// it may wait alone.
+	// Outbox is how many bytes may wait for a slow socket (default 1.5 MiB: the largest
+	// event and 512 KiB). More close the connection with 4408. A single chunk that is
+	// larger than this may wait alone.
 	Outbox int
-	// SendBuffer is the kernel's send buffer in bytes as asked for (default
-	// 64 KiB; Linux doubles it). Negative leaves the system's.
+	// SendBuffer is the size in bytes requested for the kernel's send buffer (default
+	// 64 KiB; Linux doubles it). A negative value keeps the system's default.
 	SendBuffer int
-	// WriteTimeout bounds the time a slow socket takes for one write of at most
-	// 64 KiB (default 10 s); longer is closed with 4408.
+	// WriteTimeout is how long one write of at most 64 KiB to a slow socket may take
+	// (default 10 s). A longer one closes the connection with 4408.
 	WriteTimeout time.Duration
-	// CloseTimeout bounds the wait for the outbox to drain and the client to
-	// answer a close frame (default 5 s).
+	// CloseTimeout is how long a close waits for the outbox to drain and the client to
+	// answer the close frame (default 5 s).
 	CloseTimeout time.Duration
-	// MessageTimeout bounds the time from a message's first byte to its last
-	// (default 20 s); longer is closed with 1002.
+	// MessageTimeout is how long a message may take from its first byte to its last
+	// (default 20 s). A longer one closes the connection with 1002.
 	MessageTimeout time.Duration
-	// PingInterval is the mean time between pings (default 25 s), jittered by a
-	// tenth. A connection from which no byte came during two is closed.
+	// PingInterval is the mean time between pings (default 25 s), varied by 10 %. A
+	// connection that sends no byte during two intervals is closed.
 	PingInterval time.Duration
-	// ControlFrames bounds the control frames and empty fragments of a client
-	// in ten seconds (default 100); more is closed with 4429.
+	// ControlFrames is how many control frames and empty fragments a client may send in
+	// ten seconds (default 100). More close the connection with 4429.
 	ControlFrames int
-	// Slow counts the connections that are slow now. It may be nil.
+	// Slow counts the connections that are slow at the moment. It may be nil.
 	Slow *atomic.Int64
 }
 
-// missedPongs is how many ping intervals may pass without a byte received.
+// missedPongs is how many ping intervals in a row may pass without a byte received.
 const missedPongs = 2
 
 // WithDefaults returns o with its zero fields filled in.
@@ -59,7 +59,8 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// Validate reports a field that cannot work, after WithDefaults.
+// Validate returns an error that names the first field with an impossible value. Call it
+// after WithDefaults.
 func (o Options) Validate() error {
 	switch {
 	case o.MaxMessage < 125:

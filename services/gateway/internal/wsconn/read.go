@@ -11,18 +11,18 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// lingerTime bounds the wait for the client's end of file after the close
-// frame is out. Closing a socket that has unread bytes resets it, and the close
-// frame would be lost on its way.
+// lingerTime is how long Finish waits for the client's end of file after the close frame
+// was sent. Closing a socket with unread bytes resets the connection, and the client or a
+// proxy might then never read the close frame.
 const lingerTime = time.Second
 
-// lingerBytes bounds what is read meanwhile. Who goes on writing is then left
-// waiting: a reset would keep a proxy from passing the close frame on.
+// lingerBytes is how many bytes are read and discarded during that time. If the client
+// sends more, the rest stays unread until lingerTime is over.
 const lingerBytes = 256 << 10
 
-// Read waits for the client's next text message, at most MaxMessage bytes of
-// valid UTF-8. Control frames are handled meanwhile, and what comes after Close
-// is thrown away. Its error means that the connection is over: call Finish.
+// Read waits for the client's next text message and returns it: at most MaxMessage bytes
+// of valid UTF-8. Meanwhile it handles control frames. Messages that arrive after Close
+// are discarded. An error means that the connection is over: call Finish.
 func (c *Conn) Read() ([]byte, error) {
 	for {
 		_, message, err := c.ws.Read(context.Background())
@@ -46,11 +46,11 @@ func (c *Conn) open() bool {
 	return c.phase == phaseOpen
 }
 
-// Finish ends the connection after Read has failed: it waits, in bounded time,
-// until the close frame is out and the client has hung up, and frees the
+// Finish ends the connection after Read has failed. It waits, at most CloseTimeout and a
+// second, until the close frame is sent and the client has hung up, then closes the
 // socket. It returns how the connection ended.
 func (c *Conn) Finish() Ending {
-	_ = c.ws.CloseNow() // ends the library's goroutine; no frame, no socket is touched
+	_ = c.ws.CloseNow() // ends the library's goroutine; wire.Close does not close the socket
 	if c.beginLinger() {
 		if _, err := io.CopyN(io.Discard, c.raw, lingerBytes); err == nil {
 			timer := time.NewTimer(lingerTime)
@@ -80,7 +80,7 @@ func (c *Conn) beginLinger() bool {
 	return true
 }
 
-// hangUpLocked sends the end of file and waits no longer than lingerTime.
+// hangUpLocked sends our end of file and gives the client lingerTime to send its own.
 func (c *Conn) hangUpLocked() {
 	if half, ok := c.raw.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()

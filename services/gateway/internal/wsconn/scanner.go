@@ -6,9 +6,9 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// scanner watches the bytes that a client sends and says where they break the
-// protocol (RFC 6455 5 and 7.4), before the library sees them. It keeps no
-// payload. It is owned by the reading goroutine.
+// scanner checks a client's bytes against the protocol (RFC 6455 sections 5 and 7.4)
+// before the library sees them. It keeps no payload. It is owned by the reading
+// goroutine.
 type scanner struct {
 	step     step
 	op       byte
@@ -16,17 +16,17 @@ type scanner struct {
 	need     uint8  // bytes still missing in this step (extended length, mask)
 	code     uint8  // of a close frame: payload bytes of the code seen so far
 	control  uint8  // of a control frame: payload bytes seen so far
-	size     uint64 // length announced, then payload bytes still to come
+	size     uint64 // the announced length, then the payload bytes still to come
 	mask     [4]byte
-	status   uint16 // of a close frame, being put together
-	inside   bool   // a fragmented message is not finished
+	status   uint16 // of a close frame: the code as far as it was read
+	inside   bool   // between the fragments of a message
 	message  uint64 // bytes of the message so far
 	count    int    // control frames and empty fragments since window
 	window   time.Time
-	turned   bool               // a message ended, or a control frame outside of one, since the last look
-	ended    bool               // a whole close frame was seen: what follows is not looked at
+	boundary bool               // a message ended, or a control frame outside of one, since the last look
+	ended    bool               // a whole close frame was seen: what follows is not checked
 	extended bool               // the length has 8 bytes
-	broken   protocol.CloseCode // what the next read answers with
+	broken   protocol.CloseCode // the code with which the next read closes the connection
 }
 
 // step is the part of a frame that comes next.
@@ -43,8 +43,8 @@ const (
 // floodWindow is the time over which control frames are counted.
 const floodWindow = 10 * time.Second
 
-// scan looks at p. It returns how many bytes may be given to the library, and
-// the close code when the byte after them breaks the protocol, else 0.
+// scan checks p. It returns how many bytes the library may get and, if the byte after
+// them breaks the protocol, the close code for it, else 0.
 func (s *scanner) scan(p []byte, o *Options) (good int, bad protocol.CloseCode) {
 	for i := 0; i < len(p) && !s.ended; {
 		if s.step == stepPayload {
@@ -63,13 +63,12 @@ func (s *scanner) scan(p []byte, o *Options) (good int, bad protocol.CloseCode) 
 	return len(p), 0
 }
 
-// unfinished reports that a message was begun and is not complete.
+// unfinished reports whether a message has begun and is not complete.
 func (s *scanner) unfinished() bool {
 	return !s.ended && (s.inside || s.step != stepFirst)
 }
 
-// begun is how many of the bytes that were seen last are those of a control
-// frame that is not whole yet.
+// begun returns how many of the last bytes belong to an incomplete control frame.
 func (s *scanner) begun() int {
 	if s.op < opClose {
 		return 0
@@ -148,7 +147,7 @@ func (s *scanner) length(b byte, o *Options) protocol.CloseCode {
 	return 0
 }
 
-// sized is called when a frame's length is known.
+// sized checks a frame's length once it is known.
 func (s *scanner) sized(o *Options) protocol.CloseCode {
 	if s.step == stepExtended && (s.size < 126 || s.extended && s.size < 1<<16) {
 		return protocol.CloseProtocol // not the shortest form (5.2)
@@ -169,7 +168,7 @@ func (s *scanner) sized(o *Options) protocol.CloseCode {
 	return 0
 }
 
-// counted stops floods of frames that carry nothing.
+// counted counts a frame without data and refuses it if there were too many.
 func (s *scanner) counted(o *Options) protocol.CloseCode {
 	if now := time.Now(); now.Sub(s.window) > floodWindow {
 		s.window, s.count = now, 0
@@ -180,7 +179,7 @@ func (s *scanner) counted(o *Options) protocol.CloseCode {
 	return 0
 }
 
-// payload takes masked bytes of the frame; of a close frame it reads the code.
+// payload handles masked payload bytes. From a close frame's it decodes the code.
 func (s *scanner) payload(p []byte) protocol.CloseCode {
 	if s.op == opClose {
 		for i := 0; i < len(p) && s.code < 2; i++ {
@@ -191,7 +190,7 @@ func (s *scanner) payload(p []byte) protocol.CloseCode {
 		}
 	}
 	if s.op >= opClose {
-		s.control += uint8(len(p)) // at most 125: length has seen to it
+		s.control += uint8(len(p)) // at most 125, as length has checked
 	}
 	if s.size -= uint64(len(p)); s.size == 0 {
 		s.finished()
@@ -207,7 +206,7 @@ func (s *scanner) finished() {
 	case s.op < opClose:
 		s.inside = !s.final
 	}
-	s.turned = s.turned || !s.inside
+	s.boundary = s.boundary || !s.inside
 }
 
 // statusNone stands for a close frame without a code (RFC 6455 7.1.5).

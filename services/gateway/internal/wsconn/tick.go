@@ -7,21 +7,21 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// pingFrame is shared by all; its pongs need not be told apart, because any
-// byte received shows that the client is there.
+// pingFrame is shared by all connections. Its pongs need not be matched to it, because
+// any byte received shows that the client is there.
 var pingFrame = []byte{fin | opPing, 0}
 
-// Tick does what time asks for: a ping when one is due, the end of a client
-// that fell silent, or that began a message and does not finish it. One
-// goroutine, the sweep, calls it for all connections every second or so.
+// Tick does what is due at now: it sends a ping, drops a client that went silent, or
+// closes one that does not finish a message within MessageTimeout. One goroutine, the
+// hub's sweep, calls it for all connections about once a second.
 func (c *Conn) Tick(now time.Time) {
 	if since := c.unfinished.Load(); since != 0 && now.Sub(time.Unix(0, since)) > c.opts.MessageTimeout {
 		c.Close(protocol.CloseProtocol, "")
 		return
 	}
 	if c.nextPing.IsZero() {
-		// The first interval is spread, so that a storm of handshakes is not
-		// followed by storms of pings.
+		// The first ping is at a random time, so that connections that were opened
+		// together are not pinged together.
 		c.nextPing = now.Add(time.Duration(rand.Int64N(int64(c.opts.PingInterval)) + 1))
 		return
 	}
@@ -35,7 +35,7 @@ func (c *Conn) Tick(now time.Time) {
 	} else {
 		c.missed = 0
 	}
-	c.atPing = received + 1 // 0 stays: never pinged
+	c.atPing = received + 1 // 0 means never pinged
 	if c.missed >= missedPongs {
 		c.CloseNow()
 		return
@@ -45,7 +45,7 @@ func (c *Conn) Tick(now time.Time) {
 	}
 }
 
-// jitter varies d by a tenth in both directions.
+// jitter varies d by up to 10 % in both directions.
 func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.9 + 0.2*rand.Float64()))
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// clock is the time that a connection is told, far from the time that is.
+// clock is the time that the test passes to Tick, far from the real time.
 type clock struct {
 	conn *Conn
 	now  time.Time
@@ -20,7 +20,7 @@ func (c *clock) pass(d time.Duration) {
 // interval passes the longest time between two pings.
 func (c *clock) interval() { c.pass(c.conn.opts.PingInterval * 11 / 10) }
 
-func TestAClientThatFallsSilentIsDropped(t *testing.T) {
+func TestSilentClientIsDropped(t *testing.T) {
 	s := serve(t, Options{})
 	p, conn := dial(t, s)
 	c := clock{conn, time.Now()}
@@ -40,7 +40,7 @@ func TestAClientThatFallsSilentIsDropped(t *testing.T) {
 	}
 }
 
-func TestAnyByteShowsThatAClientIsThere(t *testing.T) {
+func TestAnyByteCountsAsAlive(t *testing.T) {
 	s := serve(t, Options{})
 	p, conn := dial(t, s)
 	c := clock{conn, time.Now()}
@@ -53,7 +53,7 @@ func TestAnyByteShowsThatAClientIsThere(t *testing.T) {
 	}
 }
 
-func TestAMessageThatIsNotFinished(t *testing.T) {
+func TestUnfinishedMessageIsClosed(t *testing.T) {
 	for name, begun := range map[string][]byte{
 		"half a header":  {0x81},
 		"half a payload": frame(0x81, "hello")[:9],
@@ -84,9 +84,9 @@ func TestAMessageThatIsNotFinished(t *testing.T) {
 	}
 }
 
-// TestAMessageBehindAnotherHasItsOwnTime: reads that never end at the end of a
-// message are no unfinished message.
-func TestAMessageBehindAnotherHasItsOwnTime(t *testing.T) {
+// TestEachMessageHasItsOwnTimeout: if no read ever ends at the end of a message, that is
+// not one unfinished message.
+func TestEachMessageHasItsOwnTimeout(t *testing.T) {
 	s := serve(t, Options{})
 	p, conn := dial(t, s)
 	first, second := frame(0x81, "first"), frame(0x81, "second")

@@ -10,20 +10,20 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// wire is the connection as the library sees it: reads are checked, writes go
-// through the outbox, and Close leaves the socket to Finish.
+// wire is the net.Conn that the library gets: it checks what is read, sends what is
+// written through the outbox, and does not close the socket, which Finish does.
 type wire Conn
 
 var errBroken = errors.New("the client broke the protocol")
 
-// Read implements net.Conn for the library, on the reading goroutine. It hands
-// control frames on whole: the library gives up on one whose end is not there
-// within five seconds of its header, and then drops the connection without a
-// close frame. How long a client may take is MessageTimeout, for all frames.
+// Read implements net.Conn for the library, on the reading goroutine. It passes on only
+// complete control frames: if the rest of one takes over five seconds, the library drops
+// the connection without a close frame. MessageTimeout bounds it here, as it does data
+// frames.
 func (w *wire) Read(p []byte) (int, error) {
 	c := (*Conn)(w)
 	for {
-		if n := c.kept.take(p); n > 0 {
+		if n := c.held.read(p); n > 0 {
 			return n, nil
 		}
 		if c.scan.broken != 0 {
@@ -34,28 +34,28 @@ func (w *wire) Read(p []byte) (int, error) {
 		if n == 0 {
 			return 0, err
 		}
-		good, begun := c.look(p[:n])
-		if c.kept.empty() && begun == 0 && good > 0 {
+		good, begun := c.inspect(p[:n])
+		if c.held.empty() && begun == 0 && good > 0 {
 			return good, err
 		}
-		c.kept.add(p[:good], begun) // an error comes again at the next read
+		c.held.add(p[:good], begun) // the next read gets the same error again
 	}
 }
 
-// look scans what has arrived. It returns how many bytes the library may see,
-// and how many of them, at the end, are those of an unfinished control frame.
-func (c *Conn) look(p []byte) (good, begun int) {
+// inspect scans bytes that have arrived. It returns how many of them the library may
+// get, and how many of those, at the end, belong to an incomplete control frame.
+func (c *Conn) inspect(p []byte) (good, begun int) {
 	c.received.Add(1)
 	good, c.scan.broken = c.scan.scan(p, c.opts)
 	switch {
 	case !c.scan.unfinished():
 		c.unfinished.Store(0)
-	case c.scan.turned || c.unfinished.Load() == 0:
+	case c.scan.boundary || c.unfinished.Load() == 0:
 		c.unfinished.Store(time.Now().UnixNano())
 	}
-	c.scan.turned = false
+	c.scan.boundary = false
 	if c.scan.broken != 0 {
-		return good, 0 // the next read answers it
+		return good, 0 // the next read closes the connection
 	}
 	return good, c.scan.begun()
 }
@@ -71,8 +71,8 @@ func (c *Conn) readRaw(p []byte) (int, error) {
 	return c.raw.Read(p) //nolint:wrapcheck // net.Conn's errors go to the library as they are
 }
 
-// Write implements net.Conn for the library, which writes whole control frames
-// only: a pong, or the echo of the client's close frame. It never blocks.
+// Write implements net.Conn for the library, which only writes whole control frames: a
+// pong, or the echo of the client's close frame. It never blocks.
 func (w *wire) Write(p []byte) (int, error) {
 	c := (*Conn)(w)
 	if p[0] == fin|opClose {
@@ -83,8 +83,8 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// echoClose answers the client's close frame with its own code, unless we have
-// closed already.
+// echoClose answers the client's close frame with the same code, unless the gateway has
+// closed the connection already.
 func (c *Conn) echoClose(payload []byte) {
 	end := Ending{ByClient, statusNone}
 	if len(payload) >= 2 {
@@ -99,8 +99,8 @@ func (c *Conn) echoClose(payload []byte) {
 	c.closeLocked(end, "")
 }
 
-// Close implements net.Conn for the library. It ends a read that is under way;
-// the socket itself is closed by Finish, after the close frame is out.
+// Close implements net.Conn for the library. It ends a read that is under way. Finish
+// closes the socket itself, after the close frame was sent.
 func (w *wire) Close() error {
 	return w.raw.SetReadDeadline(time.Unix(1, 0))
 }

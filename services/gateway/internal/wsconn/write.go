@@ -11,27 +11,28 @@ import (
 
 const (
 	joinSize  = 64 << 10 // most bytes of one write
-	slowSize  = 16 << 10 // the joining buffer of a slow connection
-	directMin = 4 << 10  // rows at least this long are written without a copy
+	slowSize  = 16 << 10 // buffer in which a slow connection joins chunks
+	directMin = 4 << 10  // chunks of at least this many bytes are written without a copy
 )
 
-// joinBuffers are for the writes of Flush; none is kept across a call.
+// joinBuffers are the buffers in which Flush joins chunks. None is held across calls.
 var joinBuffers = sync.Pool{New: func() any { return new([joinSize]byte) }}
 
-// Push puts row, one or more whole frames, into the outbox. The row is shared:
-// neither side may change it. It reports false when the row was not taken,
-// because the connection is ending or, by this very row, too slow.
+// Push puts chunk, one or more whole frames, into the outbox. The chunk is not copied:
+// neither side may change it afterwards. It reports false if the chunk was not accepted,
+// because the connection is closing or because this chunk would overflow the outbox,
+// which closes the connection with 4408.
 //
-// Nothing is written yet (unless the outbox would overflow): call Flush.
-func (c *Conn) Push(row []byte) bool {
+// Push writes nothing, unless the outbox would overflow: call Flush.
+func (c *Conn) Push(chunk []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase != phaseOpen {
 		return false
 	}
-	if c.waiting+len(row) > c.opts.Outbox && c.waiting > 0 {
-		c.flushLocked() // the socket may have room, only nobody tried
-		if c.waiting+len(row) > c.opts.Outbox && c.waiting > 0 {
+	if c.waiting+len(chunk) > c.opts.Outbox && c.waiting > 0 {
+		c.flushLocked() // the socket may have room
+		if c.waiting+len(chunk) > c.opts.Outbox && c.waiting > 0 {
 			c.closeLocked(Ending{ByGateway, protocol.CloseTooSlow}, tooSlowReason)
 			return false
 		}
@@ -39,8 +40,8 @@ func (c *Conn) Push(row []byte) bool {
 	if c.queue == nil {
 		c.queue = c.inline[:0]
 	}
-	c.queue = append(c.queue, row)
-	c.waiting += len(row)
+	c.queue = append(c.queue, chunk)
+	c.waiting += len(chunk)
 	return true
 }
 
@@ -51,19 +52,19 @@ func reasonOf(code protocol.CloseCode) string {
 	return rule.Reason
 }
 
-// Flush writes what waits as far as the socket takes it at once, all in one
-// write. The rest is written by a goroutine that lives while the socket is slow.
+// Flush writes as much of the outbox as the socket accepts without blocking. If anything
+// remains, a goroutine writes it and ends when the outbox is empty.
 func (c *Conn) Flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flushLocked()
 }
 
-// Send is Push and Flush of one row.
-func (c *Conn) Send(row []byte) bool {
-	taken := c.Push(row)
+// Send is Push followed by Flush.
+func (c *Conn) Send(chunk []byte) bool {
+	accepted := c.Push(chunk)
 	c.Flush()
-	return taken
+	return accepted
 }
 
 func (c *Conn) flushLocked() {
@@ -88,8 +89,8 @@ func (c *Conn) flushLocked() {
 	c.emptyLocked()
 }
 
-// writeOnceLocked tries one write that does not block. want is how much was
-// offered; n may be less, also 0.
+// writeOnceLocked makes one non-blocking write. want is how many bytes were offered to
+// the socket; n, how many it accepted, may be less and may be 0.
 func (c *Conn) writeOnceLocked() (n, want int, err error) {
 	if c.fd == nil {
 		return 0, 1, nil
@@ -105,19 +106,19 @@ func (c *Conn) writeOnceLocked() (n, want int, err error) {
 	return n, len(joined), err
 }
 
-// joinLocked copies the front of the queue into buf, without taking it.
+// joinLocked copies the front of the queue into buf. The queue stays as it is.
 func (c *Conn) joinLocked(buf []byte) []byte {
 	n := copy(buf, c.queue[0][c.offset:])
-	for _, row := range c.queue[1:] {
+	for _, chunk := range c.queue[1:] {
 		if n == len(buf) {
 			break
 		}
-		n += copy(buf[n:], row)
+		n += copy(buf[n:], chunk)
 	}
 	return buf[:n]
 }
 
-// advanceLocked takes n bytes off the front of the queue.
+// advanceLocked removes n bytes from the front of the queue.
 func (c *Conn) advanceLocked(n int) {
 	done := 0
 	for ; done < len(c.queue) && n >= len(c.queue[done])-c.offset; done++ {
@@ -126,8 +127,8 @@ func (c *Conn) advanceLocked(n int) {
 		c.queue[done] = nil
 	}
 	if done == len(c.queue) {
-		// Neither the backing array of a burst nor its first row is kept for an
-		// idle connection.
+		// Free the backing array of a burst, and its first chunk: the connection may
+		// be idle for long.
 		c.inline[0] = nil
 		c.queue = c.inline[:0]
 		return
@@ -136,29 +137,29 @@ func (c *Conn) advanceLocked(n int) {
 	c.offset += n
 }
 
-// emptyLocked is called when all is written; after the close frame the client
-// is told that no more bytes come.
+// emptyLocked is called when the outbox is empty. If the close frame was the last thing
+// in it, it sends the end of file.
 func (c *Conn) emptyLocked() {
 	if c.phase == phaseClosing && c.finished {
 		c.hangUpLocked()
 	}
 }
 
-// writeSlowly writes until the outbox is empty, then ends. It is the only
-// writer while c.slow is set.
+// writeSlowly writes, blocking, until the outbox is empty. It is the only writer while
+// c.slow is set.
 func (c *Conn) writeSlowly() {
 	defer c.opts.Slow.Add(-1)
 	buf := make([]byte, slowSize)
-	piece := c.takePiece(buf, 0)
+	piece := c.nextPiece(buf, 0)
 	for piece != nil {
 		n, err := c.raw.Write(piece)
-		if err != nil && !c.mayGoOn(err) {
+		if err != nil && !c.mayContinue(err) {
 			c.CloseNow()
-			c.takePiece(nil, len(piece))
+			c.nextPiece(nil, len(piece))
 			return
 		}
 		if piece = piece[n:]; len(piece) == 0 {
-			piece = c.takePiece(buf, n)
+			piece = c.nextPiece(buf, n)
 			continue
 		}
 		c.written(n)
@@ -171,9 +172,9 @@ func (c *Conn) written(n int) {
 	c.waiting -= n
 }
 
-// takePiece accounts for the bytes last written and gives the next piece to the
-// slow writer, who must write all of it. nil ends the slow writer.
-func (c *Conn) takePiece(buf []byte, wrote int) []byte {
+// nextPiece accounts for the bytes written last and returns the next piece, all of which
+// the slow writer must write. nil means that the slow writer must end.
+func (c *Conn) nextPiece(buf []byte, wrote int) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting -= wrote
@@ -200,9 +201,10 @@ func (c *Conn) takePiece(buf []byte, wrote int) []byte {
 	return piece
 }
 
-// mayGoOn decides after a failed write. The first time-out of an open
-// connection closes it as too slow, which leaves time for the close frame.
-func (c *Conn) mayGoOn(err error) bool {
+// mayContinue reports whether the slow writer may go on after a failed write. The first
+// time-out of an open connection closes it as too slow, and there is time left to send
+// the close frame.
+func (c *Conn) mayContinue(err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}

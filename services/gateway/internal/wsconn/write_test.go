@@ -14,9 +14,9 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// TestASlowReaderIsClosed fills the outbox of a client that does not read. What
-// it reads afterwards is whole frames in order, and then the reason.
-func TestASlowReaderIsClosed(t *testing.T) {
+// TestSlowReaderIsClosed fills the outbox of a client that does not read. What the client
+// reads afterwards is whole frames in order, then the close frame.
+func TestSlowReaderIsClosed(t *testing.T) {
 	slow := new(atomic.Int64)
 	s := serve(t, Options{Outbox: 64 << 10, SendBuffer: 4 << 10, Slow: slow})
 	p, c := dial(t, s)
@@ -37,7 +37,7 @@ func TestASlowReaderIsClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got == "close 4408" {
-			t.Logf("%d frames taken, %d read", sent, read)
+			t.Logf("%d frames accepted, %d read", sent, read)
 			break
 		}
 		if want := fmt.Sprintf("text %d %s", read, text); got != want {
@@ -51,15 +51,15 @@ func TestASlowReaderIsClosed(t *testing.T) {
 	until(t, "the slow writer to end", func() bool { return slow.Load() == 0 })
 }
 
-// TestAPausingReaderLosesNothing reads late, but before the bound.
-func TestAPausingReaderLosesNothing(t *testing.T) {
+// TestPausingReaderLosesNothing: the client reads late, but before the outbox is full.
+func TestPausingReaderLosesNothing(t *testing.T) {
 	s := serve(t, Options{Outbox: 8 << 20, SendBuffer: 4 << 10})
 	p, c := dial(t, s)
 	text := strings.Repeat("y", 2000)
 	const frames = 2000
 	for i := range frames {
 		if !c.Send(FrameText(fmt.Appendf(nil, "%d %s", i, text))) {
-			t.Fatalf("frame %d was not taken", i)
+			t.Fatalf("frame %d was not accepted", i)
 		}
 	}
 	for i := range frames {
@@ -75,9 +75,9 @@ func TestAPausingReaderLosesNothing(t *testing.T) {
 	s.ending(t)
 }
 
-// TestAWriteThatTakesTooLong closes: what was begun is finished, then comes the
-// reason.
-func TestAWriteThatTakesTooLong(t *testing.T) {
+// TestWriteTimeoutCloses: the frame that was begun is completed, then the close frame
+// is sent.
+func TestWriteTimeoutCloses(t *testing.T) {
 	slow := new(atomic.Int64)
 	s := serve(t, Options{Outbox: 64 << 20, SendBuffer: 4 << 10, WriteTimeout: 50 * time.Millisecond, CloseTimeout: patience, Slow: slow})
 	p, c := dial(t, s)
@@ -86,7 +86,7 @@ func TestAWriteThatTakesTooLong(t *testing.T) {
 	for c.Send(FrameText([]byte(text))) && slow.Load() == 0 {
 	}
 	for range 1000 {
-		c.Send(FrameText([]byte(text))) // they are thrown away
+		c.Send(FrameText([]byte(text))) // these are discarded
 	}
 	until(t, "the write to take too long", func() bool { return endingOf(c) == by(4408) })
 	read := 0
@@ -112,9 +112,8 @@ func TestAWriteThatTakesTooLong(t *testing.T) {
 	until(t, "the slow writer to end", func() bool { return slow.Load() == 0 })
 }
 
-// TestAWriteThatTakesTooLongInAClose drops the connection: there is nothing more
-// to say.
-func TestAWriteThatTakesTooLongInAClose(t *testing.T) {
+// TestWriteTimeoutDuringCloseDrops: the connection is dropped without a close frame.
+func TestWriteTimeoutDuringCloseDrops(t *testing.T) {
 	slow := new(atomic.Int64)
 	s := serve(t, Options{Outbox: 64 << 20, SendBuffer: 4 << 10, WriteTimeout: time.Hour, CloseTimeout: 50 * time.Millisecond, Slow: slow})
 	p, c := dial(t, s)
@@ -125,22 +124,22 @@ func TestAWriteThatTakesTooLongInAClose(t *testing.T) {
 	for range 1000 {
 		c.Send(text)
 	}
-	c.Close(1001, "") // what waits goes first, and the client does not read
+	c.Close(1001, "") // the outbox is sent first, and the client does not read
 	if got := s.ending(t); got != by(1001) {
 		t.Errorf("it ended as %+v", got)
 	}
 	until(t, "the slow writer to end", func() bool { return slow.Load() == 0 })
 }
 
-// TestTheLargestEventLeavesRoom: what comes behind it while it waits does not
-// close the connection.
-func TestTheLargestEventLeavesRoom(t *testing.T) {
+// TestOutboxHasRoomAfterLargestEvent: events that follow while the largest one waits do
+// not close the connection.
+func TestOutboxHasRoomAfterLargestEvent(t *testing.T) {
 	s := serve(t, Options{SendBuffer: 4 << 10})
 	p, c := dial(t, s)
 	_ = p.raw.SetReadBuffer(64 << 10)
 	largest := strings.Repeat("x", protocol.MaxPayload)
 	if !c.Send(FrameText([]byte(largest))) || !c.Send(FrameText([]byte("behind it"))) {
-		t.Fatalf("one of them was not taken: %+v", endingOf(c))
+		t.Fatalf("one of them was not accepted: %+v", endingOf(c))
 	}
 	c.mu.Lock()
 	waiting := c.waiting
@@ -151,7 +150,8 @@ func TestTheLargestEventLeavesRoom(t *testing.T) {
 	p.expect("text "+largest, "text behind it")
 }
 
-// TestManyWriters send at once: frames stay whole, and each writer's order is kept.
+// TestManyWriters: with concurrent writers frames stay whole, and each writer's order is
+// kept.
 func TestManyWriters(t *testing.T) {
 	s := serve(t, Options{Outbox: 64 << 20, SendBuffer: 4 << 10})
 	p, c := dial(t, s)
@@ -160,11 +160,11 @@ func TestManyWriters(t *testing.T) {
 	for w := range writers {
 		running.Go(func() {
 			for i := range each {
-				row := FrameText(fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("z", i)))
+				chunk := FrameText(fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("z", i)))
 				if i%2 == 0 {
-					c.Send(row)
+					c.Send(chunk)
 				} else {
-					c.Push(row)
+					c.Push(chunk)
 					c.Flush()
 				}
 			}
@@ -192,8 +192,9 @@ func TestManyWriters(t *testing.T) {
 	s.ending(t)
 }
 
-// TestAClientThatNeverAnswersTheClose is left after the time for it.
-func TestAClientThatNeverAnswersTheClose(t *testing.T) {
+// TestUnansweredCloseEnds: a client that never answers the close frame is dropped after
+// CloseTimeout.
+func TestUnansweredCloseEnds(t *testing.T) {
 	s := serve(t, Options{CloseTimeout: 50 * time.Millisecond})
 	p, c := dial(t, s)
 	c.Close(1001, "")
@@ -203,9 +204,9 @@ func TestAClientThatNeverAnswersTheClose(t *testing.T) {
 	}
 }
 
-// TestAFloodDoesNotDrownTheClose plays a proxy that passes a flood on and looks
-// at what came back only when it can write no more: it must not be reset first.
-func TestAFloodDoesNotDrownTheClose(t *testing.T) {
+// TestFloodingClientGetsCloseFrame: a proxy passes a flood on and reads the answer only
+// when it can write no more. The connection must not be reset before that.
+func TestFloodingClientGetsCloseFrame(t *testing.T) {
 	s := serve(t, Options{ControlFrames: 10})
 	p, _ := dial(t, s)
 	flood := bytes.Repeat(frame(0x89, ""), 10_000)
@@ -213,7 +214,7 @@ func TestAFloodDoesNotDrownTheClose(t *testing.T) {
 	for {
 		if _, err := p.raw.Write(flood); err != nil {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Fatalf("the flood ended with %v, not because nothing more was taken", err)
+				t.Fatalf("the flood ended with %v, not because the socket accepted nothing more", err)
 			}
 			break
 		}

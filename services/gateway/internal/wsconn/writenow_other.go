@@ -4,6 +4,6 @@ package wsconn
 
 import "syscall"
 
-// writeNow takes nothing where sockets have no descriptors of the Unix kind:
-// every write is then a slow one, which is correct and merely slower.
+// writeNow writes nothing where sockets have no Unix descriptors. Every write is then
+// done by a slow writer, which is correct but slower.
 func writeNow(syscall.RawConn, []byte) (n int, err error) { return 0, nil }

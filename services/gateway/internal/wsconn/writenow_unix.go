@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// attempt is one write on a descriptor. Its function is made once, so that a
-// write allocates nothing.
+// attempt is one write on a descriptor. Its function is created once, so that a write
+// allocates nothing.
 type attempt struct {
 	bytes []byte
 	n     int
@@ -31,11 +31,11 @@ var attempts = sync.Pool{New: func() any {
 	return a
 }}
 
-// writeNow writes what the socket takes without waiting. A full socket is no
-// error: n is less than len(p).
+// writeNow writes as much of p as the socket accepts without blocking. A full send buffer
+// is not an error; n is then less than len(p).
 //
-// It goes through syscall.RawConn, whose lock keeps the descriptor from being
-// closed and used again for another connection meanwhile.
+// It goes through syscall.RawConn, which keeps the descriptor from being closed, and
+// reused for another connection, during the write.
 func writeNow(fd syscall.RawConn, p []byte) (n int, err error) {
 	a := attempts.Get().(*attempt)
 	a.bytes, a.n, a.err = p, 0, nil

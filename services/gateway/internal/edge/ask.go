@@ -12,15 +12,16 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// ask holds the handshake until the worker has decided, and acts on it. The
-// slot is given back when the connection has ended, or now.
+// ask asks a worker for its decision while the handshake waits, and acts on it. It
+// releases the slot if the connection is refused; otherwise the slot is released when
+// the connection has ended.
 func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token, subprotocol string, remote netip.Addr, slot *slot) refusal {
 	s := e.o.Connections.Begin(remoteText(remote))
 	ctx, cancel := context.WithTimeout(r.Context(), e.o.DecisionTimeout)
 	d, err := s.Ask(ctx, token)
 	cancel()
 	switch {
-	case r.Context().Err() != nil: // the client hung up, which is nobody's fault here
+	case r.Context().Err() != nil: // the client hung up
 		slot.release()
 		return refusal{label: labelGone}
 	case err != nil || d.Verdict == protocol.VerdictUnavailable:
@@ -30,7 +31,7 @@ func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token,
 	case e.draining.Load():
 		slot.release()
 		return draining
-	case accepted(d) && !slot.takeUser(string(d.User)):
+	case accepted(d) && !slot.acquireUser(string(d.User)):
 		slot.release()
 		return userLimit
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestCookies: every broken form is passed over, and of several good ones the
-// first of the first name counts.
+// TestCookies: malformed cookies are skipped; of several valid ones the first with the
+// first configured name is used.
 func TestCookies(t *testing.T) {
 	long := strings.Repeat("a", 8<<10+1)
 	for _, c := range []struct {
@@ -52,8 +52,7 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// TestSubprotocols: what a list of subprotocols gives: a token, and the name
-// that is agreed to.
+// TestSubprotocols: a list of subprotocols gives a token and the name to agree to.
 func TestSubprotocols(t *testing.T) {
 	kubernetes := func(token string) string {
 		return kubernetesToken + base64.RawURLEncoding.EncodeToString([]byte(token))

@@ -16,12 +16,12 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// Edge is the door, an http.Handler for /websocket and /websocket/.
+// Edge is an http.Handler for /websocket and /websocket/ that accepts websockets.
 type Edge struct {
 	o        Options
-	origins  []origin // nil: a page must be of the websocket's host
+	origins  []origin // nil: a page must come from the websocket's own host
 	hosts    []origin // without schemes; nil: every host is served
-	told     told
+	warned   warned
 	anyone   bool // every origin is allowed
 	slots    *slots
 	rate     *rate
@@ -31,7 +31,7 @@ type Edge struct {
 	serving  sync.WaitGroup // the goroutines of open connections
 }
 
-// New makes the door; its error says which option cannot work.
+// New makes an Edge. Its error names the option that is wrong.
 func New(o Options) (*Edge, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
@@ -60,11 +60,11 @@ func New(o Options) (*Edge, error) {
 	return e, nil
 }
 
-// Drain refuses every further handshake with 503.
+// Drain makes the Edge refuse every further handshake with 503.
 func (e *Edge) Drain() { e.draining.Store(true) }
 
-// Wait returns when the goroutines of all connections have ended. It is called
-// after the listener is closed and the hub drained.
+// Wait waits until the goroutines of all connections have ended. Call it after the
+// listener was closed and the hub was drained.
 func (e *Edge) Wait() { e.serving.Wait() }
 
 // ServeHTTP implements http.Handler.
@@ -72,13 +72,13 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	outcome := e.handshake(w, r)
 	e.metrics.handshakes.WithLabelValues(outcome.label).Inc()
 	if outcome.status != 0 {
-		e.tell(r, outcome)
+		e.warn(r, outcome)
 		e.refuse(w, r, outcome)
 	}
 }
 
-// handshake returns the refusal, or one without a status when the request was
-// answered by the upgrade.
+// handshake handles a request. It returns the refusal; one without a status means that
+// the request needs no answer, because it was upgraded or the client is gone.
 func (e *Edge) handshake(w http.ResponseWriter, r *http.Request) refusal {
 	shown := e.credentials(r)
 	if bad, refused := e.check(r, shown); refused {
@@ -90,19 +90,19 @@ func (e *Edge) handshake(w http.ResponseWriter, r *http.Request) refusal {
 	}
 	remote := e.remote(r)
 	switch {
-	case !e.shares.take(remote):
+	case !e.shares.allow(remote):
 		return addressTooFast
-	case !e.rate.take():
+	case !e.rate.allow():
 		return tooFast
 	}
-	slot, bad, refused := e.slots.take(remote)
+	slot, bad, refused := e.slots.acquire(remote)
 	if refused {
 		return bad
 	}
 	return e.ask(w, r, token, shown.subprotocol, remote, slot)
 }
 
-// check does what needs neither token nor state.
+// check makes the checks that need no token and change no counts.
 func (e *Edge) check(r *http.Request, shown credentials) (refusal, bool) {
 	if r.URL.Path != "/websocket" && r.URL.Path != "/websocket/" {
 		return notFound, true
@@ -126,7 +126,7 @@ func (e *Edge) check(r *http.Request, shown credentials) (refusal, bool) {
 	return refusal{}, false
 }
 
-// fields counts a header's lines: a thousand of one name are a thousand.
+// fields returns the number of header fields; each repetition of a name counts.
 func fields(h http.Header) int {
 	n := 0
 	for _, values := range h {
@@ -154,7 +154,7 @@ func checkUpgrade(r *http.Request) (refusal, bool) {
 	return refusal{}, false
 }
 
-// hasToken looks for a word in the comma-separated lists of a header.
+// hasToken reports whether a header's comma-separated lists contain a word, in any case.
 func hasToken(values []string, word string) bool {
 	for _, v := range values {
 		for part := range strings.SplitSeq(v, ",") {
@@ -187,7 +187,7 @@ func (e *Edge) trusted(addr netip.Addr) bool {
 	return false
 }
 
-// remoteText is how an address is shown; an unknown one is empty.
+// remoteText returns an address as text; an unknown one is empty.
 func remoteText(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return ""
@@ -195,7 +195,8 @@ func remoteText(addr netip.Addr) string {
 	return addr.String()
 }
 
-// upgrade makes the websocket. nil means that the client was gone.
+// upgrade makes the websocket. It returns nil if that failed, usually because the client
+// is gone.
 func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request, subprotocol string) *wsconn.Conn {
 	ws, err := wsconn.Accept(w, r, subprotocol, &e.o.Conn)
 	if err != nil {

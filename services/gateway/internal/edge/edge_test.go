@@ -31,7 +31,7 @@ func door(t *testing.T, o Options) *Edge {
 	return e
 }
 
-// request is a good handshake, changed by fields "Name: value"; "-Name" takes one out.
+// request makes a valid handshake, changed by fields "Name: value"; "-Name" removes one.
 func request(target string, fields ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	for _, f := range append([]string{
@@ -47,7 +47,7 @@ func request(target string, fields ...string) *http.Request {
 	return r
 }
 
-func TestTheTokensPlaces(t *testing.T) {
+func TestTokenSources(t *testing.T) {
 	e := door(t, Options{})
 	for _, c := range []struct {
 		name   string
@@ -98,7 +98,7 @@ func TestTheTokensPlaces(t *testing.T) {
 	}
 }
 
-// numbered are n fields with names of their own.
+// numbered returns n header fields with different names.
 func numbered(n int) []string {
 	var out []string
 	for i := range n {
@@ -107,7 +107,7 @@ func numbered(n int) []string {
 	return out
 }
 
-func TestHandshakesThatAreRefused(t *testing.T) {
+func TestRefusedHandshakes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		options Options
@@ -205,7 +205,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-func TestOptionsThatCannotWork(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	for _, o := range []Options{{AllowedOrigins: []string{"tower.example"}}, {MaxConnections: -1}, {HandshakeRate: -1}, {RetryAfter: 1}} {
 		o.Logger, o.Connections, o.Ready = zap.NewNop(), new(connection.Factory), func() []string { return nil }
 		if _, err := New(o); err == nil {
@@ -214,8 +214,9 @@ func TestOptionsThatCannotWork(t *testing.T) {
 	}
 }
 
-// TestWhoTheClientIs believes trusted proxies, and from the right.
-func TestWhoTheClientIs(t *testing.T) {
+// TestClientAddress: forwarding headers are read from the right and believed only from
+// trusted proxies.
+func TestClientAddress(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.1/32")}
 	for _, c := range []struct{ socket, forwarded, want string }{
 		{"127.0.0.1:5", "203.0.113.9", "203.0.113.9"},
@@ -243,26 +244,26 @@ func TestSlots(t *testing.T) {
 	one, six := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("2001:db8:0:1::1")
 	var held []*slot
 	for range 3 {
-		slot, _, refused := s.take(one)
+		slot, _, refused := s.acquire(one)
 		if refused {
 			t.Fatal("refused below the limit")
 		}
 		held = append(held, slot)
 	}
-	if _, why, refused := s.take(one); !refused || why != addressLimit {
+	if _, why, refused := s.acquire(one); !refused || why != addressLimit {
 		t.Errorf("the fourth of one address: %+v", why)
 	}
 	for _, last := range []string{"2001:db8:0:1::2", "2001:db8:0:1:ffff::"} { // one client's network
-		if slot, _, refused := s.take(netip.MustParseAddr(last)); refused {
+		if slot, _, refused := s.acquire(netip.MustParseAddr(last)); refused {
 			t.Fatal("refused below the limit")
 		} else {
 			held = append(held, slot)
 		}
 	}
-	if _, why, refused := s.take(six); !refused || why != processLimit {
+	if _, why, refused := s.acquire(six); !refused || why != processLimit {
 		t.Errorf("the sixth: %+v", why)
 	}
-	if !held[0].takeUser("7") || !held[1].takeUser("7") || held[2].takeUser("7") {
+	if !held[0].acquireUser("7") || !held[1].acquireUser("7") || held[2].acquireUser("7") {
 		t.Error("a user has two, and no third")
 	}
 	for _, slot := range held {
@@ -274,7 +275,7 @@ func TestSlots(t *testing.T) {
 	}
 }
 
-func TestATokenIsNotShown(t *testing.T) {
+func TestTokenIsNeverShown(t *testing.T) {
 	if text := fmt.Sprintf("%v %+v %s %#v", protocol.NewToken("secret"), protocol.NewToken("secret"), protocol.NewToken("secret"), protocol.NewToken("secret")); strings.Contains(text, "secret") {
 		t.Error(text)
 	}

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// remote is the client's address: the socket's, or what the last trusted proxy
-// says that it saw. X-Forwarded-For counts where there is one; else Forwarded (RFC
-// 7239). Both are read from the right, where the nearest proxy wrote, and no
-// further than to the first address that is no trusted proxy's: what is beyond is
-// the client's own word. A hop that says no address (`unknown`, `_hidden`, or what
-// cannot be read) ends it, too: then it is the proxy that said so who counts.
+// remote returns the client's address: the socket's or, if that is a trusted proxy's, the
+// one that the proxy reports in X-Forwarded-For or, without that header, in Forwarded
+// (RFC 7239). Both are read from the right, where the nearest proxy wrote, up to the first
+// address that is not a trusted proxy's: entries further left were not written by a
+// trusted proxy. An entry without an address (`unknown`, `_hidden`, or unreadable) ends
+// the search, too; the result is then the address of the proxy that wrote it.
 func (e *Edge) remote(r *http.Request) netip.Addr {
 	addr := socketAddr(r.RemoteAddr)
 	if !e.trusted(addr) {
@@ -34,23 +34,23 @@ func (e *Edge) remote(r *http.Request) netip.Addr {
 	return addr
 }
 
-// xForwardedFor splits the header, which may come several times; empty places in
-// the list are none (RFC 9110 5.6.1).
+// xForwardedFor splits the header, which may occur several times, into its entries. Empty
+// list elements are ignored (RFC 9110 5.6.1).
 func xForwardedFor(lines []string) []string {
 	var hops []string
 	for _, line := range lines {
 		for hop := range strings.SplitSeq(line, ",") {
 			if hop = strings.Trim(hop, " \t"); hop != "" {
-				hops = append(hops, unquote(hop)) // some write Forwarded's form here
+				hops = append(hops, unquote(hop)) // some proxies quote it, as in Forwarded
 			}
 		}
 	}
 	return hops
 }
 
-// node reads an address as proxies write it: IPv4 or IPv6, with or without a port,
-// IPv6 with or without brackets (RFC 7239 6). Without brackets all of it is the
-// address. A zone is of no use here, and a mapped IPv4 address is IPv4.
+// node parses an address as proxies write it: IPv4 or IPv6, with or without a port, IPv6
+// with or without brackets (RFC 7239 6). An IPv6 address without brackets has no port. A
+// zone is removed, and an IPv4-mapped address becomes IPv4.
 func node(text string) (netip.Addr, bool) {
 	host := text
 	switch {
@@ -73,7 +73,8 @@ func node(text string) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), true
 }
 
-// isPort: 1 to 5 digits, or a name that begins with an underscore.
+// isPort reports whether text is 1 to 5 digits, or an obfuscated port, which begins with
+// an underscore (RFC 7239 6.2).
 func isPort(text string) bool {
 	if name, obfuscated := strings.CutPrefix(text, "_"); obfuscated {
 		return name != "" && strings.Trim(name, letters+digits+"._-") == ""
@@ -87,10 +88,9 @@ const (
 	marks   = "!#$%&'*+-.^_`|~" // RFC 9110 5.6.2
 )
 
-// forwarded gives the nodes of a Forwarded header's elements, one for each; an
-// element that names none is the empty node. A header that is not of the RFC's
-// form has no nodes at all: a quote that a client opened must not hide what a
-// proxy wrote behind it.
+// forwarded returns the node of each element of a Forwarded header; it is empty for an
+// element that names none. A malformed header has no nodes at all: a quote that a client
+// opened must not hide what a proxy wrote after it.
 func forwarded(lines []string) []string {
 	var nodes []string
 	for _, line := range lines {
@@ -106,7 +106,7 @@ func forwarded(lines []string) []string {
 	return nodes
 }
 
-// element reads one forwarded-element, up to its comma, and returns its node.
+// element parses one forwarded-element, up to its comma, and returns its node.
 func element(text string) (of, rest string, ok bool) {
 	named := false
 	for {
@@ -124,7 +124,7 @@ func element(text string) (of, rest string, ok bool) {
 		}
 		if strings.EqualFold(name, "for") {
 			if named {
-				return "", "", false // once in an element, RFC 7239 4
+				return "", "", false // at most once in an element, RFC 7239 4
 			}
 			of, named = value, true
 		}
@@ -135,8 +135,8 @@ func element(text string) (of, rest string, ok bool) {
 	}
 }
 
-// pair reads name=value or name="value". Spaces around the sign, which the RFC does
-// not have, are let pass. So are the marks of an address without its quotes.
+// pair parses name=value or name="value". It also accepts two things that the RFC does
+// not: spaces around the equals sign, and an address with ":", "[" or "]" without quotes.
 func pair(text string) (name, value, rest string, ok bool) {
 	name, text = span(text, letters+digits+marks)
 	text = strings.TrimLeft(text, " \t")
@@ -163,7 +163,7 @@ func pair(text string) (name, value, rest string, ok bool) {
 	return "", "", "", false // the quote is never closed
 }
 
-// span cuts the longest beginning that has only these characters.
+// span splits text after the longest prefix that consists of the given characters.
 func span(text, of string) (begin, rest string) {
 	rest = strings.TrimLeft(text, of)
 	return text[:len(text)-len(rest)], rest

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// behind is a door that trusts two networks of proxies.
+// behind makes an Edge that trusts two networks of proxies.
 func behind() *Edge {
 	return &Edge{o: Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
 }
@@ -17,9 +17,9 @@ const (
 	six    = "2001:db8::9"
 )
 
-// TestTheClientBehindProxies: every form in which a proxy says who the client is,
-// and what no proxy says.
-func TestTheClientBehindProxies(t *testing.T) {
+// TestClientBehindProxies: every form in which a proxy reports the client's address, and
+// malformed ones.
+func TestClientBehindProxies(t *testing.T) {
 	e := behind()
 	xff := func(lines ...string) http.Header { return http.Header{"X-Forwarded-For": lines} }
 	rfc := func(lines ...string) http.Header { return http.Header{"Forwarded": lines} }
@@ -94,8 +94,8 @@ func TestTheClientBehindProxies(t *testing.T) {
 	}
 }
 
-// FuzzForwarded: whatever a client sends in front, the proxy's word behind it
-// counts, or nobody's.
+// FuzzForwarded: whatever a client sends first, the result is what the proxy appended, or
+// the proxy's own address.
 func FuzzForwarded(f *testing.F) {
 	for _, seed := range []string{"for=1.2.3.4", `for="[::1]:80"`, `for="x`, `for="\`, "unknown", ",;=", "1.2.3.4:5, x"} {
 		f.Add(seed)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// parseHost reads an item of the list of hosts: `host[:port]`, whose host may begin
-// with `*.`. Without a port every port is meant. International names become what
-// browsers send.
+// parseHost parses an entry of BELFRY_ALLOWED_HOSTS: `host[:port]`, whose host may begin
+// with `*.`. Without a port, every port matches. International names are converted to the
+// ASCII form that browsers send.
 func parseHost(text string) (origin, error) {
 	wrong := fmt.Errorf("%q is not a host: write host[:port] as in the Host header, such as tower.example.com, or *.example.com for all names below one", text)
 	if strings.ContainsAny(text, "/ @?#") {
@@ -29,7 +29,8 @@ func parseHost(text string) (origin, error) {
 	return origin{host: host, port: port, below: below, anyPort: port == ""}, nil
 }
 
-// hostAllowed guards against names that were pointed at us (DNS rebinding).
+// hostAllowed reports whether the Host header names an allowed host. It guards against
+// DNS rebinding, where a stranger's name points at this server.
 func (e *Edge) hostAllowed(header string) bool {
 	if len(e.hosts) == 0 {
 		return true
@@ -43,7 +44,7 @@ func (e *Edge) hostAllowed(header string) bool {
 	return false
 }
 
-// splitHost splits `host[:port]`, also of IPv6, in lower case.
+// splitHost splits `host[:port]`, also with an IPv6 address, and lower-cases the host.
 func splitHost(text string) (host, port string) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {

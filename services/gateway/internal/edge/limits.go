@@ -8,7 +8,8 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// slots counts connections and handshakes under way.
+// slots limits the connections, handshakes under way included, of the process, of each
+// user and of each address. It is safe for concurrent use.
 type slots struct {
 	most, perUser, perAddress int
 
@@ -18,8 +19,7 @@ type slots struct {
 	addresses map[netip.Addr]int
 }
 
-// slot is one connection's share in the counts. It is used by one goroutine at
-// a time.
+// slot is one connection's entry in the counts. One goroutine at a time uses it.
 type slot struct {
 	of       *slots
 	address  netip.Addr
@@ -35,8 +35,8 @@ func newSlots(o Options) *slots {
 	}
 }
 
-// take counts one more connection from the address.
-func (s *slots) take(address netip.Addr) (*slot, refusal, bool) {
+// acquire counts one more connection from the address, or returns the refusal and true.
+func (s *slots) acquire(address netip.Addr) (*slot, refusal, bool) {
 	address = protocol.ClientAddr(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,9 +51,9 @@ func (s *slots) take(address netip.Addr) (*slot, refusal, bool) {
 	return &slot{of: s, address: address}, refusal{}, false
 }
 
-// takeUser counts the connection for its user too; false when the user has
-// enough.
-func (t *slot) takeUser(user string) bool {
+// acquireUser counts the connection for its user too. It reports false if the user has
+// as many connections as are allowed.
+func (t *slot) acquireUser(user string) bool {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
 	if t.of.users[user] >= t.of.perUser {
@@ -64,7 +64,7 @@ func (t *slot) takeUser(user string) bool {
 	return true
 }
 
-// release gives the slot back; a second call does nothing.
+// release removes the connection from the counts. A second call does nothing.
 func (t *slot) release() {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
@@ -85,7 +85,7 @@ func lessOne[K comparable](counts map[K]int, key K) {
 	}
 }
 
-// rate is a token bucket for handshakes, shared by all of them.
+// rate is a token bucket for handshakes. It is safe for concurrent use.
 type rate struct {
 	perSecond float64
 	size      float64
@@ -99,7 +99,8 @@ func newRate(perSecond float64, burst int) *rate {
 	return &rate{perSecond: perSecond, size: float64(burst), last: time.Now()}
 }
 
-func (r *rate) take() bool {
+// allow takes one token, and reports false if there is none.
+func (r *rate) allow() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drain(time.Now())
@@ -115,18 +116,18 @@ func (r *rate) drain(now time.Time) {
 	r.last = now
 }
 
-// share is the part of the handshake rate that one address may use, so that
-// strangers at a few addresses leave room for everybody else.
+// share says which part of the handshake rate one address may use: one in four, so that
+// a few hostile addresses leave room for everybody else.
 const share = 4
 
-// shares are the handshake rates of addresses.
+// shares holds a handshake rate for each address. It is safe for concurrent use.
 type shares struct {
 	perSecond float64
 	burst     int
 
 	mu        sync.Mutex
 	addresses map[netip.Addr]*rate
-	sweep     int // takes until the idle ones are forgotten
+	sweep     int // calls of allow until idle addresses are forgotten
 }
 
 const sweepEvery = 4096
@@ -135,8 +136,9 @@ func newShares(perSecond float64, burst int) *shares {
 	return &shares{perSecond: perSecond / share, burst: max(burst/share, 1), addresses: map[netip.Addr]*rate{}, sweep: sweepEvery}
 }
 
-// take counts a handshake of the address; false when it had its share.
-func (s *shares) take(address netip.Addr) bool {
+// allow counts a handshake of the address. It reports false if the address has used its
+// share.
+func (s *shares) allow(address netip.Addr) bool {
 	address = protocol.ClientAddr(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,5 +156,5 @@ func (s *shares) take(address netip.Addr) bool {
 		r = newRate(s.perSecond, s.burst)
 		s.addresses[address] = r
 	}
-	return r.take()
+	return r.allow()
 }

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// takes counts how many of n handshakes are let in.
-func (r *rate) takes(n int) (taken int) {
+// allowed returns how many of n handshakes are allowed.
+func (r *rate) allowed(n int) (count int) {
 	for range n {
-		if r.take() {
-			taken++
+		if r.allow() {
+			count++
 		}
 	}
-	return taken
+	return count
 }
 
 func TestRate(t *testing.T) {
@@ -35,11 +35,11 @@ func TestRate(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRate(c.perSecond, c.burst)
-				if got := r.takes(1000); got != c.burst {
+				if got := r.allowed(1000); got != c.burst {
 					t.Errorf("the first burst let %d in, want %d", got, c.burst)
 				}
 				time.Sleep(c.wait)
-				if got := r.takes(1000); got != c.want {
+				if got := r.allowed(1000); got != c.want {
 					t.Errorf("then %d were let in, want %d", got, c.want)
 				}
 			})
@@ -47,12 +47,12 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// TestRateOfAnIdleDoor: a long silence is worth one burst, not several.
-func TestRateOfAnIdleDoor(t *testing.T) {
+// TestIdleRateAllowsOneBurst: a long idle time does not allow more than one burst.
+func TestIdleRateAllowsOneBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRate(2, 4)
 		time.Sleep(time.Hour)
-		if got := r.takes(100); got != 4 {
+		if got := r.allowed(100); got != 4 {
 			t.Errorf("%d were let in", got)
 		}
 	})

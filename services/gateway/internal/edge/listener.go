@@ -13,16 +13,17 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// spareConnections may be open in front of the upgrade, beside MaxConnections
-// websockets: requests under way, and clients that have sent nothing yet.
+// spareConnections is how many connections may be open beside MaxConnections websockets:
+// requests that are not upgraded yet, and clients that have sent nothing yet.
 const spareConnections = 512
 
-// spareDescriptors are left to everything that is no client: the admin listener with
-// its health checks and metrics, links to the broker, files.
+// spareDescriptors is how many file descriptors are reserved for everything but clients:
+// the admin listener with its health checks and metrics, links to the broker, files.
 const spareDescriptors = 64
 
-// Listener counts connections from their accept to their close, so that what never
-// becomes a websocket is bounded, too. A connection over the bounds is closed at once.
+// Listener limits the open connections, from accept to close, so that those which never
+// become a websocket are limited too. A connection over the limit is closed at once. It
+// is safe for concurrent use.
 type Listener struct {
 	net.Listener
 	most, perAddress int
@@ -34,13 +35,14 @@ type Listener struct {
 	addresses map[netip.Addr]int
 }
 
-// Limit makes a listener of the door that keeps its bounds. A trusted proxy's
-// connections are many clients', and count for the process alone.
+// Limit wraps a listener with the limits of the options. Connections from a trusted proxy
+// belong to many clients, so they only count towards the limit of the process. Limit logs
+// a warning if the process may not open enough files.
 func (e *Edge) Limit(l net.Listener) *Listener {
 	most := e.o.MaxConnections + spareConnections
 	if descriptors := openFiles(); descriptors > 0 && most > descriptors-spareDescriptors {
 		most = max(descriptors-spareDescriptors, 1)
-		e.o.Logger.Warn("the limit of open files is below BELFRY_MAX_CONNECTIONS, fewer clients are let in: raise the limit (LimitNOFILE, ulimit -n)",
+		e.o.Logger.Warn("the limit of open files is too low for BELFRY_MAX_CONNECTIONS, fewer clients are accepted: raise the limit (LimitNOFILE, ulimit -n)",
 			zap.Int("open_files", descriptors), zap.Int("connections", most))
 	}
 	return &Listener{
@@ -49,7 +51,7 @@ func (e *Edge) Limit(l net.Listener) *Listener {
 	}
 }
 
-// Accept returns the next connection within the bounds.
+// Accept returns the next connection within the limits.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -83,7 +85,7 @@ func (l *Listener) discount(address netip.Addr) {
 	lessOne(l.addresses, address)
 }
 
-// counted gives its place back when it is closed, once.
+// counted is a connection that is removed from the counts when it is closed.
 type counted struct {
 	net.Conn
 	listener *Listener
@@ -91,8 +93,7 @@ type counted struct {
 	closed   sync.Once
 }
 
-// SyscallConn gives the way to the descriptor, for frames that are written without
-// waiting.
+// SyscallConn gives access to the descriptor, which wsconn needs for non-blocking writes.
 func (c *counted) SyscallConn() (syscall.RawConn, error) {
 	raw, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -101,12 +102,12 @@ func (c *counted) SyscallConn() (syscall.RawConn, error) {
 	return raw.SyscallConn()
 }
 
-// SetWriteBuffer sizes the socket's own buffer, in bytes.
+// SetWriteBuffer sets the size of the socket's send buffer in bytes.
 func (c *counted) SetWriteBuffer(bytes int) error {
 	if sized, ok := c.Conn.(interface{ SetWriteBuffer(bytes int) error }); ok {
 		return sized.SetWriteBuffer(bytes)
 	}
-	return errors.New("the connection has no buffer of its own")
+	return errors.New("the connection has no send buffer to resize")
 }
 
 func (c *counted) Close() error {

@@ -49,9 +49,9 @@ func dial(t *testing.T, address string) net.Conn {
 	return conn
 }
 
-// A connection that never becomes a websocket counts, too: one more than allowed is
-// closed at once, and a place that is given up is there for the next.
-func TestConnectionsCountFromTheirAccept(t *testing.T) {
+// TestListenerLimitsConnections: a connection that never becomes a websocket counts, too.
+// One more than allowed is closed at once; after one has ended, another is accepted.
+func TestListenerLimitsConnections(t *testing.T) {
 	e := door(t, Options{})
 	address := serve(t, e, 3)
 	var held []net.Conn
@@ -82,8 +82,8 @@ func TestConnectionsCountFromTheirAccept(t *testing.T) {
 	}
 }
 
-// Whoever is refused does not keep the connection.
-func TestARefusalClosesTheConnection(t *testing.T) {
+// TestRefusalClosesConnection: a refused client cannot keep the connection open.
+func TestRefusalClosesConnection(t *testing.T) {
 	address := serve(t, door(t, Options{}), 100)
 	for _, request := range []string{
 		"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -101,27 +101,28 @@ func TestARefusalClosesTheConnection(t *testing.T) {
 	}
 }
 
-// Strangers at one address use up their share, and not everybody's.
-func TestOneAddressHasAShareOfTheHandshakes(t *testing.T) {
+// TestAddressHasShareOfHandshakes: one address can use up its share of the handshake rate,
+// not the whole rate.
+func TestAddressHasShareOfHandshakes(t *testing.T) {
 	s := newShares(400, 400)
 	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	taken := 0
 	for range 1000 {
-		if s.take(one) {
+		if s.allow(one) {
 			taken++
 		}
 	}
 	if taken < 100 || taken > 300 { // a burst of 100, and what time brings
 		t.Errorf("one address had %d handshakes of 400", taken)
 	}
-	if !s.take(other) {
+	if !s.allow(other) {
 		t.Error("the other address has to wait")
 	}
 	six := netip.MustParseAddr("2001:db8::1")
 	for range 1000 {
-		s.take(six)
+		s.allow(six)
 	}
-	if s.take(netip.MustParseAddr("2001:db8::2")) && s.take(netip.MustParseAddr("2001:db8::3")) && s.take(netip.MustParseAddr("2001:db8::4")) {
+	if s.allow(netip.MustParseAddr("2001:db8::2")) && s.allow(netip.MustParseAddr("2001:db8::3")) && s.allow(netip.MustParseAddr("2001:db8::4")) {
 		t.Error("addresses of one /64 have shares of their own")
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// openFiles is how many descriptors this process may have; 0: it is not known, or
-// more than anybody needs.
+// openFiles returns how many file descriptors this process may open; 0 if that is not
+// known, or practically unlimited.
 func openFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt32 {

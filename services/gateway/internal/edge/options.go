@@ -15,29 +15,30 @@ import (
 	"belfry/services/gateway/internal/wsconn"
 )
 
-// Options is what the door needs and allows. Zero limits mean the defaults.
+// Options configures an Edge. A limit of zero means the default.
 type Options struct {
 	Logger      *zap.Logger           // required
 	Registerer  prometheus.Registerer // nil: the metrics are not registered
 	Connections *connection.Factory   // required
-	// Ready gives the reasons why new connections must be refused with 503;
-	// empty means ready. It is called for each handshake. Required.
+	// Ready returns the reasons why new connections must be refused with 503; empty means
+	// ready. It is called for each handshake, concurrently. Required.
 	Ready func() []string
-	// Conn bounds each connection; its Slow count is the hub's too.
+	// Conn holds the limits of each connection. Its Slow counter is also the hub's.
 	Conn wsconn.Options
 
-	// AllowedOrigins are `scheme://host[:port]`, `scheme://*.host`, `scheme://host:*`
-	// or `null`; empty: Origin's host and port must equal Host's, and its scheme must
-	// be https where the client came over TLS. "*" alone allows every origin.
+	// AllowedOrigins lists `scheme://host[:port]`, `scheme://*.host`, `scheme://host:*` or
+	// `null`. If it is empty, Origin's host and port must equal Host's, and its scheme must
+	// be https if the client came over TLS. "*" alone allows every origin.
 	AllowedOrigins []string
-	// AllowedHosts are `host[:port]` as in the Host header (without a port: any
-	// port); empty: any host.
+	// AllowedHosts lists `host[:port]` as in the Host header; without a port any port
+	// matches. If it is empty, every host is served.
 	AllowedHosts []string
-	// TrustedProxies may say in X-Forwarded-For or Forwarded who the client is.
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For or Forwarded header
+	// is believed.
 	TrustedProxies []netip.Prefix
 
-	// TokenCookies are the names of the cookies that may hold the token, in the
-	// order in which they are looked at; empty: none may.
+	// TokenCookies are the names of the cookies that may hold the token, in order of
+	// preference. If it is empty, cookies are ignored.
 	TokenCookies []string
 
 	MaxConnections int     // in the process (default 50,000); more: 503
@@ -46,10 +47,10 @@ type Options struct {
 	HandshakeRate  float64 // handshakes a second (default 2,000); more: 503
 	HandshakeBurst int     // (default 4,000)
 	MaxToken       int     // bytes (default 8 KiB); more: 400
-	// DecisionTimeout bounds the wait for the worker's decision (default 5 s); then 503.
+	// DecisionTimeout is how long to wait for a worker's decision (default 5 s); then 503.
 	DecisionTimeout time.Duration
-	// RetryAfter is what refused clients are told to wait (default 5 s; whole
-	// seconds, jittered upwards by as much again).
+	// RetryAfter is how long refused clients are told to wait at least (default 5 s, in
+	// whole seconds); up to as much again is added at random.
 	RetryAfter time.Duration
 }
 
@@ -57,9 +58,8 @@ const (
 	maxHeaderBytes    = 32 << 10
 	maxHeaders        = 100
 	readHeaderTimeout = 5 * time.Second
-	// readTimeout bounds a whole request, its body too, which net/http waits for
-	// before it answers. It is longer than a handshake may take, and ends with
-	// the upgrade.
+	// readTimeout bounds a whole request with its body, for which net/http waits before
+	// it answers. It is longer than a handshake may take and ends with the upgrade.
 	readTimeout = 15 * time.Second
 	idleTimeout = 15 * time.Second
 )
@@ -101,9 +101,9 @@ func (o Options) validate() error {
 	return nil
 }
 
-// NewServer is the HTTP server that the door is served by: it bounds the time
-// and the size of a request's header. The caller listens, serves and shuts
-// down; websockets are the hub's to close.
+// NewServer returns an HTTP server for an Edge, with limits on the time and size of a
+// request. The caller listens, serves and shuts it down. Shutdown does not close
+// websockets; the hub does.
 func NewServer(handler http.Handler, log *zap.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -115,7 +115,7 @@ func NewServer(handler http.Handler, log *zap.Logger) *http.Server {
 	}
 }
 
-// errorLog takes what the HTTP server says: failing accepts and panics.
+// errorLog returns a logger for what the HTTP server reports: failed accepts and panics.
 func errorLog(log *zap.Logger) *stdlog.Logger {
 	out, err := zap.NewStdLogAt(log.Named("http"), zap.WarnLevel)
 	if err != nil { // only for a level that zap does not know

@@ -11,21 +11,21 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// origin is a web origin (RFC 6454): all three parts are compared. In an allow-list
-// the host may stand for all names below one, and the port for every port.
+// origin is a web origin (RFC 6454), of which all three parts are compared, or a pattern of
+// an allow-list.
 type origin struct {
 	scheme, host, port string
-	below              bool // the host is what names must end in, with its dot
-	anyPort            bool
+	below              bool // pattern: host is the suffix, with its dot, that names must have
+	anyPort            bool // pattern: every port matches
 }
 
-// opaque is the origin `null`, which a browser sends for pages that have none: of
-// files, data URLs and sandboxed frames.
+// opaque is the origin `null`, which a browser sends for pages without an origin: files,
+// data URLs and sandboxed frames.
 var opaque = origin{scheme: "null"}
 
-// parseOrigin reads what a browser sends: `scheme://host[:port]`, `null`, or a
-// scheme without a host, as the shells of desktop programs send it (`file://`).
-// The scheme's own port is filled in.
+// parseOrigin parses what a browser sends: `scheme://host[:port]`, `null`, or a scheme
+// without a host, as desktop applications built on a browser send it (`file://`). If there
+// is no port, it fills in the scheme's.
 func parseOrigin(text string) (origin, error) {
 	if text == "null" {
 		return opaque, nil
@@ -44,12 +44,13 @@ func parseOrigin(text string) (origin, error) {
 	return origin{scheme: strings.ToLower(u.Scheme), host: strings.ToLower(u.Hostname()), port: port}, nil
 }
 
-// parseAllowed reads an item of an allow-list: an origin, whose host may begin with
-// `*.` and whose port may be `*`. International names become what browsers send.
+// parseAllowed parses an entry of BELFRY_ALLOWED_ORIGINS: an origin whose host may begin
+// with `*.` and whose port may be `*`. International names are converted to the ASCII form
+// that browsers send.
 func parseAllowed(text string) (origin, error) {
 	switch text {
 	case "*":
-		return origin{}, errors.New("* allows every origin and stands alone: leave the others out, or leave it out")
+		return origin{}, errors.New("* allows every origin, so it must be the only entry: remove it, or remove the others")
 	case "null":
 		return opaque, nil
 	}
@@ -60,18 +61,18 @@ func parseAllowed(text string) (origin, error) {
 	rest, anyPort := strings.CutSuffix(rest, ":*")
 	rest, below := strings.CutPrefix(rest, "*.")
 	if strings.Contains(scheme+rest, "*") {
-		return origin{}, fmt.Errorf("%q has a * where it means nothing: write https://*.example.com for all names below one, https://host:* for every port", text)
+		return origin{}, fmt.Errorf("%q has a * in a place where it is not supported: write https://*.example.com for all subdomains, https://host:* for every port", text)
 	}
 	rest, err := inASCII(rest)
 	if err != nil {
-		return origin{}, fmt.Errorf("%q has a host that is no name: %w", text, err)
+		return origin{}, fmt.Errorf("%q has an invalid host name: %w", text, err)
 	}
 	o, err := parseOrigin(scheme + "://" + rest)
 	if err != nil {
-		return origin{}, fmt.Errorf("%q is not an origin: write scheme://host[:port] and nothing behind it, such as https://tower.example.com", text)
+		return origin{}, fmt.Errorf("%q is not an origin: write scheme://host[:port] and nothing after it, such as https://tower.example.com", text)
 	}
 	if o.host == "" && (below || anyPort) || below && net.ParseIP(o.host) != nil {
-		return origin{}, fmt.Errorf("%q has no name that something could be below of", text)
+		return origin{}, fmt.Errorf("%q uses * without a host name: write https://*.example.com for subdomains, https://host:* for every port", text)
 	}
 	if below {
 		o.host = "." + o.host
@@ -80,7 +81,7 @@ func parseAllowed(text string) (origin, error) {
 	return o, nil
 }
 
-// inASCII is `host[:port]` as a browser sends it (RFC 5891).
+// inASCII converts `host[:port]` to the form that a browser sends (RFC 5891).
 func inASCII(hostport string) (string, error) {
 	for i := 0; i < len(hostport); i++ {
 		if hostport[i] >= 0x80 {
@@ -95,7 +96,7 @@ func inASCII(hostport string) (string, error) {
 	return hostport, nil
 }
 
-// matches reports whether o, of an allow-list, covers what a browser sent.
+// matches reports whether o, an entry of an allow-list, matches what a browser sent.
 func (o origin) matches(sent origin) bool {
 	return o.scheme == sent.scheme && (o.anyPort || o.port == sent.port) &&
 		(!o.below && o.host == sent.host || o.below && strings.HasSuffix(sent.host, o.host) && len(sent.host) > len(o.host))
@@ -113,12 +114,12 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
-// originAllowed guards against pages of other sites that use a visitor's
-// cookie, or the visitor's place in the network.
+// originAllowed reports whether the request's Origin is allowed. It guards against pages
+// of other sites that use a visitor's cookie, or the visitor's place in the network.
 func (e *Edge) originAllowed(r *http.Request, shown credentials) bool {
 	values := r.Header["Origin"]
 	if len(values) == 0 {
-		return !shown.ambient() // not a browser, or a token that no page sends by accident
+		return !shown.ambient() // not a browser, or a token that a page has to add on purpose
 	}
 	if len(values) > 1 {
 		return false
@@ -141,9 +142,9 @@ func (e *Edge) originAllowed(r *http.Request, shown credentials) bool {
 	return false
 }
 
-// ownOrigin reports that a page is of the host that the request was sent to. On a
-// site of TLS a page that came without it is another: whoever is between its
-// visitor and the site can write it.
+// ownOrigin reports whether the page comes from the host that the request was sent to. If
+// the request came over TLS, a page that was loaded without TLS does not count: anybody
+// between the visitor and the site could have forged it.
 func ownOrigin(sent origin, r *http.Request) bool {
 	if sent.scheme != "http" && sent.scheme != "https" || sent.scheme == "http" && overTLS(r) {
 		return false
@@ -155,9 +156,9 @@ func ownOrigin(sent origin, r *http.Request) bool {
 	return sent.host == host && sent.port == port
 }
 
-// overTLS reports that the client came over TLS, here or to a proxy that says so.
-// Anybody's word counts, for it can only refuse more; no page can make a browser
-// send one.
+// overTLS reports whether the client used TLS, either to this server or to a proxy that
+// says so in a header. The header is believed from anybody, because it can only make the
+// check stricter, and a page cannot make a browser send it.
 func overTLS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true

@@ -51,8 +51,9 @@ func TestAllowedOrigins(t *testing.T) {
 	}
 }
 
-// TestListsThatCannotWork are refused when the gateway starts, with what to write.
-func TestListsThatCannotWork(t *testing.T) {
+// TestInvalidLists: they are refused when the gateway starts, and the error says what to
+// write instead.
+func TestInvalidLists(t *testing.T) {
 	refused := func(o Options, text string) {
 		t.Helper()
 		o.Logger, o.Connections, o.Ready = zap.NewNop(), new(connection.Factory), func() []string { return nil }
@@ -86,8 +87,9 @@ func TestAllowedHosts(t *testing.T) {
 	}
 }
 
-// TestWithoutAList: the page must be of the websocket's host, and of its TLS.
-func TestWithoutAList(t *testing.T) {
+// TestOwnOrigin: without a list of origins the page must come from the websocket's host,
+// and over TLS if the websocket uses TLS.
+func TestOwnOrigin(t *testing.T) {
 	e := door(t, Options{})
 	proto := func(name, value string) http.Header { return http.Header{name: {value}} }
 	for _, c := range []struct {
@@ -126,8 +128,8 @@ func TestWithoutAList(t *testing.T) {
 	}
 }
 
-// TestACookieWithoutAnOrigin needs a token that no page sends by accident.
-func TestACookieWithoutAnOrigin(t *testing.T) {
+// TestCookieWithoutOriginIsRefused, unless there is also an explicit token.
+func TestCookieWithoutOriginIsRefused(t *testing.T) {
 	e := door(t, Options{})
 	for _, c := range []struct {
 		authorization []string
@@ -148,13 +150,13 @@ func TestACookieWithoutAnOrigin(t *testing.T) {
 	}
 }
 
-// TestRefusedPagesAreToldOnce, with what was seen and the variable.
-func TestRefusedPagesAreToldOnce(t *testing.T) {
+// TestRefusedPagesAreLoggedOnce, with the header's value and the variable's name.
+func TestRefusedPagesAreLoggedOnce(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	e := door(t, Options{AllowedHosts: []string{"tower.example"}})
 	e.o.Logger = zap.New(core)
 	tell := func(origin, host string, bad refusal) {
-		e.tell(&http.Request{Host: host, RemoteAddr: "192.0.2.7:1", Header: http.Header{"Origin": {origin}, "X-Forwarded-For": {"203.0.113.9"}}}, bad)
+		e.warn(&http.Request{Host: host, RemoteAddr: "192.0.2.7:1", Header: http.Header{"Origin": {origin}, "X-Forwarded-For": {"203.0.113.9"}}}, bad)
 	}
 	for range 3 {
 		tell("http://localhost:5173", "127.0.0.1:8051", badOrigin)
@@ -174,12 +176,12 @@ func TestRefusedPagesAreToldOnce(t *testing.T) {
 		"BELFRY_ALLOWED_HOSTS <nil> evil.example <nil>", "BELFRY_TRUSTED_PROXIES <nil> <nil> 192.0.2.7",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("told %q", got)
+		t.Errorf("logged %q", got)
 	}
-	for i := range 10 * maxTold {
+	for i := range 10 * maxWarnings {
 		tell(fmt.Sprint("http://", i, strings.Repeat("x", 10_000)), "h", badOrigin)
 	}
-	if logs.Len() > maxTold {
+	if logs.Len() > maxWarnings {
 		t.Errorf("%d lines", logs.Len())
 	}
 }

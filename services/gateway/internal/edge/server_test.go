@@ -12,9 +12,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestABodyThatNeverComesIsNotWaitedFor: net/http reads a request's body before
-// it answers, and such a connection holds no slot that a limit would count.
-func TestABodyThatNeverComesIsNotWaitedFor(t *testing.T) {
+// TestMissingBodyIsNotWaitedFor: net/http reads a request's body before it answers, and no
+// limit on websockets counts such a connection.
+func TestMissingBodyIsNotWaitedFor(t *testing.T) {
 	server := NewServer(http.NotFoundHandler(), zap.NewNop())
 	if longest := (Options{}).withDefaults().DecisionTimeout + readHeaderTimeout; server.ReadTimeout <= longest {
 		t.Fatalf("a handshake may take %v, a request %v", longest, server.ReadTimeout)

@@ -21,7 +21,7 @@ var tokenFollows = []string{"bearer", "access_token"}
 func fromProtocols(lines []string) credentials {
 	var c credentials
 	var word string // that announced a token
-	items := asked(lines)
+	items := offered(lines)
 	for i := 0; i < len(items); i++ {
 		name := items[i]
 		encoded, found := cutPrefixFold(name, kubernetesToken)
@@ -45,8 +45,8 @@ func fromProtocols(lines []string) credentials {
 	return c
 }
 
-// asked are the items of all lines.
-func asked(lines []string) []string {
+// offered returns the subprotocols that a request's header fields list, in order.
+func offered(lines []string) []string {
 	var out []string
 	for _, line := range lines {
 		for item := range strings.SplitSeq(line, ",") {
@@ -58,7 +58,8 @@ func asked(lines []string) []string {
 	return out
 }
 
-// isHTTPToken holds for what can be agreed to (RFC 9110 5.6.2).
+// isHTTPToken reports whether s is a token of HTTP's grammar (RFC 9110 5.6.2), as the name
+// of a subprotocol must be.
 func isHTTPToken(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]

@@ -8,7 +8,7 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// credentials are what a request carries to show whose it is.
+// credentials are what a request carries to identify its user.
 type credentials struct {
 	// explicit are the tokens that the client put into this request on purpose: in
 	// the query, in Authorization, in Sec-WebSocket-Protocol. A token that cannot
@@ -28,13 +28,13 @@ type credentials struct {
 // because no valid token contains its character.
 const unreadable = "\x00"
 
-// credentials collects all that the request carries.
+// credentials collects the credentials of a request.
 func (e *Edge) credentials(r *http.Request) credentials {
 	c := fromProtocols(r.Header["Sec-Websocket-Protocol"])
 	c.explicit = append(c.explicit, queryTokens(r.URL.RawQuery)...)
 	for _, v := range r.Header["Authorization"] {
 		scheme, credentials, _ := strings.Cut(v, " ")
-		if strings.EqualFold(scheme, "Bearer") { // another scheme's credentials are not for us
+		if strings.EqualFold(scheme, "Bearer") { // other schemes are not meant for Belfry
 			c.explicit = append(c.explicit, strings.TrimSpace(credentials))
 		}
 	}
@@ -70,7 +70,8 @@ func (e *Edge) token(c credentials) (protocol.Token, refusal, bool) {
 	return protocol.NewToken(one), refusal{}, false
 }
 
-// ambient reports that only a cookie may say whose the request is.
+// ambient reports whether a cookie is the request's only token. Browsers add cookies by
+// themselves, so another site's page may have caused the request.
 func (c credentials) ambient() bool {
 	for _, t := range c.explicit {
 		if t != "" {
@@ -80,8 +81,8 @@ func (c credentials) ambient() bool {
 	return c.cookie != ""
 }
 
-// readable holds for a token of bounded length, in ASCII without spaces and
-// control characters.
+// readable reports whether a token is not too long and has only printable ASCII
+// characters other than the space.
 func (e *Edge) readable(token string) bool {
 	if len(token) > e.o.MaxToken {
 		return false

@@ -10,9 +10,9 @@ import (
 	"belfry/pkg/emitter"
 )
 
-// TestQuietLooksAgain: business code that waits for room in the window goes on
-// when an alarm begins, or the link is lost, and not only at its time-out.
-func TestQuietLooksAgain(t *testing.T) {
+// TestQuietStopsWaitingForRoom: with Quiet, code that waits for room in the window stops
+// waiting when an alarm begins or the link is lost, not only at its time-out.
+func TestQuietStopsWaitingForRoom(t *testing.T) {
 	for name, trouble := range map[string]func(*membus.Broker){
 		"alarm": func(b *membus.Broker) { b.Block("low on memory") },
 		"away":  func(b *membus.Broker) { b.Down() },

@@ -9,20 +9,20 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// BatchError says which events of a batch were not confirmed. errors.Is and
-// errors.As look at each of their errors.
+// BatchError says which events of a batch were not confirmed. errors.Is and errors.As
+// search the errors of all of them.
 type BatchError struct {
 	Total    int
 	Failures []Failure // in the order of the batch; at least one
 }
 
-// Failure is one event's.
+// Failure is the failure of one event.
 type Failure struct {
-	Index int // in the batch, from 0
+	Index int // position in the batch, from 0
 	Err   error
 }
 
-// Error tells the first failure; groups and payloads are not in it.
+// Error describes the first failure. It shows no group and no payload.
 func (b *BatchError) Error() string {
 	first := b.Failures[0]
 	return fmt.Sprintf("%d of %d events were not confirmed, the first of them number %d: %v", len(b.Failures), b.Total, first.Index, first.Err)
@@ -37,15 +37,15 @@ func (b *BatchError) Unwrap() []error {
 	return out
 }
 
-// batch is what one call emits.
+// batch holds the events of one call of Emit, EmitBatch or Disconnect.
 type batch struct {
 	events []*pending
-	errs   []error // each written before the last settled closes done
-	open   atomic.Int64
-	done   chan struct{} // closed when all are settled
+	errs   []error       // the outcomes, by index; may be read once done is closed
+	open   atomic.Int64  // how many events are not settled
+	done   chan struct{} // closed when all events are settled
 }
 
-// newBatch checks all events and makes their messages.
+// newBatch checks all events and makes their messages. If one is invalid, none is sent.
 func (e *Emitter) newBatch(ctx context.Context, events []Event, deadline time.Time) (*batch, *BatchError) {
 	b := &batch{events: make([]*pending, len(events)), errs: make([]error, len(events)), done: make(chan struct{})}
 	b.open.Store(int64(len(events)))
@@ -59,27 +59,27 @@ func (e *Emitter) newBatch(ctx context.Context, events []Event, deadline time.Ti
 			invalid = append(invalid, Failure{i, err})
 			continue
 		}
-		b.events[i] = &pending{msg: e.message(event, g), deadline: deadline, settled: func(err error) { e.settled(b, i, err) }}
+		b.events[i] = &pending{msg: e.message(event, g), deadline: deadline, report: func(err error) { e.record(b, i, err) }}
 	}
 	if invalid == nil {
 		e.trace(ctx, events, b)
 		return b, nil
 	}
-	for range events { // none of them is sent
+	for range events {
 		e.count(ErrInvalid)
 	}
 	return nil, &BatchError{Total: len(events), Failures: invalid}
 }
 
-// trace lets the traces of the events travel with them.
+// trace adds the traceparents of the events to their messages.
 func (e *Emitter) trace(ctx context.Context, events []Event, b *batch) {
 	for i, p := range b.events {
 		text := events[i].Trace
 		if text == "" && e.options.Trace != nil {
-			var told func(error)
-			if text, told = e.options.Trace(ctx, events[i].Group); told != nil {
-				settled := p.settled
-				p.settled = func(err error) { told(err); settled(err) }
+			var traced func(error)
+			if text, traced = e.options.Trace(ctx, events[i].Group); traced != nil {
+				report := p.report
+				p.report = func(err error) { traced(err); report(err) }
 			}
 		}
 		if text == "" {
@@ -92,8 +92,9 @@ func (e *Emitter) trace(ctx context.Context, events []Event, b *batch) {
 	}
 }
 
-// settled is told each event's outcome once, under the buffer's lock.
-func (e *Emitter) settled(b *batch, i int, err error) {
+// record stores the outcome of event i. It is called once for each event, while the
+// buffer's lock is held.
+func (e *Emitter) record(b *batch, i int, err error) {
 	e.count(err)
 	b.errs[i] = err
 	if b.open.Add(-1) == 0 {
@@ -101,7 +102,7 @@ func (e *Emitter) settled(b *batch, i int, err error) {
 	}
 }
 
-// enter brings the events into the buffer, each when there is room.
+// enter puts the events into the buffer one by one, waiting for room for each.
 func (b *batch) enter(ctx context.Context, e *Emitter) {
 	for i, p := range b.events {
 		if err := e.room(ctx); err != nil {
@@ -116,15 +117,15 @@ func (b *batch) enter(ctx context.Context, e *Emitter) {
 	}
 }
 
-// rest settles the events from index i on, which did not enter the buffer.
+// rest settles the events from index i on, which are not in the buffer, with err.
 func (b *batch) rest(e *Emitter, i int, err error) {
 	for _, p := range b.events[i:] {
 		e.buffer.giveUp(p, err)
 	}
 }
 
-// room waits for a place in the buffer. Quiet does not wait for a broker that is
-// away.
+// room acquires a slot in the buffer, waiting until one is free. With Options.Quiet it
+// fails instead of waiting while the broker is unavailable.
 func (e *Emitter) room(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return e.unconfirmed(err)
@@ -135,9 +136,9 @@ func (e *Emitter) room(ctx context.Context) error {
 	default:
 	}
 	for {
-		changed := e.carrier.Changed() // before the look, so that no change is missed
+		changed := e.transport.Changed() // before Health, so that no change is missed
 		if e.options.Quiet {
-			if h := e.carrier.Health(); !h.Connected || h.Blocked != "" {
+			if h := e.transport.Health(); !h.Connected || h.Blocked != "" {
 				return e.unconfirmed(fmt.Errorf("the buffer is full, %d events wait for the broker", cap(e.buffer.slots)))
 			}
 		}
@@ -153,7 +154,7 @@ func (e *Emitter) room(ctx context.Context) error {
 	}
 }
 
-// wait waits until all are settled; when ctx ends first, it gives up the rest.
+// wait waits until all events are settled. If ctx ends first, it gives up the rest.
 func (b *batch) wait(ctx context.Context, e *Emitter) {
 	select {
 	case <-b.done:
@@ -167,9 +168,9 @@ func (b *batch) wait(ctx context.Context, e *Emitter) {
 	<-b.done
 }
 
-// unconfirmed is ErrUnknown with its cause and the state of the connection.
+// unconfirmed returns ErrUnknown with its cause and the state of the connection.
 func (e *Emitter) unconfirmed(cause error) error {
-	switch h := e.carrier.Health(); {
+	switch h := e.transport.Health(); {
 	case h.Err != nil:
 		return fmt.Errorf("%w: %w: %w", ErrUnknown, cause, h.Err)
 	case h.Blocked != "":
@@ -179,7 +180,7 @@ func (e *Emitter) unconfirmed(cause error) error {
 	}
 }
 
-// problem is nil when all are confirmed; all are settled.
+// problem returns the failures, nil if all events were confirmed. All must be settled.
 func (b *batch) problem() *BatchError {
 	var failures []Failure
 	for i, err := range b.errs {

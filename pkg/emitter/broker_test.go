@@ -13,9 +13,9 @@ import (
 	"belfry/pkg/emitter"
 )
 
-// TestTheBrokersReasonIsTold: what a user may not do fails at once, with the
-// broker's words, and nothing else with it.
-func TestTheBrokersReasonIsTold(t *testing.T) {
+// TestDeniedEventHasBrokersReason: an event that the user may not publish fails at once
+// with the broker's reason, and other events do not fail with it.
+func TestDeniedEventHasBrokersReason(t *testing.T) {
 	n := brokertest.Share(t)
 	if err := n.AddUser("emits", "^$", `^belfry\.emit$`, "^$"); err != nil {
 		t.Fatal(err)

@@ -11,33 +11,34 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// pending is an event that is not settled.
+// pending is an event (or an order to disconnect) whose outcome is not known yet.
 type pending struct {
 	msg      amqpbus.Message
-	deadline time.Time // it is not sent after this
-	settled  func(error)
+	deadline time.Time   // it is not sent after this time
+	report   func(error) // gets the outcome, once
 
-	told bool // guarded by buffer.mu: settled was called
+	settled bool // guarded by buffer.mu: report was called
 }
 
-// buffer holds what is pending, in the order of emitting. It is safe for
+// buffer holds the pending events in the order in which they were emitted. It is safe for
 // concurrent use.
 type buffer struct {
-	slots chan struct{} // one per event in the buffer; its capacity is the window
-	fresh chan struct{} // marks that waiting grew
-	empty chan struct{} // marks that the buffer became empty
+	slots chan struct{} // holds one element per event in the buffer; its capacity is the window
+	fresh chan struct{} // signals that waiting has grown
+	empty chan struct{} // signals that the buffer has become empty after close
 
 	mu      sync.Mutex
-	closed  bool       // guarded by mu: nothing enters any more
-	sent    []*pending // guarded by mu: on the present link, not confirmed
-	waiting []*pending // guarded by mu: not sent, or to be sent again
+	closed  bool       // guarded by mu: enter refuses
+	sent    []*pending // guarded by mu: sent through the current publisher, not confirmed
+	waiting []*pending // guarded by mu: to be sent, or to be sent again
 }
 
 func newBuffer(window int) *buffer {
 	return &buffer{slots: make(chan struct{}, window), fresh: make(chan struct{}, 1), empty: make(chan struct{}, 1)}
 }
 
-// enter appends an event whose slot the caller holds; false when it is closed.
+// enter appends an event for which the caller has acquired a slot. It reports false if
+// the buffer is closed.
 func (b *buffer) enter(p *pending) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,8 +50,8 @@ func (b *buffer) enter(p *pending) bool {
 	return true
 }
 
-// next takes the first event that waits and counts it as sent; nil when none
-// waits. Events that were given up, or whose time is over, leave the buffer here.
+// next moves the first waiting event to sent and returns it, or nil if none waits. It
+// removes events that were given up or whose deadline has passed.
 func (b *buffer) next(now time.Time) *pending {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,11 +59,11 @@ func (b *buffer) next(now time.Time) *pending {
 		p := b.waiting[0]
 		b.waiting[0] = nil
 		b.waiting = b.waiting[1:]
-		if !p.told && now.After(p.deadline) {
-			b.tellLocked(p, ErrUnknown)
+		if !p.settled && now.After(p.deadline) {
+			b.settleLocked(p, ErrUnknown)
 		}
-		if p.told {
-			b.leaveLocked()
+		if p.settled {
+			b.removedLocked()
 			continue
 		}
 		b.sent = append(b.sent, p)
@@ -71,23 +72,23 @@ func (b *buffer) next(now time.Time) *pending {
 	return nil
 }
 
-// settle tells an event that was sent its outcome; it leaves the buffer.
+// settle removes a sent event from the buffer and reports its outcome.
 func (b *buffer) settle(p *pending, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// The first, because confirms come in the order of publishing.
+	// It is usually the first, because confirms come in the order of publishing.
 	i := slices.Index(b.sent, p)
 	if i < 0 {
 		return
 	}
 	b.sent = slices.Delete(b.sent, i, i+1)
-	b.tellLocked(p, err)
-	b.leaveLocked()
+	b.settleLocked(p, err)
+	b.removedLocked()
 }
 
-// again puts what was sent and not confirmed back before what waits, and
-// returns how much that is.
-func (b *buffer) again() int {
+// requeue moves the sent events back to the front of the waiting ones, and returns how
+// many they are.
+func (b *buffer) requeue() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	unconfirmed := len(b.sent)
@@ -96,10 +97,9 @@ func (b *buffer) again() int {
 	return unconfirmed
 }
 
-// deny settles what was sent and is not allowed, when the broker's reason for
-// closing the channel says so: it would close the next one for it, and the others
-// would wait behind it. The reason names the exchange in apostrophes, or concerns
-// every message.
+// deny settles the sent events that the broker does not allow, if that is why it closed
+// the channel. Sent again, they would close the next channel too, and block the others.
+// The broker's reason names the exchange in apostrophes, or concerns every message.
 func (b *buffer) deny(why error) {
 	user := errors.Is(why, amqpbus.ErrUserID)
 	if !user && !errors.Is(why, amqpbus.ErrPermission) {
@@ -111,43 +111,44 @@ func (b *buffer) deny(why error) {
 		if !user && !strings.Contains(why.Error(), "'"+p.msg.Exchange+"'") {
 			return false
 		}
-		b.tellLocked(p, fmt.Errorf("%w: %w", ErrDenied, why))
-		b.freeLocked()
+		b.settleLocked(p, fmt.Errorf("%w: %w", ErrDenied, why))
+		b.freeSlotLocked()
 		return true
 	})
-	b.emptyLocked()
+	b.signalEmptyLocked()
 }
 
-// giveUp tells an event its outcome now, unless it was told before. One that
-// waits leaves the buffer; one that is under way keeps its place until its link
-// ends or confirms it, and is not sent again.
+// giveUp settles an event now, unless it is settled already. A waiting event is removed
+// from the buffer. A sent one stays there until the broker confirms it or the publisher
+// ends, and is not sent again.
 func (b *buffer) giveUp(p *pending, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tellLocked(p, err)
+	b.settleLocked(p, err)
 	if i := slices.Index(b.waiting, p); i >= 0 {
 		b.waiting = slices.Delete(b.waiting, i, i+1)
-		b.leaveLocked()
+		b.removedLocked()
 	}
 }
 
-// failAll settles the whole buffer.
+// failAll settles all events with err, empties the buffer and returns how many were not
+// settled before.
 func (b *buffer) failAll(err error) (failed int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := append(b.sent, b.waiting...)
 	b.sent, b.waiting = nil, nil
 	for _, p := range all {
-		if !p.told {
+		if !p.settled {
 			failed++
-			b.tellLocked(p, err)
+			b.settleLocked(p, err)
 		}
-		b.leaveLocked()
+		b.removedLocked()
 	}
 	return failed
 }
 
-// close lets nothing enter any more.
+// close makes enter refuse further events.
 func (b *buffer) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -163,25 +164,26 @@ func (b *buffer) len() int {
 	return len(b.sent) + len(b.waiting)
 }
 
-// tellLocked calls settled once. settled must not block and not use the buffer.
-func (b *buffer) tellLocked(p *pending, err error) {
-	if p.told {
+// settleLocked calls report unless it was called before. report must not block or use the
+// buffer.
+func (b *buffer) settleLocked(p *pending, err error) {
+	if p.settled {
 		return
 	}
-	p.told = true
-	p.settled(err)
+	p.settled = true
+	p.report(err)
 }
 
-// leaveLocked frees the slot of an event that left.
-func (b *buffer) leaveLocked() {
-	b.freeLocked()
-	b.emptyLocked()
+// removedLocked frees the slot of an event that was removed.
+func (b *buffer) removedLocked() {
+	b.freeSlotLocked()
+	b.signalEmptyLocked()
 }
 
-func (b *buffer) freeLocked() { <-b.slots }
+func (b *buffer) freeSlotLocked() { <-b.slots }
 
-// emptyLocked tells Close that nothing is left.
-func (b *buffer) emptyLocked() {
+// signalEmptyLocked signals Close if the buffer is closed and empty.
+func (b *buffer) signalEmptyLocked() {
 	if b.closed && len(b.sent)+len(b.waiting) == 0 {
 		mark(b.empty)
 	}

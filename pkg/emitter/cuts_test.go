@@ -20,10 +20,9 @@ import (
 	"belfry/pkg/emitter"
 )
 
-// TestTheWindowIsSentAgain looses the confirms of a window, cuts the link, and
-// expects the whole window again, in order, with the same ids, before what came
-// after it.
-func TestTheWindowIsSentAgain(t *testing.T) {
+// TestUnconfirmedEventsAreSentAgain: the confirms of a window are lost and the link is cut.
+// The whole window is sent again, in order and with the same ids, before later events.
+func TestUnconfirmedEventsAreSentAgain(t *testing.T) {
 	broker, bus := installation(t, 1)
 	e := over(t, broker, emitter.Options{})
 	lost := make(chan struct{}, 100)
@@ -62,9 +61,8 @@ func numbered(name string, n int) []emitter.Event {
 	return out
 }
 
-// TestManyWritersUnderCuts checks that, doubled ids taken out, every confirmed
-// event is there once and each goroutine's are in order. Confirms are lost with
-// each link.
+// TestManyWritersUnderCuts: with duplicate ids removed, every confirmed event is there once
+// and the events of each goroutine are in order. Each cut of the link loses confirms.
 func TestManyWritersUnderCuts(t *testing.T) {
 	const writers, cuts = 8, 40
 	broker, bus := installation(t, 1)
@@ -175,7 +173,7 @@ func TestTimeoutEndsAnEmit(t *testing.T) {
 	})
 }
 
-func TestTheWindowBoundsWhatIsPending(t *testing.T) {
+func TestWindowLimitsPendingEvents(t *testing.T) {
 	broker, _ := installation(t, 1)
 	broker.Block("memory")
 	e := over(t, broker, emitter.Options{Window: 3})
@@ -231,7 +229,7 @@ func TestQuietNeverReturnsAnError(t *testing.T) {
 	}
 }
 
-func TestCloseFlushesAndThenRefuses(t *testing.T) {
+func TestCloseFlushesThenRefuses(t *testing.T) {
 	broker, _ := installation(t, 1)
 	broker.Block("memory")
 	e := over(t, broker, emitter.Options{Quiet: true})
@@ -256,7 +254,7 @@ func TestCloseFlushesAndThenRefuses(t *testing.T) {
 	}
 }
 
-func TestCloseSaysWhatIsLeft(t *testing.T) {
+func TestCloseReportsUnconfirmedEvents(t *testing.T) {
 	broker, _ := installation(t, 1)
 	broker.Block("memory")
 	e := over(t, broker, emitter.Options{})
@@ -277,7 +275,7 @@ func TestCloseSaysWhatIsLeft(t *testing.T) {
 	}
 }
 
-// pause lets other goroutines go on for a millisecond; false when the test has
+// pause lets other goroutines run for a millisecond. It reports false when the test has
 // ended.
 func pause(t *testing.T) bool {
 	timer := time.NewTimer(time.Millisecond)

@@ -8,15 +8,16 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// Disconnect ends the websocket connections of a user with close code 4403, on
-// all gateways: those of one login session, or, where session is empty, all.
-// user is the text of the id that tokens carry, session what their session claim
-// (`sid`) says. Workers forget what they have cached of the application's word.
-// It is for a log-out, a revoked right, a session limit; a token that is still
-// good can open a new connection, so let it expire or revoke it first.
+// Disconnect closes a user's websocket connections on all gateways with close code 4403:
+// those of one login session or, if session is empty, all of them. user is the user's id
+// and session the session id (`sid`), as tokens carry them. Workers also discard the
+// application's answers that they have cached for the user.
 //
-// It waits for the broker's confirm as Emit does, goes out in order with the
-// events, and its errors are Emit's. Options.Quiet does not silence them.
+// Use it for a log-out, a revoked right or a session limit. A token that is still valid
+// can open a new connection, so revoke it first or let it expire.
+//
+// Disconnect waits for the broker's confirm and returns the same errors as Emit, in order
+// with the events. Options.Quiet does not suppress its errors.
 func (e *Emitter) Disconnect(ctx context.Context, user, session string) error {
 	order := protocol.Disconnect{User: user, SID: session}
 	if err := order.Check(); err != nil {
@@ -28,7 +29,7 @@ func (e *Emitter) Disconnect(ctx context.Context, user, session string) error {
 	return nil
 }
 
-// order sends a checked order; an empty id is a new one.
+// order sends an order that was checked. If id is empty, it makes a new message id.
 func (e *Emitter) order(ctx context.Context, id string, order protocol.Disconnect) error {
 	if len(id) > maxID {
 		return fmt.Errorf("%w: its id is longer than %d bytes", ErrInvalid, maxID)
@@ -44,7 +45,7 @@ func (e *Emitter) order(ctx context.Context, id string, order protocol.Disconnec
 			Exchange: amqpbus.ExchangeDisconnect, ID: id, Persistent: true, Mandatory: true, Body: protocol.Encode(order),
 		},
 		deadline: deadline,
-		settled: func(err error) {
+		report: func(err error) {
 			b.errs[0] = err
 			close(b.done)
 		},

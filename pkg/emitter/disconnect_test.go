@@ -13,8 +13,8 @@ import (
 
 func TestDisconnect(t *testing.T) {
 	broker, bus := installation(t, 1)
-	door := openURL(t, strings.Replace(serveDoor(t, broker).URL, "http://", "embedded://:s3cret%2Fx@", 1))
-	for name, e := range map[string]*emitter.Emitter{"the broker": over(t, broker, emitter.Options{}), "the door": door} {
+	endpoint := openURL(t, strings.Replace(serveEndpoint(t, broker).URL, "http://", "embedded://:s3cret%2Fx@", 1))
+	for name, e := range map[string]*emitter.Emitter{"the broker": over(t, broker, emitter.Options{}), "the endpoint": endpoint} {
 		if err := e.Disconnect(t.Context(), "7", ""); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -39,7 +39,7 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
-// TestDisconnectIsNeverQuiet: a log-out that does not happen must be known.
+// TestDisconnectIsNeverQuiet: the caller must learn that a log-out did not happen.
 func TestDisconnectIsNeverQuiet(t *testing.T) {
 	broker, _ := installation(t, 1)
 	e := over(t, broker, emitter.Options{Quiet: true})

@@ -6,18 +6,18 @@
 //
 // Vocabulary:
 //
-//   - An event is a payload for one group. It has a message id, which stays the
-//     same however often it is sent, so that it is delivered once.
-//   - An event is settled when its outcome is told; until then it is pending.
-//     Pending events stand in one buffer: those that were sent and wait for the
-//     broker's confirm first, then those that were not sent yet.
-//   - The courier is the one goroutine that sends. After a lost connection it
-//     sends the whole unconfirmed part of the buffer again, in order, with the
-//     same ids, before anything new. A refusal is never retried.
-//   - The door is the loopback HTTP address on which a development Belfry
-//     (`belfry dev`), which has no broker, takes events.
+//   - An event is a payload for one group. Its message id stays the same when it is sent
+//     again, so that it is delivered once.
+//   - An event is pending until its outcome is known: confirmed, or an error. Then it is
+//     settled, and the outcome is reported once. Pending events are in one buffer: first
+//     those that were sent and wait for the broker's confirm, then those to be sent.
+//   - The sender is the goroutine that sends the buffer. After a lost connection it sends
+//     all unconfirmed events again, in order and with the same ids, before any new one. It
+//     never sends an event again that the broker refused.
+//   - The endpoint is the loopback HTTP address at which `belfry dev`, which has no broker,
+//     accepts events.
 //
-// A nil error from Emit means that the broker has confirmed the event: it is in
-// the emit queue. An Emitter may be used by any number of goroutines; what one
-// goroutine emits, one call after the other, keeps its order.
+// A nil error from Emit means that the broker has confirmed the event: it is in the emit
+// queue. All methods may be called concurrently. Events that one goroutine emits, one call
+// after the other, keep their order.
 package emitter

@@ -19,7 +19,7 @@ import (
 	"belfry/pkg/protocol"
 )
 
-func TestAnEventOnTheWire(t *testing.T) {
+func TestMessageOfEvent(t *testing.T) {
 	broker, bus := installation(t, 1)
 	e := over(t, broker, emitter.Options{})
 	payload := []byte(`{"group_name": "jobs",   "status":"running" }`)
@@ -85,7 +85,7 @@ func TestInvalidEventsAreNotSent(t *testing.T) {
 	}
 }
 
-func TestRefusalsAreToldAndNotRetried(t *testing.T) {
+func TestRefusalsAreReportedAndNotRetried(t *testing.T) {
 	broker, _ := installation(t, 1)
 	registry := prometheus.NewRegistry()
 	e := over(t, broker, emitter.Options{Registerer: registry})
@@ -187,7 +187,7 @@ func TestBatchNamesItsFailures(t *testing.T) {
 	}
 }
 
-func TestThePayloadMayBeUsedAgain(t *testing.T) {
+func TestPayloadIsCopied(t *testing.T) {
 	broker, bus := installation(t, 1)
 	broker.Block("memory")
 	e := over(t, broker, emitter.Options{Quiet: true})
@@ -210,9 +210,9 @@ func TestOptionsAreChecked(t *testing.T) {
 		"scheme":           {URL: "http://127.0.0.1/"},
 		"no TLS":           {URL: "amqp://u:hidden@broker.example/"},
 		"not a URL":        {URL: "amqp://u:hid%zzden@127.0.0.1/"},
-		"door elsewhere":   {URL: "embedded://:hidden@192.0.2.1:9051"},
-		"door, no secret":  {URL: "embedded://127.0.0.1:9051"},
-		"door, no port":    {URL: "embedded://:hidden@127.0.0.1"},
+		"other host":       {URL: "embedded://:hidden@192.0.2.1:9051"},
+		"no secret":        {URL: "embedded://127.0.0.1:9051"},
+		"no port":          {URL: "embedded://:hidden@127.0.0.1"},
 		"nothing whatever": {},
 	} {
 		t.Setenv("BELFRY_EMIT_SECRET", "")

@@ -14,22 +14,22 @@ import (
 
 // Emitter publishes events. All methods may be called concurrently.
 type Emitter struct {
-	options Options
-	carrier carrier
-	buffer  *buffer
-	metrics *metrics
-	quiet   quiet
+	options   Options
+	transport transport
+	buffer    *buffer
+	metrics   *metrics
+	quiet     quiet
 
-	cancel context.CancelFunc // ends the courier
-	ended  chan struct{}      // closed when the courier has ended
+	cancel context.CancelFunc // stops the sender
+	ended  chan struct{}      // closed when the sender has ended
 
 	closing  sync.Once
 	closeErr error
-	release  func(context.Context) error // closes the carrier; nil when it is the caller's
+	release  func(context.Context) error // closes the transport; nil if the caller owns it
 }
 
-// start owns release only when it returns no error.
-func start(c carrier, release func(context.Context) error, o Options) (*Emitter, error) {
+// start makes an emitter and starts its sender. On error it calls release itself.
+func start(c transport, release func(context.Context) error, o Options) (*Emitter, error) {
 	o, err := o.complete()
 	var m *metrics
 	if err == nil {
@@ -39,33 +39,33 @@ func start(c carrier, release func(context.Context) error, o Options) (*Emitter,
 		err = fmt.Errorf("open the emitter: %w", err)
 		if release != nil {
 			ended, cancel := context.WithCancel(context.Background())
-			cancel() // it has sent nothing and need not wait
+			cancel() // nothing was sent, so there is nothing to wait for
 			_ = release(ended)
 		}
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &Emitter{
-		options: o, carrier: c, buffer: newBuffer(o.Window), metrics: m, quiet: quiet{log: o.Logger},
+		options: o, transport: c, buffer: newBuffer(o.Window), metrics: m, quiet: quiet{log: o.Logger},
 		cancel: cancel, ended: make(chan struct{}), release: release,
 	}
-	courier := &courier{carrier: c, buffer: e.buffer, window: o.Window, sending: m.sending, confirmed: make(chan struct{}, 1)}
+	sender := &sender{transport: c, buffer: e.buffer, window: o.Window, sending: m.sending, confirmed: make(chan struct{}, 1)}
 	go func() {
 		defer close(e.ended)
-		courier.run(ctx)
+		sender.run(ctx)
 	}()
 	return e, nil
 }
 
-// Emit publishes a payload to a group and waits for the broker's confirm, no
-// longer than ctx and Options.Timeout. Its errors are ErrInvalid, ErrRefused,
-// ErrUnroutable, ErrDenied, ErrUnknown (with ctx's) and ErrClosed. With Options.Quiet it
-// always returns nil.
+// Emit publishes a payload to a group and waits for the broker's confirm, until ctx ends
+// or Options.Timeout is over. Its errors wrap ErrInvalid, ErrRefused, ErrUnroutable,
+// ErrDenied, ErrUnknown (also with ctx's error) or ErrClosed. With Options.Quiet it always
+// returns nil.
 func (e *Emitter) Emit(ctx context.Context, group string, payload []byte) error {
 	return e.EmitEvent(ctx, Event{Group: group, Payload: payload})
 }
 
-// EmitEvent is Emit for an event that may bring its own message id.
+// EmitEvent is Emit for an event that may have its own message id and trace.
 func (e *Emitter) EmitEvent(ctx context.Context, event Event) error {
 	if problem := e.emit(ctx, []Event{event}); problem != nil {
 		return fmt.Errorf("emit: %w", problem.Failures[0].Err)
@@ -73,9 +73,9 @@ func (e *Emitter) EmitEvent(ctx context.Context, event Event) error {
 	return nil
 }
 
-// EmitBatch publishes events in their order without waiting for each confirm,
-// then waits for all. The batch is checked whole before any of it is sent; an
-// error is a *BatchError, and the events that it does not name are confirmed.
+// EmitBatch publishes events in order, without waiting for each confirm, then waits until
+// all have an outcome. If any event is invalid, none is sent. An error wraps a *BatchError;
+// unless events were invalid, those that it does not name are confirmed.
 func (e *Emitter) EmitBatch(ctx context.Context, events []Event) error {
 	if problem := e.emit(ctx, events); problem != nil {
 		return fmt.Errorf("emit a batch: %w", problem)
@@ -83,7 +83,7 @@ func (e *Emitter) EmitBatch(ctx context.Context, events []Event) error {
 	return nil
 }
 
-// deadline is when an emit that begins now must be confirmed.
+// deadline returns the time by which an emit that begins now must be confirmed.
 func (e *Emitter) deadline() time.Time {
 	if e.options.Timeout < 0 {
 		return time.Now().Add(100 * 365 * 24 * time.Hour)
@@ -91,7 +91,7 @@ func (e *Emitter) deadline() time.Time {
 	return time.Now().Add(e.options.Timeout)
 }
 
-// emit returns nil when all is confirmed, or with Options.Quiet.
+// emit returns nil if all events were confirmed, and always with Options.Quiet.
 func (e *Emitter) emit(ctx context.Context, events []Event) *BatchError {
 	deadline := e.deadline()
 	b, problem := e.newBatch(ctx, events, deadline)
@@ -110,7 +110,7 @@ func (e *Emitter) emit(ctx context.Context, events []Event) *BatchError {
 	return problem
 }
 
-// message is what the broker gets for an event.
+// message returns the message that is published for an event.
 func (e *Emitter) message(event Event, g protocol.Group) amqpbus.Message {
 	m := amqpbus.Message{
 		Exchange: amqpbus.ExchangeEmit, Key: event.Group, ID: event.ID,
@@ -127,20 +127,19 @@ func (e *Emitter) message(event Event, g protocol.Group) amqpbus.Message {
 	return m
 }
 
-// Failed is how many events were not confirmed, for whatever reason.
+// Failed returns how many events were not confirmed, for whatever reason, since Open.
 func (e *Emitter) Failed() uint64 { return e.quiet.failed() }
 
-// Pending is how many events are not settled.
+// Pending returns how many events are in the buffer.
 func (e *Emitter) Pending() int { return e.buffer.len() }
 
-// Health is the state of the connection to the broker, or of the door.
-func (e *Emitter) Health() amqpbus.Health { return e.carrier.Health() }
+// Health returns the state of the connection to the broker or to `belfry dev`.
+func (e *Emitter) Health() amqpbus.Health { return e.transport.Health() }
 
-// Close lets nothing more in, waits until what is pending is settled or ctx
-// ends, and closes the connection, cutting it when ctx has ended. What is
-// pending then fails with ErrClosed, and the error says how much that is. While
-// the broker blocks publishers nothing can be settled, but it may end its alarm:
-// give ctx a deadline. A second Close returns the same.
+// Close refuses further events, waits until the pending ones are settled or ctx ends, and
+// closes the connection. Events that are still pending when ctx ends fail with ErrClosed,
+// and the error says how many they are. While the broker blocks publishers, events stay
+// pending, so give ctx a deadline. A second call returns the same error.
 func (e *Emitter) Close(ctx context.Context) error {
 	e.closing.Do(func() {
 		e.buffer.close()
@@ -151,7 +150,7 @@ func (e *Emitter) Close(ctx context.Context) error {
 		e.cancel()
 		select {
 		case <-e.ended:
-		case <-ctx.Done(): // the courier may wait for the broker, until its link is cut
+		case <-ctx.Done(): // the sender may wait for the broker, until its link is cut
 		}
 		var problems []error
 		if left := e.buffer.failAll(ErrClosed); left > 0 {

@@ -13,27 +13,26 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// MaxPayload bounds a payload, in bytes.
+// MaxPayload is the largest payload in bytes.
 const MaxPayload = 1 << 20
 
-// maxID bounds a message id, in bytes: a short string of AMQP 0-9-1 ends at 255.
+// maxID is the longest message id in bytes. AMQP 0-9-1 allows 255 in a short string.
 const maxID = 200
 
-// Outcomes of an emit. Test with errors.Is.
+// Errors of an emit. Test for them with errors.Is. The emitter does not send an event again
+// after any of them.
 var (
-	// ErrRefused: the broker has no room (the emit queue is full). The event is
-	// not stored and is not sent again by itself.
+	// ErrRefused: the emit queue is full. The event was not stored.
 	ErrRefused = errors.New("the event was refused: the emit queue is full; are the workers running?")
-	// ErrUnroutable: no queue takes the event. It is not stored and is not sent
-	// again by itself.
+	// ErrUnroutable: no queue receives the event. It was not stored.
 	ErrUnroutable = errors.New("no queue takes the event: start a worker once, and compare BELFRY_SHARDS with the workers'")
-	// ErrDenied: the broker does not let this user publish it, or knows the user by
-	// another name; the error has its reason. It is not sent again by itself.
+	// ErrDenied: the broker does not allow this user to publish the event; the error
+	// contains the broker's reason. It was not stored.
 	ErrDenied = errors.New("the broker does not allow this user's event")
-	// ErrInvalid: the group or the payload breaks a rule. Nothing was sent.
+	// ErrInvalid: the group, payload, id or trace breaks a rule. Nothing was sent.
 	ErrInvalid = errors.New("the event is not valid")
-	// ErrUnknown: the time was over before the broker confirmed. The event may
-	// or may not be stored; emitting it again with the same ID is safe.
+	// ErrUnknown: the time was over before the broker confirmed the event, which may or
+	// may not be stored. Emitting it again with the same ID is safe.
 	ErrUnknown = errors.New("the event was not confirmed in time")
 	// ErrClosed: the emitter was closed before the event was confirmed.
 	ErrClosed = errors.New("the emitter is closed")
@@ -42,21 +41,21 @@ var (
 // Event is one payload for one group.
 type Event struct {
 	Group string
-	// Payload is what browsers get, byte for byte: JSON, UTF-8, at most
-	// MaxPayload bytes. It is copied.
+	// Payload is what browsers receive, byte for byte: JSON in UTF-8, at most MaxPayload
+	// bytes. Emit copies it.
 	Payload []byte
-	// ID is the message id, at most 200 bytes. Empty: a new one. An event that
+	// ID is the message id, at most 200 bytes; empty: the emitter makes one. An event that
 	// is emitted again with the same ID, group and payload is delivered once.
 	ID string
-	// Trace is a W3C traceparent that travels with the event, at most 128
-	// bytes. Empty: Options.Trace is asked.
+	// Trace is a W3C traceparent to send with the event, at most 128 bytes; empty:
+	// Options.Trace is called.
 	Trace string
 }
 
-// maxTrace bounds Event.Trace in bytes: workers pass nothing longer on.
+// maxTrace is the longest Event.Trace in bytes. Workers do not pass on a longer one.
 const maxTrace = 128
 
-// check returns the group, or an error that is ErrInvalid and says why.
+// check returns the group, or an error that wraps ErrInvalid and says why.
 func (e Event) check() (protocol.Group, error) {
 	g, err := protocol.ParseGroup(e.Group)
 	switch {
@@ -76,8 +75,8 @@ func (e Event) check() (protocol.Group, error) {
 	return g, nil
 }
 
-// newID is a UUID, version 7 (RFC 9562 5.7): a time, so that ids sort as they
-// were made, and 74 random bits.
+// newID returns a UUID of version 7 (RFC 9562 5.7): the time, so that ids sort by age, and
+// 74 random bits.
 func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[6:]) // never returns an error (crypto/rand, Go 1.24)

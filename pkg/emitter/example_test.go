@@ -11,11 +11,11 @@ import (
 	"belfry/pkg/emitter"
 )
 
-// An application opens one emitter for its whole life. In production:
+// An application opens one emitter when it starts and uses it until it stops. In production:
 //
 //	e, err := emitter.Open(emitter.Options{URL: "amqps://backend:secret@broker.example/"})
 //
-// The examples emit into a broker in memory, so that they run anywhere.
+// These examples use a broker in memory, so that they run anywhere.
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -27,7 +27,7 @@ func Example() {
 	// Output: <nil>
 }
 
-// EmitBatch sends many events and waits once. Its error names those that failed.
+// EmitBatch sends many events and waits once. Its error lists those that failed.
 func ExampleEmitter_EmitBatch() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

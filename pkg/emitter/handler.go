@@ -15,11 +15,12 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// Handle brings the door's inner side onto a mux, which is given patterns of
-// http.ServeMux: `POST /emit/{group}` emits what is posted, `POST /disconnect`
-// passes an order on. Both go through e, which must not be Quiet. The secret
-// comes as a bearer token and must not be empty. Answers: 204 when confirmed,
-// otherwise JSON with `outcome` and `error`. Expiration and persistence are e's.
+// Handle registers the endpoint's handlers on a mux, with patterns of http.ServeMux:
+// `POST /emit/{group}` emits the body as an event, `POST /disconnect` sends the body as an
+// order. Both use e, which must not be Quiet, and its expiration and persistence.
+//
+// Requests must carry the secret, which must not be empty, as a bearer token. The answer is
+// 204 when the broker has confirmed, otherwise JSON with `outcome` and `error`.
 func Handle(mux interface {
 	Handle(pattern string, handler http.Handler)
 }, e *Emitter, secret string) {
@@ -37,15 +38,16 @@ func Handle(mux interface {
 	}))
 }
 
-// maxOrder bounds the body of an order, in bytes.
+// maxOrder is the largest body of an order, in bytes.
 const maxOrder = 4 << 10
 
-// guarded lets those in who know the secret, with the message id and the body.
+// guarded returns a handler that checks the secret, reads the message id and the body, of
+// at most most bytes, and calls do.
 func guarded(secret string, most int64, do func(r *http.Request, id string, body []byte) error) http.Handler {
 	want := sha256.Sum256([]byte(secret))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		// Hashed, so that the comparison takes as long for every length.
+		// Hashed, so that the time of the comparison does not depend on the length.
 		got := sha256.Sum256([]byte(given))
 		if secret == "" || !found || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -66,7 +68,7 @@ func guarded(secret string, most int64, do func(r *http.Request, id string, body
 	})
 }
 
-// respond answers with an emit's outcome.
+// respond sends the answer for the outcome of an emit.
 func respond(w http.ResponseWriter, err error) {
 	status := http.StatusServiceUnavailable
 	switch {
@@ -84,5 +86,5 @@ func respond(w http.ResponseWriter, err error) {
 func refuse(w http.ResponseWriter, status int, outcome, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(doorAnswer{Outcome: outcome, Error: text})
+	_ = json.NewEncoder(w).Encode(endpointAnswer{Outcome: outcome, Error: text})
 }

@@ -15,8 +15,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(brokertest.Sharing{Tests: m}) }
 
-// user is the broker user of the emitters under test; the tests' own buses are
-// another's, so that a cut can be the emitter's alone.
+// user is the broker user of the emitters under test. The tests' own buses use another
+// user, so that a test can cut the emitter's link alone.
 const user = "backend"
 
 // installation declares what workers declare, on a broker in memory.
@@ -72,7 +72,7 @@ func receive(t testing.TB, bus amqpbus.Bus, queue string, n int) []amqpbus.Deliv
 	return all
 }
 
-// ready is how many messages wait in a queue.
+// ready returns how many messages wait in a queue.
 func ready(t testing.TB, broker *membus.Broker, queue string) int {
 	t.Helper()
 	n, _, ok := broker.Core().Depth(queue)

@@ -10,8 +10,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// metrics are an emitter's counters. Several emitters of one registry share
-// them.
+// metrics holds an emitter's counters. Emitters with the same registry share them.
 type metrics struct {
 	events *prometheus.CounterVec
 	sends  prometheus.Counter
@@ -42,7 +41,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	return m, err
 }
 
-// register returns the collector that is registered under the same name.
+// register registers a collector, or returns the one that is registered under its name.
 func register[C prometheus.Collector](r prometheus.Registerer, c C) (C, error) {
 	err := r.Register(c)
 	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
@@ -77,7 +76,7 @@ func outcomeOf(err error) string {
 	}
 }
 
-// count counts an event's outcome; Quiet's failures are logged too.
+// count counts an event's outcome. With Options.Quiet it also logs failures.
 func (e *Emitter) count(err error) {
 	e.metrics.events.WithLabelValues(outcomeOf(err)).Inc()
 	if err != nil {
@@ -85,17 +84,17 @@ func (e *Emitter) count(err error) {
 	}
 }
 
-// quietPeriod is the least time between two lines about failed events.
+// quietPeriod is the minimum time between two log lines about failed events.
 const quietPeriod = 10 * time.Second
 
-// quiet counts failures, and logs them no more often than quietPeriod.
+// quiet counts failures and logs them at most once in quietPeriod.
 type quiet struct {
 	log *zap.Logger
 
 	mu     sync.Mutex
-	total  uint64    // guarded by mu
-	logged uint64    // guarded by mu: of total
-	last   time.Time // guarded by mu: of the last line
+	total  uint64    // guarded by mu: failures
+	logged uint64    // guarded by mu: failures that a log line has reported
+	last   time.Time // guarded by mu: when the last line was logged
 }
 
 func (q *quiet) note(err error, say bool) {

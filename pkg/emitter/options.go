@@ -17,40 +17,40 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// Options configure an Emitter. The zero value of each but URL works.
+// Options configures an Emitter. All fields but URL may be zero.
 type Options struct {
-	// URL is where events go: amqp:// or amqps:// for a broker, or
-	// embedded://:secret@host:port for a Belfry without one (`belfry dev`). The
-	// secret may also be in the environment, as BELFRY_EMIT_SECRET.
+	// URL says where to send events: amqp:// or amqps:// for a broker, or
+	// embedded://:secret@host:port for `belfry dev`, which has no broker. The secret may
+	// be left out of the URL and set in the environment variable BELFRY_EMIT_SECRET.
 	URL string
 	// Name is the connection's name in the broker's lists. Default "emitter".
 	Name string
-	// Shards is the number of shards that the workers were given. Default 1.
+	// Shards is the number of shards, the same as the workers' BELFRY_SHARDS. Default 1.
 	Shards int
-	// Expiration is how long an event may wait in the queue for a worker, in
-	// whole milliseconds. Default 60 s; negative: for ever.
+	// Expiration is how long an event may wait in the queue for a worker, in whole
+	// milliseconds. Default 60 s; negative: no limit.
 	Expiration time.Duration
-	// Persistent events survive a restart of the broker, and cost more.
+	// Persistent makes events survive a restart of the broker, at the cost of speed.
 	Persistent bool
-	// Timeout bounds each Emit, beside its context. Default 10 s; negative:
-	// only the context bounds it.
+	// Timeout is how long an Emit may take, in addition to its context's limit. Default
+	// 10 s; negative: only the context limits it.
 	Timeout time.Duration
-	// Window bounds the pending events, 1 to 1,000. Default 1,000.
+	// Window is the largest number of pending events, 1 to 1,000. Default 1,000.
 	Window int
-	// Quiet never returns an error and does not wait for the broker's confirm:
-	// business code goes on whatever happens to an event. Failures are logged
-	// (at most one line in 10 s) and counted (Failed). While the broker is
-	// away and the window full, events fail at once.
+	// Quiet makes Emit return nil without waiting for the broker's confirm, so that
+	// business code continues whatever happens to an event. Failures are logged (at most
+	// once in 10 s) and counted (Failed). Emit still waits for room in the window, but if
+	// the broker is unavailable and the window is full, events fail at once.
 	Quiet bool
 
-	// Insecure allows amqp:// without TLS, or the door, on another host.
+	// Insecure allows amqp:// or embedded://, which have no TLS, to another host.
 	Insecure                  bool
 	CAFile, CertFile, KeyFile string // PEM, for amqps://
 
-	// Trace, when set, is asked about each valid event that brings no Trace of
-	// its own: the traceparent that travels with it (empty: none), and what is
-	// told its outcome once (nil: nothing). So an application passes on the
-	// trace in ctx, with the tracing library that it has:
+	// Trace, if set, is called for each valid event without a Trace of its own. It returns
+	// the traceparent to send with the event (empty: none) and a function that is called
+	// once with the event's outcome (nil: none). With it an application can pass on the
+	// trace in ctx, with any tracing library:
 	//
 	//	Trace: func(ctx context.Context, _ string) (string, func(error)) {
 	//		carrier := propagation.MapCarrier{}
@@ -58,11 +58,11 @@ type Options struct {
 	//		return carrier["traceparent"], nil
 	//	},
 	//
-	// It is called by whoever emits; the outcome is told under a lock, so it
-	// must not block or emit.
+	// Trace is called on the goroutine that emits. The function that it returns is called
+	// while a lock is held, so it must not block or emit.
 	Trace func(ctx context.Context, group string) (traceparent string, settled func(error))
 
-	Logger     *zap.Logger           // nil: silent
+	Logger     *zap.Logger           // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: no metrics
 }
 
@@ -72,8 +72,8 @@ const (
 	maxWindow         = 1000
 )
 
-// Open starts an emitter and returns at once: it connects in the background,
-// for ever. The error is about the options alone.
+// Open starts an emitter and returns at once. The emitter connects in the background and
+// keeps trying until it succeeds. An error means that an option is wrong.
 func Open(o Options) (*Emitter, error) {
 	if o.Name == "" {
 		o.Name = "emitter"
@@ -81,13 +81,13 @@ func Open(o Options) (*Emitter, error) {
 	if strings.HasPrefix(strings.ToLower(o.URL), "embedded://") {
 		u, err := url.Parse(o.URL)
 		if err != nil { // not wrapped: the URL holds a password
-			return nil, errors.New("open the emitter: the URL is not one: percent-encode the special characters of its secret")
+			return nil, errors.New("open the emitter: the URL cannot be parsed: percent-encode the special characters of its secret")
 		}
 		secret, _ := u.User.Password()
 		if secret == "" {
 			secret = os.Getenv("BELFRY_EMIT_SECRET")
 		}
-		d, err := openDoor(u.Host, secret, o.Insecure)
+		d, err := openEndpoint(u.Host, secret, o.Insecure)
 		if err != nil {
 			return nil, fmt.Errorf("open the emitter: %w", err)
 		}
@@ -103,11 +103,11 @@ func Open(o Options) (*Emitter, error) {
 	return start(bus, bus.Close, o)
 }
 
-// OverBus is Open over a bus that the caller has, and closes after the emitter.
-// URL, Insecure and the files are not looked at.
+// OverBus is Open with a bus that the caller owns and closes after the emitter. It ignores
+// URL, Insecure and the three files.
 func OverBus(bus amqpbus.Bus, o Options) (*Emitter, error) { return start(bus, nil, o) }
 
-// complete fills in the defaults and checks the bounds.
+// complete fills in the defaults and checks the limits.
 func (o Options) complete() (Options, error) {
 	if o.Shards == 0 {
 		o.Shards = 1
@@ -127,11 +127,11 @@ func (o Options) complete() (Options, error) {
 	o.Expiration = max(o.Expiration, 0)
 	switch {
 	case o.Shards < 1 || o.Shards > protocol.MaxShards:
-		return o, fmt.Errorf("Shards is %d, it must be 1 to %d", o.Shards, protocol.MaxShards)
+		return o, fmt.Errorf("Shards is %d, but must be 1 to %d", o.Shards, protocol.MaxShards)
 	case o.Window < 1 || o.Window > maxWindow:
-		return o, fmt.Errorf("Window is %d, it must be 1 to %d", o.Window, maxWindow)
+		return o, fmt.Errorf("Window is %d, but must be 1 to %d", o.Window, maxWindow)
 	case o.Expiration%time.Millisecond != 0:
-		return o, fmt.Errorf("Expiration is %v, it must be whole milliseconds", o.Expiration)
+		return o, fmt.Errorf("Expiration is %v, but must be a whole number of milliseconds", o.Expiration)
 	}
 	return o, nil
 }

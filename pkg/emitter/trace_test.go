@@ -19,7 +19,7 @@ import (
 
 type traceKey struct{}
 
-// tracer hands the trace of the context on, and notes the outcomes.
+// tracer returns the trace that is in the context, and records the outcomes.
 type tracer struct {
 	mu       sync.Mutex
 	outcomes []string
@@ -37,9 +37,9 @@ func (t *tracer) trace(ctx context.Context, group string) (string, func(error)) 
 	}
 }
 
-// The trace of the context travels with each event, with and without shards,
-// and is told each event's outcome once.
-func TestATraceTravelsWithTheEvent(t *testing.T) {
+// TestTraceIsSentWithEvent: the trace in the context is sent with each event, with and
+// without shards, and gets each event's outcome once.
+func TestTraceIsSentWithEvent(t *testing.T) {
 	for _, shards := range []int{1, 4} {
 		broker, bus := installation(t, shards)
 		var tr tracer
@@ -70,13 +70,14 @@ func TestATraceTravelsWithTheEvent(t *testing.T) {
 			t.Errorf("%d shards: on the wire is %q, want %q", shards, got, want)
 		}
 		if want := []string{"a-1 false", "a-1 true"}; !slices.Equal(tr.outcomes, want) {
-			t.Errorf("%d shards: told %q, want %q", shards, tr.outcomes, want)
+			t.Errorf("%d shards: reported %q, want %q", shards, tr.outcomes, want)
 		}
 	}
 }
 
-// Nothing is traced of a batch that is not sent, and a traceparent is bounded.
-func TestAnInvalidBatchIsNotTraced(t *testing.T) {
+// TestInvalidBatchIsNotTraced: the Trace option is not called for a batch that is not sent.
+// A traceparent that is too long makes an event invalid.
+func TestInvalidBatchIsNotTraced(t *testing.T) {
 	broker, _ := installation(t, 1)
 	var tr tracer
 	e := over(t, broker, emitter.Options{Trace: tr.trace})
@@ -90,8 +91,8 @@ func TestAnInvalidBatchIsNotTraced(t *testing.T) {
 	}
 }
 
-// The door of `belfry dev` takes the trace along.
-func TestATraceGoesThroughTheDoor(t *testing.T) {
+// TestTraceThroughEndpoint: the endpoint of `belfry dev` passes the trace on.
+func TestTraceThroughEndpoint(t *testing.T) {
 	broker, bus := installation(t, 1)
 	inner := over(t, broker, emitter.Options{})
 	mux := http.NewServeMux()

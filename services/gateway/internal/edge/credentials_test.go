@@ -44,7 +44,7 @@ func TestCookies(t *testing.T) {
 		for _, l := range c.lines {
 			fields = append(fields, "Cookie: "+l)
 		}
-		e := door(t, Options{TokenCookies: c.names})
+		e := newEdge(t, Options{TokenCookies: c.names})
 		got, bad, _ := e.token(e.credentials(request("/websocket", fields...)))
 		if got.Reveal() != c.want || bad.status != c.status {
 			t.Errorf("%q of %.80q: got %.80q, %d; want %q, %d", c.names, c.lines, got.Reveal(), bad.status, c.want, c.status)
@@ -103,7 +103,7 @@ func TestSubprotocols(t *testing.T) {
 		for _, l := range c.lines {
 			fields = append(fields, "Sec-WebSocket-Protocol: "+l)
 		}
-		e := door(t, Options{})
+		e := newEdge(t, Options{})
 		shown := e.credentials(request(c.target, append(fields, "Cookie: token="+cookie)...))
 		got, bad, _ := e.token(shown)
 		if got.Reveal() != c.token || bad.status != c.status || shown.subprotocol != c.agreed {

@@ -15,7 +15,7 @@ import (
 	"belfry/services/gateway/internal/connection"
 )
 
-func door(t *testing.T, o Options) *Edge {
+func newEdge(t *testing.T, o Options) *Edge {
 	t.Helper()
 	o.Logger, o.Connections = zap.NewNop(), new(connection.Factory)
 	if o.TokenCookies == nil {
@@ -48,7 +48,7 @@ func request(target string, fields ...string) *http.Request {
 }
 
 func TestTokenSources(t *testing.T) {
-	e := door(t, Options{})
+	e := newEdge(t, Options{})
 	for _, c := range []struct {
 		name   string
 		target string
@@ -137,7 +137,7 @@ func TestRefusedHandshakes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			answer := httptest.NewRecorder()
-			door(t, c.options).ServeHTTP(answer, c.request)
+			newEdge(t, c.options).ServeHTTP(answer, c.request)
 			if answer.Code != c.status {
 				t.Fatalf("HTTP %d %s, want %d", answer.Code, answer.Body, c.status)
 			}
@@ -152,7 +152,7 @@ func TestRefusedHandshakes(t *testing.T) {
 }
 
 func TestDrainRefuses(t *testing.T) {
-	e := door(t, Options{})
+	e := newEdge(t, Options{})
 	e.Drain()
 	answer := httptest.NewRecorder()
 	e.ServeHTTP(answer, request("/websocket?token=a"))
@@ -197,7 +197,7 @@ func TestOrigins(t *testing.T) {
 		t.Run(fmt.Sprint(c.allowed, " ", c.host, " ", c.fields), func(t *testing.T) {
 			r := request("/websocket", c.fields...)
 			r.Host = c.host
-			e := door(t, Options{AllowedOrigins: c.allowed})
+			e := newEdge(t, Options{AllowedOrigins: c.allowed})
 			if got := e.originAllowed(r, e.credentials(r)); got != c.want {
 				t.Errorf("allowed: %t", got)
 			}
@@ -233,7 +233,7 @@ func TestClientAddress(t *testing.T) {
 		if c.forwarded != "" {
 			r.Header.Set("X-Forwarded-For", c.forwarded)
 		}
-		if got := door(t, Options{TrustedProxies: proxies}).remote(r); got.String() != c.want {
+		if got := newEdge(t, Options{TrustedProxies: proxies}).remote(r); got.String() != c.want {
 			t.Errorf("%s, %q: %s, want %s", c.socket, c.forwarded, got, c.want)
 		}
 	}

@@ -52,7 +52,7 @@ func dial(t *testing.T, address string) net.Conn {
 // TestListenerLimitsConnections: a connection that never becomes a websocket counts, too.
 // One more than allowed is closed at once; after one has ended, another is accepted.
 func TestListenerLimitsConnections(t *testing.T) {
-	e := door(t, Options{})
+	e := newEdge(t, Options{})
 	address := serve(t, e, 3)
 	var held []net.Conn
 	for range 3 {
@@ -84,7 +84,7 @@ func TestListenerLimitsConnections(t *testing.T) {
 
 // TestRefusalClosesConnection: a refused client cannot keep the connection open.
 func TestRefusalClosesConnection(t *testing.T) {
-	address := serve(t, door(t, Options{}), 100)
+	address := serve(t, newEdge(t, Options{}), 100)
 	for _, request := range []string{
 		"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /websocket HTTP/1.1\r\nHost: x\r\n\r\n", // 426

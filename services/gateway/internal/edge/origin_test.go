@@ -34,7 +34,7 @@ func TestAllowedOrigins(t *testing.T) {
 		{"capacitor://localhost", []string{"capacitor://localhost"}, []string{"capacitor://localhost:1", "ionic://localhost"}},
 		{"app://-", []string{"app://-"}, []string{"app://x"}},
 	} {
-		e := door(t, Options{AllowedOrigins: []string{c.allowed, "https://other.example"}})
+		e := newEdge(t, Options{AllowedOrigins: []string{c.allowed, "https://other.example"}})
 		try := func(sent string) bool {
 			return e.originAllowed(&http.Request{Host: "elsewhere", Header: http.Header{"Origin": {sent}}}, credentials{cookie: "x"})
 		}
@@ -75,7 +75,7 @@ func TestInvalidLists(t *testing.T) {
 }
 
 func TestAllowedHosts(t *testing.T) {
-	e := door(t, Options{AllowedHosts: []string{"tower.example.com", "*.apps.example", "bücher.example:8443", "[::1]", "10.0.0.1:80"}})
+	e := newEdge(t, Options{AllowedHosts: []string{"tower.example.com", "*.apps.example", "bücher.example:8443", "[::1]", "10.0.0.1:80"}})
 	for host, want := range map[string]bool{
 		"tower.example.com": true, "Tower.Example.com:8043": true, "a.tower.example.com": false, "x.apps.example": true, "apps.example": false,
 		"evilapps.example": false, "xn--bcher-kva.example:8443": true, "xn--bcher-kva.example": false, "[::1]": true, "[::1]:8051": true,
@@ -90,7 +90,7 @@ func TestAllowedHosts(t *testing.T) {
 // TestOwnOrigin: without a list of origins the page must come from the websocket's host,
 // and over TLS if the websocket uses TLS.
 func TestOwnOrigin(t *testing.T) {
-	e := door(t, Options{})
+	e := newEdge(t, Options{})
 	proto := func(name, value string) http.Header { return http.Header{name: {value}} }
 	for _, c := range []struct {
 		origin, host string
@@ -130,7 +130,7 @@ func TestOwnOrigin(t *testing.T) {
 
 // TestCookieWithoutOriginIsRefused, unless there is also an explicit token.
 func TestCookieWithoutOriginIsRefused(t *testing.T) {
-	e := door(t, Options{})
+	e := newEdge(t, Options{})
 	for _, c := range []struct {
 		authorization []string
 		query         string
@@ -153,7 +153,7 @@ func TestCookieWithoutOriginIsRefused(t *testing.T) {
 // TestRefusedPagesAreLoggedOnce, with the header's value and the variable's name.
 func TestRefusedPagesAreLoggedOnce(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
-	e := door(t, Options{AllowedHosts: []string{"tower.example"}})
+	e := newEdge(t, Options{AllowedHosts: []string{"tower.example"}})
 	e.o.Logger = zap.New(core)
 	tell := func(origin, host string, bad refusal) {
 		e.warn(&http.Request{Host: host, RemoteAddr: "192.0.2.7:1", Header: http.Header{"Origin": {origin}, "X-Forwarded-For": {"203.0.113.9"}}}, bad)

@@ -15,8 +15,8 @@ import (
 	"belfry/pkg/emitter"
 )
 
-// serveDoor serves the door of a broker in memory.
-func serveDoor(t *testing.T, broker *membus.Broker) *httptest.Server {
+// serveEndpoint serves an endpoint that emits to a broker in memory.
+func serveEndpoint(t *testing.T, broker *membus.Broker) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
 	emitter.Handle(mux, over(t, broker, emitter.Options{}), "s3cret/x")
@@ -39,9 +39,9 @@ func openURL(t *testing.T, url string) *emitter.Emitter {
 	return e
 }
 
-func TestThroughTheDoor(t *testing.T) {
+func TestEndpoint(t *testing.T) {
 	broker, bus := installation(t, 1)
-	server := serveDoor(t, broker)
+	server := serveEndpoint(t, broker)
 	e := openURL(t, strings.Replace(server.URL, "http://", "embedded://:s3cret%2Fx@", 1))
 	payload := ` {"a" : "ü/%"} `
 	for _, group := range []string{"jobs-1", "jobs-ä/b c%2F?#", "jobs-.."} {
@@ -67,9 +67,9 @@ func TestThroughTheDoor(t *testing.T) {
 	}
 }
 
-func TestTheDoorComesBack(t *testing.T) {
+func TestEndpointReconnects(t *testing.T) {
 	broker, bus := installation(t, 1)
-	server := serveDoor(t, broker)
+	server := serveEndpoint(t, broker)
 	e := openURL(t, strings.Replace(server.URL, "http://", "embedded://:s3cret%2Fx@", 1))
 	server.CloseClientConnections()
 	if err := e.EmitBatch(t.Context(), numbered("a", 5)); err != nil {
@@ -84,9 +84,9 @@ func TestTheDoorComesBack(t *testing.T) {
 	}
 }
 
-func TestTheDoorIsLocked(t *testing.T) {
+func TestEndpointNeedsSecret(t *testing.T) {
 	broker, _ := installation(t, 1)
-	server := serveDoor(t, broker)
+	server := serveEndpoint(t, broker)
 	e := openURL(t, strings.Replace(server.URL, "http://", "embedded://:wrong@", 1))
 	if err := e.Emit(t.Context(), "jobs-1", []byte(`{}`)); err == nil || !strings.Contains(err.Error(), "the secret is wrong") {
 		t.Errorf("a wrong secret: %v", err)

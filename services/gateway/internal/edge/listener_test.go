@@ -23,7 +23,7 @@ func serve(t *testing.T, e *Edge, perAddress int) string {
 	limited := e.Limit(l)
 	limited.perAddress = perAddress
 	server := NewServer(e, e.o.Logger)
-	server.IdleTimeout, server.ReadTimeout, server.ReadHeaderTimeout = time.Hour, 0, 0 // what ends is ended by the door
+	server.IdleTimeout, server.ReadTimeout, server.ReadHeaderTimeout = time.Hour, 0, 0 // so that the Edge ends what ends
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(limited) }()
 	t.Cleanup(func() {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// The frames that a client is sent. Each function returns the JSON text of one
-// frame; the spacing is that of the protocol's description.
+// The frames that a gateway sends to clients. Each function returns the JSON text of one
+// frame, with the spacing that the client protocol's description shows.
 
 // AcceptFrame is the first frame of an accepted connection. user is the user's
 // id as JSON, exactly as the token carried it.
@@ -18,8 +18,8 @@ func AcceptFrame(user json.RawMessage) []byte {
 // RefusedFrame is the only frame of a connection whose token was refused.
 func RefusedFrame() []byte { return []byte(`{"accept": false, "user": null}`) }
 
-// GroupsFrame answers a valid client message once the new set is active.
-// The lists are sorted here.
+// GroupsFrame answers a valid client message once the new set of groups is active. It
+// sorts the groups in the frame and leaves its arguments unchanged.
 func GroupsFrame(current, left, joined []Group) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"groups_current": `)
@@ -37,16 +37,16 @@ func DeniedFrame(g Group) []byte {
 	return ErrorFrame("access denied to channel " + g.Name() + " for resource id " + g.Item())
 }
 
-// ErrorFrame carries what is wrong, in plain words.
+// ErrorFrame says what is wrong with a client's message.
 func ErrorFrame(text string) []byte {
 	return fill(`{"error": `, quote(text), `}`)
 }
 
-// Unavailable is the error text of a set that could not be made active in time.
+// Unavailable is the error text for a set of groups that could not be made active in time.
 const Unavailable = "subscriptions are unavailable, try again"
 
-// GapFrame says that events of these groups may have been lost.
-// The list is sorted here.
+// GapFrame says that events of these groups may be missing. It sorts the groups in the
+// frame and leaves its argument unchanged.
 func GapFrame(groups []Group) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"gap": `)
@@ -75,7 +75,7 @@ func writeGroups(b *bytes.Buffer, groups []Group) {
 	b.WriteByte(']')
 }
 
-// quote is a JSON string without the HTML escapes of json.Marshal.
+// quote encodes a JSON string without the HTML escapes of json.Marshal.
 func quote(s string) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -6,30 +6,29 @@ import (
 	"fmt"
 )
 
-// MaxPayload bounds an emit's payload in bytes.
+// MaxPayload is the largest payload of an emit in bytes.
 const MaxPayload = 1 << 20
 
-// Event is one emit on its way to a gateway. Payload is delivered byte for
-// byte. Trace is a W3C traceparent or empty.
+// Event is one emit on its way to a gateway.
 type Event struct {
 	Group   Group
 	ID      string // the emitter's message id, or empty
-	Trace   string
-	Payload []byte
+	Trace   string // a W3C traceparent, or empty
+	Payload []byte // reaches clients byte for byte
 }
 
 // Mode says which of the two sequences of a reign a batch is numbered in.
 type Mode byte
 
-// The modes: ModeDirect batches go to one gateway and are numbered for it,
-// ModeFlood batches go once to all.
+// The modes. A ModeDirect batch goes to one gateway, and each gateway has its own sequence.
+// A ModeFlood batch goes to all gateways, which share one sequence.
 const (
 	ModeDirect Mode = 1
 	ModeFlood  Mode = 2
 )
 
-// Batch carries events of one shard to a gateway, or to all. Sequence counts
-// the batches of a reign and mode from 1, without a hole.
+// Batch carries events of one shard to one gateway or to all. Sequence counts the batches
+// of a reign and mode from 1 without gaps.
 type Batch struct {
 	Reign
 	Mode     Mode
@@ -42,8 +41,8 @@ const batchVersion = 1
 // ErrBatch is wrapped by every error of DecodeBatch.
 var ErrBatch = errors.New("not an event batch")
 
-// Encode gives the body of a TypeBatch message: a version byte, the mode, then
-// unsigned varints and length-prefixed strings.
+// Encode returns the body of a TypeBatch message: a version byte, the mode, then unsigned
+// varints and length-prefixed strings. It allocates once.
 func (b Batch) Encode() []byte {
 	size := 2 + 5*binary.MaxVarintLen64 + len(b.Worker)
 	for i := range b.Events {
@@ -68,7 +67,7 @@ func (b Batch) Encode() []byte {
 	return out
 }
 
-// DecodeBatch reads a TypeBatch body. The payloads share the body's memory.
+// DecodeBatch decodes a TypeBatch body. The payloads share the body's memory.
 func DecodeBatch(body []byte) (Batch, error) {
 	if len(body) < 2 || body[0] != batchVersion {
 		return Batch{}, fmt.Errorf("%w: version or length", ErrBatch)

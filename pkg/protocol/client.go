@@ -8,13 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// ClientLimits bounds one client message.
+// ClientLimits holds the limits of one client message.
 type ClientLimits struct {
-	MaxGroups int // groups in one message, doubled ones counted once; at least 1
+	MaxGroups int // most groups in one message, each counted once; at least 1
 }
 
-// ClientError is what is wrong with a client message, in words that may be
-// sent to the client.
+// ClientError says what is wrong with a client message. Its text may be sent to the client.
 type ClientError struct{ Text string }
 
 func (e *ClientError) Error() string { return e.Text }
@@ -23,11 +22,10 @@ func clientErrorf(format string, args ...any) error {
 	return &ClientError{Text: fmt.Sprintf(format, args...)}
 }
 
-// DecodeClientMessage reads a client's text frame: one JSON object with the key
-// "groups". It is strict where encoding/json is not: keys match exactly, a
-// doubled key, a lone surrogate and trailing data are errors (RFC 8259 leaves
-// them open). The groups come in the order of the message, each once. The
-// error is always a *ClientError, and then nothing may be changed.
+// DecodeClientMessage decodes a client's text frame: one JSON object with the key "groups".
+// It is stricter than encoding/json: keys must match exactly, and a repeated key, a lone
+// surrogate and trailing data, about which RFC 8259 does not decide, are errors. It returns
+// the groups in the order of the message, each once. An error is always a *ClientError.
 func DecodeClientMessage(frame []byte, limits ClientLimits) ([]Group, error) {
 	if err := checkText(frame); err != nil {
 		return nil, err
@@ -47,7 +45,7 @@ func DecodeClientMessage(frame []byte, limits ClientLimits) ([]Group, error) {
 	return d.groups, nil
 }
 
-// checkText refuses what encoding/json would repair silently.
+// checkText refuses text that encoding/json would repair silently.
 func checkText(frame []byte) error {
 	switch {
 	case !utf8.Valid(frame):
@@ -68,7 +66,7 @@ type clientDecoder struct {
 	found  bool
 }
 
-// object reads the members of the outer object, whose brace is read.
+// object reads the members of the outer object, whose opening brace was read.
 func (d *clientDecoder) object() error {
 	keys := map[string]struct{}{}
 	for d.dec.More() {
@@ -91,14 +89,14 @@ func (d *clientDecoder) object() error {
 	return nil
 }
 
-// key reads a member's key and refuses a doubled one.
+// key reads a member's key and refuses a repeated one.
 func (d *clientDecoder) key(seen map[string]struct{}, where string) (string, error) {
 	tok, err := d.dec.Token()
 	key, ok := tok.(string)
 	if err != nil || !ok {
 		return "", clientErrorf("the message is not valid JSON")
 	}
-	if _, doubled := seen[key]; doubled {
+	if _, repeated := seen[key]; repeated {
 		return "", clientErrorf("the key %s is there twice%s", shorten(key), where)
 	}
 	seen[key] = struct{}{}
@@ -120,7 +118,7 @@ func (d *clientDecoder) groupsObject() error {
 			return err
 		}
 	}
-	_, err := d.dec.Token() // the closing brace: json.Valid saw it
+	_, err := d.dec.Token() // the closing brace, which is there: the text is valid JSON
 	return err
 }
 
@@ -172,8 +170,8 @@ func (d *clientDecoder) item(name string) error {
 	return nil
 }
 
-// isInteger accepts the one spelling of an integer: no fraction, no exponent,
-// no minus zero. JSON already refused leading zeros.
+// isInteger reports whether a JSON number is an integer in its only spelling: without
+// fraction, exponent or minus zero. JSON does not allow leading zeros.
 func isInteger(s string) bool {
 	if s == "-0" {
 		return false
@@ -186,7 +184,8 @@ func isInteger(s string) bool {
 	return true
 }
 
-// shorten quotes what the client sent, for an error text: printable, bounded.
+// shorten quotes text that a client sent, for an error message: printable, at most 40 bytes
+// of it.
 func shorten(s string) string {
 	const most = 40
 	if len(s) > most {
@@ -199,8 +198,8 @@ func shorten(s string) string {
 	return strconv.Quote(s)
 }
 
-// hasLoneSurrogate looks for \uD800-\uDFFF escapes that form no pair, which
-// encoding/json replaces by U+FFFD. text is valid JSON.
+// hasLoneSurrogate reports whether text, which is valid JSON, has a \uD800-\uDFFF escape
+// that is not part of a pair. encoding/json would replace it by U+FFFD.
 func hasLoneSurrogate(text []byte) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {
@@ -226,7 +225,7 @@ func hasLoneSurrogate(text []byte) bool {
 	return false
 }
 
-// escapedUnit reads \uXXXX at the start of text; 0 when there is none.
+// escapedUnit returns the code unit of \uXXXX at the start of text, or 0 if there is none.
 func escapedUnit(text []byte) uint64 {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0

@@ -3,8 +3,8 @@ package protocol
 // CloseCode is a websocket close code (RFC 6455 7.4) that Belfry sends.
 type CloseCode int
 
-// The codes that Belfry sends. 1002, 1003, 1007 and 1009 say that the client
-// broke the protocol; the 4xxx are Belfry's own (RFC 6455 7.4.2, private use).
+// The codes that Belfry sends. 1002, 1003, 1007 and 1009 say that the client violated the
+// protocol; 4xxx are Belfry's own (RFC 6455 7.4.2, private use).
 const (
 	CloseGoingAway    CloseCode = 1001
 	CloseProtocol     CloseCode = 1002
@@ -19,22 +19,22 @@ const (
 	CloseRate         CloseCode = 4429
 )
 
-// MaxCloseReason bounds a close reason in bytes: a control frame's payload is
-// at most 125, two of which are the code (RFC 6455 5.5).
+// MaxCloseReason is the longest close reason in bytes: a control frame's payload has at
+// most 125, two of which are the code (RFC 6455 5.5).
 const MaxCloseReason = 123
 
-// CloseRule is one row of the table of close codes: what is sent, and what the
-// client is expected to do.
+// CloseRule is one row of the table of close codes: what the gateway sends, and what the
+// client should do.
 type CloseRule struct {
 	Code      CloseCode
-	Reason    string // the constant reason; drain may carry retry_after_ms instead
+	Reason    string // sent with the code; a drain may send retry_after_ms instead
 	Label     string // the value of the metric label `reason`
-	Reconnect bool   // reconnecting with back-off is right
-	NewToken  bool   // a new token must be fetched first
+	Reconnect bool   // the client should reconnect, with back-off
+	NewToken  bool   // the client must get a new token first
 }
 
-// CloseRules is the table. Codes that the client must not repeat, and 4403,
-// have Reconnect false.
+// CloseRules is the table of close codes. Reconnect is false if the client would make the
+// same mistake again, and for 4403.
 var CloseRules = []CloseRule{
 	{Code: CloseGoingAway, Reason: "going away", Label: "going_away", Reconnect: true},
 	{Code: CloseProtocol, Reason: "protocol error", Label: "protocol_error"},

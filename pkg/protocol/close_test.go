@@ -2,8 +2,8 @@ package protocol
 
 import "testing"
 
-// TestCloseCodesGolden holds the table to the one that clients in other
-// languages are held to (clients/js/test/closing.test.ts).
+// TestCloseCodesGolden compares CloseRules with the table that the tests of the other
+// clients use, too (clients/js/test/closing.test.ts).
 func TestCloseCodesGolden(t *testing.T) {
 	var rows []struct {
 		Code          CloseCode `json:"code"`

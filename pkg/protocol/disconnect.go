@@ -10,31 +10,31 @@ import (
 	"belfry/pkg/exactjson"
 )
 
-// TypeDisconnect is the message type of a Disconnect on belfry.reply.all. The
-// application's own, on belfry.disconnect, needs no type.
+// TypeDisconnect is the message type of a Disconnect that a worker publishes to
+// belfry.reply.all. The application's own message, on belfry.disconnect, needs no type.
 const TypeDisconnect = "disconnect"
 
-// Principal is whose a connection is.
+// Principal is the user and login session that a connection belongs to.
 type Principal struct {
-	User string // the text of the user's id
-	// SID is the login session that the token belongs to (`sid`, OpenID Connect
-	// Back-Channel Logout 1.0, 2.1); empty: the token does not say.
+	User string // the user's id as text
+	// SID is the login session that the token names (`sid`, OpenID Connect Back-Channel
+	// Logout 1.0, 2.1); empty if it names none.
 	SID string
 }
 
-// Disconnect is the application's order to close the connections of a user: of
-// one login session, or, without one, all.
+// Disconnect is the application's order to close a user's connections: those of one login
+// session or, if SID is empty, all.
 type Disconnect struct {
 	User string `json:"user"`
 	SID  string `json:"session,omitempty"`
 }
 
-// Concerns reports that the order is about connections of p.
+// Concerns reports whether the order is about connections of p.
 func (d Disconnect) Concerns(p Principal) bool {
 	return d.User == p.User && (d.SID == "" || d.SID == p.SID)
 }
 
-// MaxSIDBytes bounds the id of a login session.
+// MaxSIDBytes is the longest id of a login session in bytes.
 const MaxSIDBytes = 255
 
 // Errors of CheckSID.
@@ -54,7 +54,7 @@ func CheckSID(text string) error {
 	return nil
 }
 
-// Check says what is wrong with an order.
+// Check returns an error that says what is wrong with the order, or nil.
 func (d Disconnect) Check() error {
 	if err := CheckUser(d.User); err != nil {
 		return err
@@ -65,10 +65,10 @@ func (d Disconnect) Check() error {
 	return CheckSID(d.SID)
 }
 
-// DecodeDisconnect reads an order: {"user": 7} or {"user": 7, "session": "..."}.
-// It is strict, because a key that is misspelt would end more than was meant.
-// A doubled key is an error: which of two users is meant, nobody knows. Its
-// errors do not quote the body's values.
+// DecodeDisconnect decodes an order: {"user": 7} or {"user": 7, "session": "..."}. Unknown
+// and repeated keys are errors: a misspelt "session" would close more connections than the
+// application meant, and of two users it is not clear which one is meant. Its errors do not
+// quote values from the body.
 func DecodeDisconnect(body []byte) (Disconnect, error) {
 	if err := exactjson.Check(body); err != nil {
 		return Disconnect{}, fmt.Errorf("decode disconnect: %w (%d bytes)", err, len(body))

@@ -17,7 +17,7 @@ func ExampleMakeGroup() {
 	// a group name must not contain a dash
 }
 
-// What a browser sends replaces its whole set of groups.
+// A client message replaces the connection's whole set of groups.
 func ExampleDecodeClientMessage() {
 	groups, err := protocol.DecodeClientMessage(
 		[]byte(`{"groups": {"jobs": ["status_changed"], "job_events": [42, 43]}}`), protocol.ClientLimits{MaxGroups: 1000})
@@ -29,8 +29,8 @@ func ExampleDecodeClientMessage() {
 	// the value of "jobs" must be a list
 }
 
-// An emitter that knows the number of shards publishes to the group's shard
-// itself. All languages compute it alike: testdata/shards.json.
+// An emitter that knows the number of shards computes the group's shard itself, in every
+// language in the same way: see testdata/shards.json.
 func ExampleShardOf() {
 	fmt.Println(protocol.ShardOf("job_events-42", 1), protocol.ShardOf("job_events-42", 4))
 	// Output: 0 1

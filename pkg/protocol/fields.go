@@ -2,14 +2,15 @@ package protocol
 
 import "encoding/binary"
 
-// The binary bodies are made of unsigned varints and length-prefixed strings.
+// Binary bodies consist of unsigned varints and length-prefixed strings.
 
 func appendBytes(out []byte, s string) []byte {
 	out = binary.AppendUvarint(out, uint64(len(s)))
 	return append(out, s...)
 }
 
-// fieldReader reads fields from the front; bad stays set after the first error.
+// fieldReader reads fields from the front of rest. After the first error bad is set, and
+// every further read returns a zero value.
 type fieldReader struct {
 	rest []byte
 	bad  bool

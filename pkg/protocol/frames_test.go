@@ -40,7 +40,7 @@ func TestGroupsFrameLeavesItsListsAlone(t *testing.T) {
 	}
 }
 
-// TestCloseRules holds the table to the client protocol's.
+// TestCloseRules compares the table with the one of the client protocol.
 func TestCloseRules(t *testing.T) {
 	reconnect := map[CloseCode]bool{
 		1001: true, 1002: false, 1003: false, 1007: false, 1009: false, 1011: true, 1013: true,

@@ -22,8 +22,8 @@ func readGolden(t testing.TB, name string, into any) {
 	}
 }
 
-// TestShardOfGolden holds the hash to vectors that were not computed by Go and
-// that every emitter in every language is held to.
+// TestShardOfGolden compares ShardOf with test vectors that another program computed. The
+// emitters in other languages are tested with the same vectors.
 func TestShardOfGolden(t *testing.T) {
 	var vectors []struct {
 		Group  Group `json:"group"`
@@ -52,7 +52,7 @@ type clientCase struct {
 	Error  string            `json:"error"`
 }
 
-// part is a piece of an input; written as a text, or as an object.
+// part is a piece of an input: a string, or an object that describes a long one.
 type part struct{ text string }
 
 func (p *part) UnmarshalJSON(data []byte) error {
@@ -88,7 +88,8 @@ func join(parts []part) string {
 	return b.String()
 }
 
-// want expands the expected groups: a text, parts, or a prefix with numbers.
+// want expands the expected groups. Each is a string, a list of parts, or a prefix to which
+// numbers are appended.
 func (c clientCase) want(t testing.TB) []Group {
 	t.Helper()
 	var out []Group

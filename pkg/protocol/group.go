@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// MaxGroupBytes bounds a group's name and item together, in bytes of UTF-8
-// (the dash between them is not counted). A group is an AMQP routing key, and
-// a short string of AMQP 0-9-1 ends at 255 bytes (4.2.5.3).
+// MaxGroupBytes is the largest length of a group's name and item together, in bytes of
+// UTF-8, without the dash. A group is used as a routing key, which in AMQP 0-9-1 (4.2.5.3)
+// has at most 255 bytes.
 const MaxGroupBytes = 200
 
-// Group is the full spelling `<name>-<item>` of what is emitted to and
-// subscribed to. The name holds no dash, so that a group has one spelling.
+// Group is a group's full spelling, `<name>-<item>`. The name contains no dash, so the
+// first dash always separates the two.
 type Group string
 
-// Errors of MakeGroup and ParseGroup. They are wrapped with the offending part.
+// Errors of MakeGroup and ParseGroup.
 var (
 	ErrGroupEmpty   = errors.New("a group needs a name and an item, neither of them empty")
 	ErrGroupDash    = errors.New("a group name must not contain a dash")
@@ -26,7 +26,7 @@ var (
 	ErrGroupUTF8    = errors.New("a group must be valid UTF-8")
 )
 
-// MakeGroup joins name and item and checks the bounds.
+// MakeGroup joins a name and an item, and checks both.
 func MakeGroup(name, item string) (Group, error) {
 	switch {
 	case name == "" || item == "":
@@ -43,7 +43,7 @@ func MakeGroup(name, item string) (Group, error) {
 	return Group(name + "-" + item), nil
 }
 
-// ParseGroup checks a full spelling, as a routing key carries it.
+// ParseGroup checks a full spelling, such as a routing key.
 func ParseGroup(s string) (Group, error) {
 	name, item, found := strings.Cut(s, "-")
 	if !found {
@@ -55,20 +55,21 @@ func ParseGroup(s string) (Group, error) {
 	return Group(s), nil
 }
 
-// Name is the part before the first dash.
+// Name returns the part before the first dash.
 func (g Group) Name() string {
 	name, _, _ := strings.Cut(string(g), "-")
 	return name
 }
 
-// Item is the part after the first dash.
+// Item returns the part after the first dash.
 func (g Group) Item() string {
 	_, item, _ := strings.Cut(string(g), "-")
 	return item
 }
 
-// hasControl reports C0, C1, DEL and the invisible format characters that can
-// turn a log line or a terminal around (Unicode category Cf).
+// hasControl reports whether s contains control characters (C0, C1, DEL), line separators,
+// or invisible format characters (Unicode category Cf), some of which reverse the text of a
+// log line.
 func hasControl(s string) bool {
 	for _, r := range s {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {

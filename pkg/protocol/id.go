@@ -7,24 +7,24 @@ import (
 	"fmt"
 )
 
-// GatewayID is `<name>.<incarnation>`; the incarnation is random per start.
+// GatewayID is `<name>.<incarnation>`. The incarnation is random at each start.
 type GatewayID string
 
-// WorkerID is `<name>.<incarnation>`; the incarnation is random per start.
+// WorkerID is `<name>.<incarnation>`. The incarnation is random at each start.
 type WorkerID string
 
-// ConnID names one websocket connection within its gateway's incarnation.
-// It is never used again in that incarnation.
+// ConnID is the number of a websocket connection. A gateway never uses one twice in an
+// incarnation.
 type ConnID uint64
 
-// maxNameBytes keeps `belfry.reply.<name>.<incarnation>` far below the 255
-// bytes of a short string.
+// maxNameBytes is the longest process name in bytes. It keeps the queue name
+// `belfry.reply.<name>.<incarnation>` well below AMQP's 255 bytes.
 const maxNameBytes = 100
 
-// ErrName is what CheckName wraps.
+// ErrName is wrapped by the errors of CheckName.
 var ErrName = errors.New("a process name has 1 to 100 letters, digits, dots, dashes or underscores")
 
-// CheckName checks a process name, the part of an id that is configured.
+// CheckName checks a process name, the configured part of an id.
 func CheckName(name string) error {
 	if name == "" || len(name) > maxNameBytes {
 		return fmt.Errorf("%w: it has %d bytes", ErrName, len(name))

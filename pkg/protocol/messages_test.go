@@ -39,7 +39,7 @@ func TestDecodeErrorsHideTheBody(t *testing.T) {
 	}
 }
 
-// same encodes and decodes, and compares the JSON text with the golden one.
+// same encodes and decodes a message, and compares its JSON with the golden text.
 func same[T Subscribe | Decision | Life | Noted | LifeReport | Interest | Heartbeat | Bye | Mark | Lost | Snapshot | Stale | Ask | Pulse | Presence | Gap](t *testing.T, v T, want string) {
 	t.Helper()
 	body := Encode(v)
@@ -51,8 +51,8 @@ func same[T Subscribe | Decision | Life | Noted | LifeReport | Interest | Heartb
 	}
 }
 
-// TestMessages fixes the wire form of every JSON message: processes of two
-// versions meet during an upgrade.
+// TestMessages fixes the wire format of every JSON message, because processes of two
+// versions exchange them during an upgrade.
 func TestMessages(t *testing.T) {
 	stamp := Stamp{Gateway: "g.1", Link: 2, Revision: 3}
 	reign := Reign{Shard: 1, Epoch: 5, Worker: "w.1"}
@@ -142,7 +142,7 @@ func TestDecodeBatchRefuses(t *testing.T) {
 	}
 }
 
-// TestBatchEncodeAllocatesOnce: the size is computed beforehand (the hot path).
+// TestBatchEncodeAllocatesOnce: encoding is on the hot path, so the size is computed first.
 func TestBatchEncodeAllocatesOnce(t *testing.T) {
 	b := testBatch()
 	if n := testing.AllocsPerRun(100, func() { b.Encode() }); n > 1 {

@@ -6,30 +6,30 @@ import (
 	"fmt"
 )
 
-// TypePack is the type of a message that stands for several: questions
-// that waited for the broker at the same time travel as one.
+// TypePack is the type of a message that contains several: messages that waited for the
+// broker at the same time are sent as one.
 const TypePack = "pack"
 
-// Packed is one message of a pack: its type, which is never TypePack, and its body.
+// Packed is one message of a pack. Its type is never TypePack.
 type Packed struct {
 	Type string
 	Body []byte
 }
 
-// MaxPacked bounds the messages of a pack.
+// MaxPacked is the largest number of messages in a pack.
 const MaxPacked = 64
 
 const (
 	packVersion = 1
-	// maxPackedType is what a message that travels alone may have.
+	// maxPackedType is the longest type in bytes, the same as AMQP allows outside a pack.
 	maxPackedType = 255
 )
 
 // ErrPack is wrapped by every error of DecodePack.
 var ErrPack = errors.New("not a pack")
 
-// EncodePack gives the body of a TypePack message: a version byte, then the
-// number of messages, and the type and body of each.
+// EncodePack returns the body of a TypePack message: a version byte, the number of
+// messages, then the type and body of each. There must be 1 to MaxPacked messages.
 func EncodePack(messages []Packed) []byte {
 	size := 1 + binary.MaxVarintLen32
 	for i := range messages {
@@ -45,8 +45,8 @@ func EncodePack(messages []Packed) []byte {
 	return out
 }
 
-// DecodePack reads a TypePack body: 1 to MaxPacked messages. The bodies share its
-// memory. The errors never quote it, for it may hold tokens.
+// DecodePack decodes a TypePack body of 1 to MaxPacked messages. The messages' bodies share
+// its memory. Its errors never quote the body, which may contain tokens.
 func DecodePack(body []byte) ([]Packed, error) {
 	if len(body) == 0 || body[0] != packVersion {
 		return nil, fmt.Errorf("%w: version or length", ErrPack)

@@ -5,9 +5,8 @@ import (
 	"fmt"
 )
 
-// The questions: what a gateway asks any worker through the session
-// queue, and what that worker answers on the gateway's reply queue. The AMQP
-// property `type` says which of them a body is.
+// Questions that a gateway sends to any worker through the question queue, and the answers
+// that it gets in its reply queue. The AMQP property `type` says which message a body is.
 
 // Message types of the question queue.
 const (
@@ -22,18 +21,17 @@ const (
 	TypeNoted    = "noted"    // Noted: the Life batch is published
 )
 
-// QuestionID numbers a gateway's questions; it is never used again in that
-// gateway's incarnation.
+// QuestionID is the number of a question. A gateway never uses one twice in an incarnation.
 type QuestionID uint64
 
-// Connect asks whether a token may open a connection. It travels transient and
-// expiring, and is never dead-lettered, because it alone carries the token.
+// Connect asks whether a token may open a connection. It is the only message with the
+// token, so it is sent transient and with an expiration, and is never dead-lettered.
 type Connect struct {
 	Gateway  GatewayID
 	Conn     ConnID
 	Question QuestionID
 	Token    Token
-	Remote   string // the client's address, as far as proxies are trusted
+	Remote   string // the client's address, according to trusted proxies
 }
 
 type connectWire struct {
@@ -44,12 +42,12 @@ type connectWire struct {
 	Remote   string     `json:"remote,omitempty"`
 }
 
-// Encode gives the body of a TypeConnect message. It reveals the token.
+// Encode returns the body of a TypeConnect message, which contains the token.
 func (c Connect) Encode() []byte {
 	return mustJSON(connectWire{c.Gateway, c.Conn, c.Question, c.Token.Reveal(), c.Remote})
 }
 
-// DecodeConnect reads a TypeConnect body. Its errors never quote the body.
+// DecodeConnect decodes a TypeConnect body. Its errors never quote the body.
 func DecodeConnect(body []byte) (Connect, error) {
 	var w connectWire
 	if err := json.Unmarshal(body, &w); err != nil {
@@ -61,8 +59,8 @@ func DecodeConnect(body []byte) (Connect, error) {
 	return Connect{w.Gateway, w.Conn, w.Question, NewToken(w.Token), w.Remote}, nil
 }
 
-// Subscribe asks which groups a connection may see. Identity is what the worker
-// returned with the accepting Decision, so that any worker may answer.
+// Subscribe asks which groups a connection may see. Identity is the one from the Decision
+// that accepted the connection, so that any worker can answer.
 type Subscribe struct {
 	Gateway  GatewayID       `json:"gateway"`
 	Conn     ConnID          `json:"conn"`
@@ -71,38 +69,37 @@ type Subscribe struct {
 	Groups   []Group         `json:"groups"`
 }
 
-// Verdict is a Decision's outcome.
+// Verdict is the outcome of a question.
 type Verdict string
 
-// The verdicts. VerdictUnavailable says that the worker could not find out in
-// time (the application did not answer): nothing may be changed.
+// The verdicts. VerdictUnavailable says that the worker could not find out in time, for
+// example because the application did not answer; then nothing may change.
 const (
 	VerdictAccept      Verdict = "accept"
 	VerdictRefuse      Verdict = "refuse"
 	VerdictUnavailable Verdict = "unavailable"
 )
 
-// Decision answers a Connect (User, SID, Identity, Expires) or a Subscribe
-// (Allowed, in the order asked; every group that it does not list is denied).
+// Decision answers a Connect, with User, SID, Identity and Expires, or a Subscribe, with
+// Allowed, in the order of the question. A group that Allowed does not list is denied.
 type Decision struct {
 	Conn     ConnID          `json:"conn"`
 	Question QuestionID      `json:"question"`
 	Verdict  Verdict         `json:"verdict"`
-	Reason   string          `json:"reason,omitempty"` // for the log; never a token
-	User     json.RawMessage `json:"user,omitempty"`   // the id as the token carries it
+	Reason   string          `json:"reason,omitempty"` // for the log; never contains a token
+	User     json.RawMessage `json:"user,omitempty"`   // the user's id as the token has it
 	SID      string          `json:"sid,omitempty"`    // the login session that the token names
 	Identity json.RawMessage `json:"session,omitempty"`
-	Expires  int64           `json:"expires,omitempty"` // unix milliseconds; 0: does not expire
+	Expires  int64           `json:"expires,omitempty"` // Unix time in ms; 0: never
 	Allowed  []Group         `json:"allowed,omitempty"`
 }
 
-// LifeKind is what happened to a connection or a gateway.
+// LifeKind says what happened to a connection or a gateway.
 type LifeKind string
 
-// The kinds. The first three are about one connection, and are published on
-// belfry.events under `connection.` and the kind. LifeGatewayLost is about all
-// connections of a gateway and is a routing key as it stands; its report names
-// no connection.
+// The kinds. Reports of the first three are about one connection; the routing key on
+// belfry.events is `connection.` and the kind. A report of LifeGatewayLost is about all
+// connections of a gateway, names none, and has the kind itself as its routing key.
 const (
 	LifeOpened      LifeKind = "opened"
 	LifeSubscribed  LifeKind = "subscribed"
@@ -110,36 +107,35 @@ const (
 	LifeGatewayLost LifeKind = "gateway.lost"
 )
 
-// LifeReport is one thing that happened to one connection, or the end of a gateway. ID is the message
-// id under which it is published, the same when it is published again.
+// LifeReport says what happened to one connection, or that a gateway was lost.
 type LifeReport struct {
-	ID       string          `json:"id"`
+	ID       string          `json:"id"` // the message id, the same if it is published again
 	Kind     LifeKind        `json:"kind"`
 	Gateway  GatewayID       `json:"gateway"`
 	Conn     ConnID          `json:"conn"`
 	User     json.RawMessage `json:"user"`
-	At       int64           `json:"at"` // unix milliseconds
+	At       int64           `json:"at"` // Unix time in ms
 	Remote   string          `json:"remote,omitempty"`
-	Groups   []Group         `json:"groups,omitempty"`   // subscribed: the set now
+	Groups   []Group         `json:"groups,omitempty"`   // subscribed: the new set
 	Code     CloseCode       `json:"code,omitempty"`     // closed
 	Reason   string          `json:"reason,omitempty"`   // closed: the label of the close code's rule, or "lost"
-	Duration int64           `json:"duration,omitempty"` // closed: milliseconds open
+	Duration int64           `json:"duration,omitempty"` // closed: how long it was open, in ms
 }
 
-// Life carries reports in order. A gateway has one Life batch outstanding, and
-// sends it again, with the same number, until a worker has noted it.
+// Life carries a batch of reports, in order. A gateway has at most one batch outstanding
+// and sends it again, with the same number, until a worker answers with Noted.
 type Life struct {
 	Gateway GatewayID    `json:"gateway"`
 	Batch   uint64       `json:"batch"`
 	Reports []LifeReport `json:"reports"`
 }
 
-// Noted answers a Life whose reports are all published and confirmed.
+// Noted says that all reports of a Life batch are published and confirmed.
 type Noted struct {
 	Batch uint64 `json:"batch"`
 }
 
-// mustJSON encodes a struct of this package; none of them can fail.
+// mustJSON encodes a struct of this package. Encoding these cannot fail.
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -148,13 +144,13 @@ func mustJSON(v any) []byte {
 	return b
 }
 
-// Encode gives the JSON body of a message of this package.
+// Encode returns the JSON body of a message of this package.
 func Encode[T Subscribe | Decision | Life | Noted | LifeReport | Interest | Heartbeat | Bye | Mark | Lost | Snapshot | Stale | Ask | Pulse | Presence | Gap | Disconnect](v T) []byte {
 	return mustJSON(v)
 }
 
-// Decode reads the JSON body of a message of this package. The error names the
-// message, never the body.
+// Decode decodes the JSON body of a message of this package. The error names the message's
+// type and never quotes the body.
 func Decode[T Subscribe | Decision | Life | Noted | LifeReport | Interest | Heartbeat | Bye | Mark | Lost | Snapshot | Stale | Ask | Pulse | Presence | Gap](body []byte) (T, error) {
 	var v T
 	if err := json.Unmarshal(body, &v); err != nil {

@@ -1,12 +1,12 @@
 package protocol
 
-// What arrives in reply queues besides decisions.
+// The messages in reply queues other than decisions.
 
-// Message types of a gateway's reply queue, from the worker active on a shard.
+// Message types of a gateway's reply queue, from the worker that is active on a shard.
 const (
-	TypeAsk      = "ask"      // Ask: a new epoch began, or the worker's table differs
+	TypeAsk      = "ask"      // Ask: a new epoch has begun, or the worker's directory differs
 	TypeBatch    = "batch"    // Batch (binary): events
-	TypePulse    = "pulse"    // Pulse: the numbers that must have arrived
+	TypePulse    = "pulse"    // Pulse: the sequence numbers that must have arrived
 	TypePresence = "presence" // Presence, on belfry.reply.all: a worker is alive
 	TypeGap      = "gap"      // Gap: events of groups, or of a shard, were lost
 )
@@ -14,18 +14,19 @@ const (
 // Message types of a worker's reply queue, from gateways.
 const (
 	TypeSnapshot = "snapshot" // Snapshot: the full interest of a gateway in a shard
-	TypeStale    = "stale"    // Stale: you are fenced, and by whom
+	TypeStale    = "stale"    // Stale: another worker has a higher reign
 )
 
-// Reign names one worker's time over a shard. Reigns are ordered by epoch, then
-// by worker. Gateways drop what comes from a lower reign than the highest seen.
+// Reign identifies one worker's time as the active consumer of a shard. Reigns are ordered
+// by epoch, then by worker. Gateways drop messages of a reign that is lower than the
+// highest they have seen.
 type Reign struct {
 	Shard  int      `json:"shard"`
 	Epoch  uint64   `json:"epoch"`
 	Worker WorkerID `json:"worker"`
 }
 
-// Before reports whether r is lower than o; both are of the same shard.
+// Before reports whether r is lower than o. Both must be of the same shard.
 func (r Reign) Before(o Reign) bool {
 	if r.Epoch != o.Epoch {
 		return r.Epoch < o.Epoch
@@ -36,41 +37,39 @@ func (r Reign) Before(o Reign) bool {
 // Ask requests a snapshot of the gateway's interest in the shard.
 type Ask struct{ Reign }
 
-// Pulse says which numbers the worker has sent in this reign: to this gateway
-// directly, and to all in the flood. A gateway that has not seen them has a
-// hole. Flooding says that the flood goes on.
+// Pulse says which sequence numbers the worker has sent last in this reign. A gateway that
+// has not received them has missed batches.
 type Pulse struct {
 	Reign
-	Direct   uint64 `json:"direct"`
-	Flood    uint64 `json:"flood"`
-	Flooding bool   `json:"flooding,omitempty"`
-	// All is set on a pulse to belfry.reply.all, whose Direct means nothing.
+	Direct   uint64 `json:"direct"`             // to this gateway
+	Flood    uint64 `json:"flood"`              // to all gateways
+	Flooding bool   `json:"flooding,omitempty"` // the flood has not ended
+	// All is set on a pulse to belfry.reply.all, in which Direct has no meaning.
 	All bool `json:"all,omitempty"`
-	// Member says that the worker's directory has this gateway.
+	// Member says that this gateway is in the worker's directory.
 	Member bool `json:"member,omitempty"`
 }
 
-// Presence is what every worker sends to all every two seconds.
+// Presence is sent by every worker to all processes every two seconds.
 type Presence struct {
 	Worker WorkerID `json:"worker"`
 	Shards []Reign  `json:"shards"` // the shards it is active on
 	Bye    bool     `json:"bye,omitempty"`
-	// Gateways are the broker users whose messages it takes as a gateway's; empty:
-	// it does not say. Strangers are those that spoke to it and are none of them.
+	// Gateways are the broker users that the worker trusts as gateways; empty: not said.
+	// Strangers are other broker users that have sent it messages.
 	Gateways  []string `json:"gateways,omitempty"`
 	Strangers []string `json:"strangers,omitempty"`
 }
 
-// Gap says that events were lost. Groups lists them; where it is empty, the gap
-// is for the whole shard.
+// Gap says that events of the listed groups were lost or, if Groups is empty, of all groups
+// of the shard.
 type Gap struct {
 	Shard  int     `json:"shard"`
 	Groups []Group `json:"groups,omitempty"`
 }
 
-// Snapshot is a gateway's full interest in a shard as of its revision, in
-// Parts parts of at most a few thousand groups. It answers an Ask, and so
-// accepts its reign.
+// Snapshot is one part of a gateway's full interest in a shard as of its revision. A part
+// has at most a few thousand groups. It answers an Ask, and thereby accepts its reign.
 type Snapshot struct {
 	Stamp
 	Reign  Reign   `json:"reign"`
@@ -79,8 +78,8 @@ type Snapshot struct {
 	Groups []Group `json:"groups"`
 }
 
-// Stale tells a worker that a gateway knows a higher reign than the one it was
-// addressed with.
+// Stale tells a worker that the gateway refused its message, because the gateway knows a
+// higher reign of the shard.
 type Stale struct {
 	Gateway GatewayID `json:"gateway"`
 	Refused Reign     `json:"refused"`

@@ -1,11 +1,11 @@
 package protocol
 
-// MaxShards bounds the number of shards of the emit queue.
+// MaxShards is the largest number of shards of the emit queue.
 const MaxShards = 256
 
-// ShardOf says which of n shards a group belongs to: FNV-1a, 32 bit, of the
-// group's UTF-8 bytes, modulo n. Every emitter in every language computes the
-// same; golden vectors are in testdata/shards.json. n below 2 gives shard 0.
+// ShardOf returns the shard, from 0 to n-1, that a group belongs to: the 32-bit FNV-1a hash
+// of its UTF-8 bytes, modulo n. Emitters in all languages compute the same; test vectors are
+// in testdata/shards.json. If n is below 2, the shard is 0.
 func ShardOf(g Group, n int) int {
 	if n < 2 {
 		return 0
@@ -19,9 +19,9 @@ func ShardOf(g Group, n int) int {
 	return int(h % uint32(n))
 }
 
-// Digest is a group's share in the digest of a set of groups: the digest of a
-// set is the exclusive or of its members' digests, so that it can be kept up
-// to date while members come and go. FNV-1a, 64 bit, with a final mix.
+// Digest returns a group's digest: its 64-bit FNV-1a hash with a final mix. The digest of a
+// set of groups is the exclusive or of theirs, so that it can be updated when a group is
+// added or removed.
 func Digest(g Group) uint64 {
 	const offset, prime = 14695981039346656037, 1099511628211
 	h := uint64(offset)

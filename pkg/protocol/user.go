@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// MaxUserLength bounds a user's id in characters, as OpenID Connect Core 1.0, 2
-// does for `sub`. An id that is longer than a group's item has no group of its
-// own by a policy's {user}.
+// MaxUserLength is the longest user id in characters, as OpenID Connect Core 1.0, 2, defines
+// it for `sub`. The {user} of a policy matches no group for an id that is too long for a
+// group's item.
 const MaxUserLength = 255
 
 // Errors of ParseUser and CheckUser.
@@ -23,9 +23,9 @@ var (
 	ErrUserUTF8    = errors.New("a user id must be valid UTF-8")
 )
 
-// ParseUser reads a user's id, a JSON string or a JSON integer, and gives its
-// text as it appears in groups: 7 and "7" are both 7. An id that could be
-// mistaken for a pattern, or that could turn a log line around, is an error.
+// ParseUser returns the text of a user's id, a JSON string or integer, as it appears in
+// groups: 7 and "7" are both 7. An id that could be mistaken for a pattern, or that would
+// garble a log line, is an error.
 func ParseUser(user json.RawMessage) (string, error) {
 	if !utf8.Valid(user) {
 		return "", ErrUserUTF8
@@ -48,13 +48,14 @@ func ParseUser(user json.RawMessage) (string, error) {
 	return "", ErrUserKind
 }
 
-// CheckUser checks the text of a user's id.
+// CheckUser checks the text of a user's id: 1 to MaxUserLength characters of valid UTF-8,
+// without stars and control characters.
 func CheckUser(text string) error {
 	switch {
 	case text == "" || utf8.RuneCountInString(text) > MaxUserLength:
 		return ErrUserLength
-	// encoding/json puts U+FFFD where a lone surrogate or a bad byte was, and
-	// two such ids would become one.
+	// encoding/json replaces a lone surrogate or an invalid byte by U+FFFD, so that two
+	// different ids could become the same.
 	case !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError):
 		return ErrUserUTF8
 	case strings.Contains(text, "*"):

@@ -127,7 +127,7 @@ func (a *Application) Forget() {
 // fly waits for a free place in the pool and then asks.
 func (a *Application) fly(ctx context.Context, user json.RawMessage, groups []protocol.Group) (map[protocol.Group]bool, error) {
 	begin := time.Now()
-	if err := a.places.Take(ctx, string(user)); err != nil {
+	if err := a.places.Acquire(ctx, string(user)); err != nil {
 		a.options.Metrics.busy.Inc()
 		return nil, ErrBusy
 	}

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var user7 = auth.Identity{User: json.RawMessage(`7`), Fingerprint: "f7"}
 
-// application serves questions with a handler and counts them.
+// application answers questions with a handler and counts them.
 func application(t *testing.T, o ApplicationOptions, h http.HandlerFunc) (*Application, *atomic.Int64) {
 	t.Helper()
 	var asked atomic.Int64
@@ -137,7 +137,7 @@ func TestApplicationThatFailsDecidesNothing(t *testing.T) {
 	}
 }
 
-func TestApplicationThatLies(t *testing.T) {
+func TestWrongAnswersOfApplication(t *testing.T) {
 	m := NewMetrics(nil)
 	a, _ := application(t, ApplicationOptions{Metrics: m}, allowing("job_events-1", "job_events-2", "*", "control-limit_reached_8"))
 	got, err := a.Ask(context.Background(), user7, []protocol.Group{"job_events-1", "job_events-3"})
@@ -149,8 +149,8 @@ func TestApplicationThatLies(t *testing.T) {
 	}
 }
 
-// The same question in flight is asked once; a caller that gives up does not
-// take the others' answer away.
+// TestApplicationSharesFlights: a question that is in flight is not asked twice, and if a
+// caller gives up, the others still get the answer.
 func TestApplicationSharesFlights(t *testing.T) {
 	release, arrived := make(chan struct{}), make(chan struct{}, 1)
 	m := NewMetrics(nil)
@@ -222,7 +222,7 @@ func TestApplicationPoolIsBounded(t *testing.T) {
 	}
 }
 
-// Waiting for a place counts against the time-out.
+// TestWaitingForTheApplicationTimesOut: waiting for a place counts against the time-out.
 func TestWaitingForTheApplicationTimesOut(t *testing.T) {
 	a, _ := application(t, ApplicationOptions{Parallel: 2, Timeout: 100 * time.Millisecond}, func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
@@ -253,8 +253,8 @@ func TestApplicationClose(t *testing.T) {
 	}
 }
 
-// TestForgottenAnswersAreAskedAgain: those that are kept, and those on their way
-// when everything is forgotten.
+// TestForgottenAnswersAreAskedAgain: Forget drops cached answers, and answers to questions
+// that are still in flight.
 func TestForgottenAnswersAreAskedAgain(t *testing.T) {
 	group := []protocol.Group{"job_events-1"}
 	arrived, answer := make(chan struct{}, 1), make(chan struct{})

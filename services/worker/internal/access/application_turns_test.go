@@ -14,9 +14,9 @@ import (
 	"belfry/services/worker/auth"
 )
 
-// One user asks about a hundred groups at a time, and the application answers none of
-// it. Another user's question is answered all the same.
-func TestOneUserDoesNotTakeTheApplicationsPool(t *testing.T) {
+// TestOneUserCannotFillPool: one user asks about a hundred groups at a time, and the
+// application answers none of these questions. Another user's question is answered.
+func TestOneUserCannotFillPool(t *testing.T) {
 	held := make(chan struct{})
 	arrived := make(chan struct{}, 100)
 	a, _ := application(t, ApplicationOptions{Parallel: 8, Timeout: 30 * time.Second}, func(w http.ResponseWriter, r *http.Request) {

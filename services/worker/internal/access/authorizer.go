@@ -9,7 +9,7 @@ import (
 	"belfry/services/worker/auth"
 )
 
-// Result divides the groups that were asked for, each part in the order asked.
+// Result divides the groups of a question, each part in the order of the question.
 type Result struct {
 	Allowed []protocol.Group
 	Denied  []protocol.Group

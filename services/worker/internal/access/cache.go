@@ -7,7 +7,7 @@ import (
 	"belfry/services/worker/internal/recall"
 )
 
-// maxCached bounds one generation of the cache, in answers about one group.
+// maxCached is how many answers, each about one group, a generation of the cache holds.
 const maxCached = 100_000
 
 type cacheKey struct {
@@ -22,8 +22,8 @@ func newCache(keep time.Duration, now func() time.Time) cache {
 	return cache{recall.New[cacheKey, bool](maxCached, keep, now)}
 }
 
-// split gives the answers that are known, and the groups that are not; era is
-// for put.
+// split returns the answers that are in the cache, and the groups without one. Pass era
+// to put.
 func (c cache) split(who string, groups []protocol.Group) (known map[protocol.Group]bool, open []protocol.Group, era uint64) {
 	keys := make([]cacheKey, len(groups))
 	for i, g := range groups {
@@ -41,7 +41,7 @@ func (c cache) split(who string, groups []protocol.Group) (known map[protocol.Gr
 	return known, open, era
 }
 
-// put keeps the answer about each group that was asked.
+// put stores the answer about each group of a question.
 func (c cache) put(era uint64, who string, groups []protocol.Group, allowed map[protocol.Group]bool) {
 	entries := make([]recall.Entry[cacheKey, bool], len(groups))
 	for i, g := range groups {

@@ -1,5 +1,5 @@
-// Package access decides which groups a user may see. What no rule allows is
-// denied.
+// Package access decides which groups a user may see, by a policy. A group that no rule
+// allows is denied.
 //
 // A policy is a JSON object with a list of rules:
 //
@@ -9,7 +9,7 @@
 //	  {"groups": ["job_events-{int}"],                      "allow": ["claim", "application"]}
 //	]}
 //
-// A rule is for the groups that one of its templates matches:
+// A rule applies to the groups that one of its templates matches:
 //
 //	template = "*" | name "-" item
 //	name     = text without a dash
@@ -19,7 +19,7 @@
 // pattern. `{int}` is a number without a sign or leading zeros, of at most 20
 // digits. A star is always the whole item and matches any item. A template that is
 // only a star matches every group whose name no other rule mentions, so that a
-// general rule never opens what a specific one guards.
+// general rule never allows a group that a specific rule protects.
 // Text contains no star and no brace. Each placeholder is used at most once. There
 // is text between two placeholders, and no digit next to `{int}`. Therefore no
 // template gives the same group to two users.
@@ -31,7 +31,7 @@
 //     one group as it is written;
 //   - "application": the application says so, see Application.
 //
-// If several rules are for a group, one that allows is enough.
+// If several rules apply to a group, one that allows it is enough.
 //
 // An error means that the application could not be asked. That is not a denial: the
 // caller answers that subscriptions are unavailable, and nothing changes.

@@ -16,7 +16,7 @@ import (
 
 const manual = "../../../../docs/policy.md"
 
-// block is a fenced JSON block of the manual, or a table of decisions.
+// block is a fenced JSON block of the manual, or a table of expected decisions.
 type block struct {
 	line int
 	kind string // policy, question, answer, token, decisions
@@ -56,8 +56,8 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// The question of the manual is what the application gets, and its answer is
-// understood.
+// TestManualQuestion: the application gets the question that the manual shows, and the
+// manual's answer is accepted.
 func TestManualQuestion(t *testing.T) {
 	blocks := readManual(t)
 	text := func(kind string) string {
@@ -90,7 +90,7 @@ func TestManualQuestion(t *testing.T) {
 	}
 }
 
-// The manual's list of refused templates is refused.
+// TestManualRefusals: the templates that the manual lists as refused are refused.
 func TestManualRefusals(t *testing.T) {
 	whole, err := os.ReadFile(manual)
 	if err != nil {
@@ -164,7 +164,7 @@ func readManual(t *testing.T) []block {
 	return out
 }
 
-// cellsOf gives a table row's cells without their backquotes.
+// cellsOf returns the cells of a table row without their backquotes.
 func cellsOf(line string) []string {
 	if !strings.HasPrefix(line, "|") {
 		return nil

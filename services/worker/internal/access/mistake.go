@@ -13,7 +13,7 @@ type mistake struct {
 	err  error
 }
 
-// in says where in the file it is; rules are counted from 0.
+// in returns an error with the mistake's line in the file; rule counts from 0.
 func (m *mistake) in(text []byte, rule int) error {
 	path := append([]any{"rules", rule}, m.path...)
 	return exactjson.Place(text, fmt.Sprintf("rule %d: %v", rule+1, m.err), path...)

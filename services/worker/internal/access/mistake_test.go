@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMistakesHaveAPlace: whoever edits the file finds the line.
-func TestMistakesHaveAPlace(t *testing.T) {
+// TestMistakesNameTheLine: the error names the line of the file to correct.
+func TestMistakesNameTheLine(t *testing.T) {
 	const good = `{"groups": ["jobs-*"], "allow": ["all"]}`
 	for text, want := range map[string]string{
 		"{\n \"rules\": [\n  " + good + ",\n  {\"groups\": [\"jobs-*\"], \"alow\": [\"all\"]}]}":                     `line 4, column 26: there is no key "alow" here: did you mean "allow"?`,

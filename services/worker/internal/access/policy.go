@@ -11,7 +11,7 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// maxPolicyFile bounds the policy file in bytes.
+// maxPolicyFile is the largest policy file in bytes.
 const maxPolicyFile = 1 << 20
 
 // The ways in which a rule allows, as the policy file spells them.
@@ -29,9 +29,9 @@ type rule struct {
 
 // Policy is a parsed policy file. It never changes.
 type Policy struct {
-	byName map[string][]rule
-	others []rule // of the template "*"
-	asks   bool
+	byName map[string][]rule // by the name of the template
+	others []rule            // of the template "*"
+	asks   bool              // a rule allows "application"
 }
 
 type policyFile struct {
@@ -64,7 +64,8 @@ func LoadPolicy(path string) (*Policy, error) {
 	return p, nil
 }
 
-// ParsePolicy parses the text of a policy file, whole: one bad rule is an error.
+// ParsePolicy parses the text of a policy file. If any rule is wrong, it returns an error
+// with the rule's line, and no policy.
 func ParsePolicy(text []byte) (*Policy, error) {
 	var file policyFile
 	if err := exactjson.Decode(text, &file); err != nil {
@@ -77,7 +78,7 @@ func ParsePolicy(text []byte) (*Policy, error) {
 		}
 	}
 	if len(file.Rules) == 0 {
-		return nil, errors.New("it has no rules, so that nobody could see anything: add at least one")
+		return nil, errors.New("it has no rules, so nobody could see anything: add at least one")
 	}
 	return p, nil
 }
@@ -114,10 +115,10 @@ func (p *Policy) add(groups, allow []string) *mistake {
 	return nil
 }
 
-// AsksApplication reports that a rule needs an Application.
+// AsksApplication reports whether a rule needs an Application.
 func (p *Policy) AsksApplication() bool { return p.asks }
 
-// opinion is what the policy alone says about one group.
+// opinion is what the policy says about one group without the application.
 type opinion int
 
 const (
@@ -146,11 +147,11 @@ func (p *Policy) judge(g protocol.Group, user string, claims claimSet) opinion {
 	return out
 }
 
-// claimSet is a token's group patterns, parsed.
+// claimSet is the parsed groups claim of a token.
 type claimSet struct {
-	every bool
-	names map[string]bool         // of `name-*`
-	exact map[protocol.Group]bool // as written; what is no pattern matches nothing else
+	every bool                    // "*"
+	names map[string]bool         // the names of `name-*`
+	exact map[protocol.Group]bool // all other entries, which match one group literally
 }
 
 func parseClaims(patterns []string) claimSet {

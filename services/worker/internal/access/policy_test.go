@@ -94,8 +94,7 @@ func TestBadPolicies(t *testing.T) {
 	}
 }
 
-// FuzzTwoUsers: no template of the grammar gives one group to two users,
-// unless it does not speak of the user at all.
+// FuzzTwoUsers: no template with {user} gives the same group to two users.
 func FuzzTwoUsers(f *testing.F) {
 	f.Add("x-{user}_{int}", "7", "7_1", "x-7_1_1")
 	f.Add("x-{int}a{user}", "7", "1a7", "x-1a1a7")
@@ -128,7 +127,7 @@ func authorize(t *testing.T, p *Policy, id auth.Identity, group string) bool {
 	return len(r.Allowed) == 1
 }
 
-// TestShippedPolicies: those of configs, and the one of belfry dev.
+// TestShippedPolicies loads the policies in configs, and the one of belfry dev.
 func TestShippedPolicies(t *testing.T) {
 	for _, path := range []string{"configs/policy.tower.json", "configs/policy.tower-application.json", "cmd/belfry/internal/dev/policy.json"} {
 		p, err := LoadPolicy("../../../../" + path)
@@ -200,7 +199,8 @@ func TestShippedPolicyWithApplicationNeedsOne(t *testing.T) {
 	}
 }
 
-// A general rule opens no name that a particular one guards.
+// TestStarIsForTheOtherNames: a rule for "*" does not apply to a name that another rule
+// mentions.
 func TestStarIsForTheOtherNames(t *testing.T) {
 	p := policy(t, `{"rules": [{"groups": ["*"], "allow": ["all"]}, {"groups": ["secret-{user}"], "allow": ["all"]}]}`)
 	id := auth.Identity{User: json.RawMessage(`7`)}
@@ -211,7 +211,7 @@ func TestStarIsForTheOtherNames(t *testing.T) {
 	}
 }
 
-// What a claim holds is a pattern in its three forms only.
+// TestClaims: an entry of a groups claim is a pattern only in its three forms.
 func TestClaims(t *testing.T) {
 	p := policy(t, `{"rules": [{"groups": ["*"], "allow": ["claim"]}]}`)
 	for _, row := range []struct {
@@ -229,7 +229,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-func TestBadUsersAreNoDecision(t *testing.T) {
+func TestInvalidUserIsAnError(t *testing.T) {
 	a, err := NewAuthorizer(policy(t, `{"rules": [{"groups": ["control-limit_reached_{user}"], "allow": ["all"]}, {"groups": ["*"], "allow": ["claim"]}]}`), nil)
 	if err != nil {
 		t.Fatal(err)

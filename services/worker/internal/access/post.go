@@ -13,8 +13,8 @@ import (
 	"belfry/services/worker/internal/outbound"
 )
 
-// maxApplicationAnswer bounds the application's answer in bytes: twice what
-// 1,000 groups of 200 bytes can need.
+// maxApplicationAnswer is the largest answer of the application in bytes: twice what 1,000
+// groups of 200 bytes can need.
 const maxApplicationAnswer = 512 << 10
 
 type question struct {
@@ -54,7 +54,7 @@ func (a *Application) post(ctx context.Context, user json.RawMessage, groups []p
 func (a *Application) read(text []byte, groups []protocol.Group) (map[protocol.Group]bool, error) {
 	var said answer
 	if err := exactjson.CheckFolded(text); err != nil {
-		return nil, fmt.Errorf("the application's answer cannot be understood: %w", err)
+		return nil, fmt.Errorf("the application's answer is not valid JSON: %w", err)
 	}
 	if err := json.Unmarshal(text, &said); err != nil {
 		return nil, errors.New(`the application's answer is not {"allowed": ["group", ...]}`)

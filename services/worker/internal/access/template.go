@@ -17,7 +17,7 @@ var (
 	errTemplateBrace = errors.New("unknown or unfinished placeholder: write {user} or {int}")
 	errTemplateTwice = errors.New("use each placeholder at most once")
 	errTemplateTouch = errors.New("put text between the two placeholders, and no digit next to {int}: otherwise two users could share a group")
-	errTemplateLong  = fmt.Errorf("it is longer than %d bytes", protocol.MaxGroupBytes)
+	errTemplateLong  = fmt.Errorf("it is longer than %d bytes, or not UTF-8", protocol.MaxGroupBytes)
 )
 
 // maxIntDigits is the length of the largest unsigned 64-bit number.
@@ -103,7 +103,8 @@ func splitItem(item string) ([]part, error) {
 	return parts, nil
 }
 
-// checkParts keeps the templates of two users apart; see the package comment.
+// checkParts makes sure that a template never gives the same group to two users; see the
+// package comment.
 func checkParts(parts []part) error {
 	seen := map[partKind]bool{}
 	for i, p := range parts {
@@ -129,8 +130,8 @@ func checkParts(parts []part) error {
 	return nil
 }
 
-// matches reports whether the item is one of the template for this user. The
-// name has been compared already.
+// matches reports whether the template matches the item for this user. The name has been
+// compared already.
 func (t template) matches(item, user string) bool {
 	if t.any {
 		return true
@@ -153,7 +154,8 @@ func (t template) matches(item, user string) bool {
 	return item == ""
 }
 
-// cutInt takes all leading digits: they must be one number in its one spelling.
+// cutInt removes the leading digits. They must be a number without leading zeros, of at
+// most maxIntDigits digits.
 func cutInt(item string) (rest string, found bool) {
 	n := 0
 	for n < len(item) && digit(item[n]) {

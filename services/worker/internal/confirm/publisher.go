@@ -1,7 +1,6 @@
-// Package confirm publishes messages and waits for the broker's confirm: what
-// the rest of the worker, outside the router, sends goes through here. A nil
-// error means that the broker has stored the message in every queue that it
-// was for.
+// Package confirm publishes messages and waits for the broker's confirm. All parts of the
+// worker except the router send through it. A nil error means that the broker has stored
+// the message in every queue to which it was routed.
 package confirm
 
 import (
@@ -14,21 +13,21 @@ import (
 	"belfry/pkg/amqpbus/packer"
 )
 
-// window bounds the messages that wait for their confirm.
+// window is the largest number of unconfirmed messages.
 const window = 512
 
-// Publisher publishes and waits. It opens a channel to the broker when it has
-// none. Its methods may be called concurrently.
+// Publisher publishes messages and waits for their confirms. It opens a channel to the
+// broker when it needs one. Its methods may be called concurrently.
 type Publisher struct {
 	bus   amqpbus.Bus
 	packs *packer.Packer
 
-	mu     sync.Mutex // held while opening: the others wait for the same one
+	mu     sync.Mutex // also held while a channel is opened, so that all callers share it
 	open   amqpbus.Publisher
 	closed bool
 }
 
-// NewPublisher opens nothing yet.
+// NewPublisher makes a Publisher. It does not open a channel yet. Close it.
 func NewPublisher(bus amqpbus.Bus) *Publisher {
 	p := &Publisher{bus: bus}
 	p.packs = packer.New(func(ctx context.Context, m amqpbus.Message, done func(error)) error {
@@ -41,8 +40,9 @@ func NewPublisher(bus amqpbus.Bus) *Publisher {
 	return p
 }
 
-// Pack is Send, but what waits for the broker at the same time, to the same
-// destination, travels as one message; it may arrive after ctx ended.
+// Pack is Send, except that messages which wait for the broker at the same time, to the
+// same destination, are sent as one (package packer). If ctx ends first, the message may
+// still be sent.
 func (p *Publisher) Pack(ctx context.Context, m amqpbus.Message) error {
 	outcome := make(chan error, 1) // so that done never blocks
 	p.packs.Send(ctx, m, func(err error) { outcome <- err })
@@ -54,14 +54,14 @@ func (p *Publisher) Pack(ctx context.Context, m amqpbus.Message) error {
 	}
 }
 
-// Send publishes one message and waits for its outcome: nil, or an error that
-// is one of amqpbus's or of ctx. A lost link is not tried again by itself.
+// Send publishes one message and waits for its outcome. The error wraps one of amqpbus's
+// errors or ctx's. After a lost link (ErrLinkLost) it does not try again.
 func (p *Publisher) Send(ctx context.Context, m amqpbus.Message) error {
 	return p.SendAll(ctx, []amqpbus.Message{m})[0]
 }
 
-// SendAll publishes the messages in order on one channel and waits for all
-// outcomes, one for each message.
+// SendAll publishes the messages in order on one channel and waits for all outcomes. It
+// returns one for each message. If one cannot be sent, those after it are not sent.
 func (p *Publisher) SendAll(ctx context.Context, messages []amqpbus.Message) []error {
 	type outcome struct {
 		index int
@@ -69,7 +69,7 @@ func (p *Publisher) SendAll(ctx context.Context, messages []amqpbus.Message) []e
 	}
 	outcomes := make([]error, len(messages))
 	for i := range outcomes {
-		outcomes[i] = amqpbus.ErrLinkLost // until it is known better
+		outcomes[i] = amqpbus.ErrLinkLost // until the outcome is known
 	}
 	channel, err := p.channel(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func (p *Publisher) SendAll(ctx context.Context, messages []amqpbus.Message) []e
 	sent := 0
 	for i, m := range messages {
 		if err := channel.Publish(ctx, m, func(err error) { arrived <- outcome{i, err} }); err != nil {
-			// Later ones must not overtake it.
+			// The later ones are not sent, so that the order is kept.
 			fill(outcomes[i:], fmt.Errorf("publish: %w", err))
 			break
 		}
@@ -129,7 +129,7 @@ func (p *Publisher) channel(ctx context.Context) (amqpbus.Publisher, error) {
 	return channel, nil
 }
 
-// Close ends the channel. Whoever still waits gets ErrLinkLost.
+// Close closes the channel. Calls that still wait return ErrLinkLost.
 func (p *Publisher) Close() error {
 	p.packs.Close()
 	p.mu.Lock()

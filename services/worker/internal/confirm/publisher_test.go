@@ -39,7 +39,7 @@ func messages(keys ...string) (out []amqpbus.Message) {
 	return out
 }
 
-// TestEachMessageHasItsOutcome: stored, no queue, queue full.
+// TestEachMessageHasItsOutcome: one is stored, one has no queue, one meets a full queue.
 func TestEachMessageHasItsOutcome(t *testing.T) {
 	play(t, func(t *testing.T, _ *membus.Broker, _ amqpbus.Bus, p *Publisher) {
 		got := p.SendAll(t.Context(), messages(queue, "nowhere", queue, queue))
@@ -51,8 +51,8 @@ func TestEachMessageHasItsOutcome(t *testing.T) {
 	})
 }
 
-// TestACutIsNotTheEnd: the next message opens a channel of its own.
-func TestACutIsNotTheEnd(t *testing.T) {
+// TestSendAfterLostLink: after the link was lost, the next message opens a new channel.
+func TestSendAfterLostLink(t *testing.T) {
 	play(t, func(t *testing.T, broker *membus.Broker, bus amqpbus.Bus, p *Publisher) {
 		if err := p.Send(t.Context(), messages(queue)[0]); err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestACutIsNotTheEnd(t *testing.T) {
 	})
 }
 
-// TestWaitingIsBounded by the context, while the broker blocks publishers.
+// TestWaitingIsBounded: while the broker blocks publishers, the context ends the wait.
 func TestWaitingIsBounded(t *testing.T) {
 	play(t, func(t *testing.T, broker *membus.Broker, _ amqpbus.Bus, p *Publisher) {
 		broker.Block("memory")

@@ -13,13 +13,13 @@ import (
 
 // Reasons for parking a message, the values of the label `reason`.
 const (
-	parkedUser    = "user"    // its publisher is not a gateway
+	parkedUser    = "user"    // its broker user is not a gateway's
 	parkedDecode  = "decode"  // it cannot be decoded
-	parkedUnknown = "unknown" // its type is not one of the question queue
+	parkedUnknown = "unknown" // its type does not belong into the question queue
 )
 
-// answer handles one message, and acks the delivery that it came in when that has
-// no other messages left.
+// answer handles one message. If it was the last unfinished one of its delivery, it acks
+// the delivery.
 func (s *Server) answer(deadline time.Time, of *received, d amqpbus.Delivery) {
 	ctx, cancel := context.WithDeadline(s.handle, deadline)
 	defer cancel()
@@ -28,11 +28,11 @@ func (s *Server) answer(deadline time.Time, of *received, d amqpbus.Delivery) {
 	}
 }
 
-// handleMessage decides and replies. It reports whether the message is finished: if
-// not, it must be delivered again.
+// handleMessage handles a message and reports whether it is finished. If not, the broker
+// must deliver it again.
 func (s *Server) handleMessage(ctx context.Context, d amqpbus.Delivery) (done bool) {
 	defer func() {
-		// A panic within a decision is recovered there; this is for the code around it.
+		// Panics in a decision are recovered in recoverInto; this is for all other code.
 		if cause := recover(); cause != nil {
 			s.metrics.panics.Inc()
 			s.logPanic(cause)
@@ -55,7 +55,7 @@ func (s *Server) handleMessage(ctx context.Context, d amqpbus.Delivery) (done bo
 			return s.park(ctx, d, parkedDecode)
 		}
 		return s.reply(ctx, q.Gateway, kindSubscribe, func() protocol.Decision { return s.decideSubscribe(ctx, q) })
-	case protocol.TypePack: // it could not be unpacked
+	case protocol.TypePack: // unpack could not decode it
 		return s.park(ctx, d, parkedDecode)
 	case protocol.TypeLife:
 		batch, err := protocol.Decode[protocol.Life](d.Body)
@@ -67,8 +67,8 @@ func (s *Server) handleMessage(ctx context.Context, d amqpbus.Delivery) (done bo
 	return s.park(ctx, d, parkedUnknown)
 }
 
-// reply decides and sends the decision. The message is finished, unless the worker
-// stops before the decision was sent.
+// reply makes the decision and sends it. It reports false if the worker stopped before the
+// decision was sent.
 func (s *Server) reply(ctx context.Context, gateway protocol.GatewayID, kind string, decide func() protocol.Decision) bool {
 	begin := time.Now()
 	decision := decide()
@@ -91,8 +91,8 @@ func (s *Server) reply(ctx context.Context, gateway protocol.GatewayID, kind str
 	return s.handle.Err() == nil || err == nil
 }
 
-// send tries again after a lost link until ctx ends: a decision that comes
-// twice is dropped by its number.
+// send publishes a message and tries again after a lost link, until ctx ends. A gateway
+// recognizes a decision that arrives twice by its number.
 func (s *Server) send(ctx context.Context, by func(context.Context, amqpbus.Message) error, m amqpbus.Message) error {
 	for {
 		err := by(ctx, m)
@@ -103,9 +103,8 @@ func (s *Server) send(ctx context.Context, by func(context.Context, amqpbus.Mess
 	}
 }
 
-// keep passes a batch of reports to package life. If it cannot be published the
-// gateway sends it again, because it was not told otherwise: so the message can be
-// acked.
+// keep passes a batch of reports to package life. If that fails, the message is acked all
+// the same, because the gateway sends the batch again until it is noted.
 func (s *Server) keep(ctx context.Context, batch protocol.Life) bool {
 	if err := s.options.Life.Keep(ctx, batch); err != nil {
 		s.logger.Warn("connection reports were not published: the gateway will send them again",
@@ -115,7 +114,8 @@ func (s *Server) keep(ctx context.Context, batch protocol.Life) bool {
 	return true
 }
 
-// park leaves a note in belfry.dead: why and from where, never the body.
+// park publishes to belfry.dead why a message could not be handled and where it came from,
+// without its body, which may contain a token.
 func (s *Server) park(ctx context.Context, d amqpbus.Delivery, reason string) bool {
 	s.metrics.parked.WithLabelValues(reason).Inc()
 	err := s.send(ctx, s.options.Publisher.Send, amqpbus.Message{

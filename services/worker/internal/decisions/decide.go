@@ -14,7 +14,7 @@ import (
 	"belfry/services/worker/auth"
 )
 
-// decideConnect finds out whose token it is.
+// decideConnect decides whether a token may open a connection, and finds its user.
 func (s *Server) decideConnect(ctx context.Context, q protocol.Connect) (d protocol.Decision) {
 	d = protocol.Decision{Conn: q.Conn, Question: q.Question}
 	defer s.recoverInto(&d)
@@ -30,8 +30,8 @@ func (s *Server) decideConnect(ctx context.Context, q protocol.Connect) (d proto
 	case s.expired(id):
 		return refuse(d, "the token has expired")
 	}
-	// The authenticators check ids themselves. This makes sure that no id that is
-	// a pattern gets in, should one of them fail to.
+	// The authenticators check ids, too. If one of them fails to, an id that is a pattern
+	// is still refused here.
 	if _, err := protocol.ParseUser(id.User); err != nil {
 		return refuse(d, err.Error())
 	}
@@ -86,8 +86,8 @@ func (s *Server) unavailable(d protocol.Decision, why string, err error) protoco
 	return d
 }
 
-// recoverInto turns a panic into an answer. The value of the panic is logged only if
-// it is a runtime error: any other could hold a token.
+// recoverInto turns a panic into a decision. It logs the value of the panic only if that
+// is a runtime error, because any other value could contain a token.
 func (s *Server) recoverInto(d *protocol.Decision) {
 	cause := recover()
 	if cause == nil {
@@ -109,6 +109,6 @@ func (s *Server) logPanic(cause any) {
 	s.logger.Error("bug: panic while deciding a question: the client is told to try again", zap.String("panic", what), zap.Stack("stack"))
 }
 
-// questionTime bounds the time from receiving a question to answering it. The gateway
-// does not wait longer either.
+// questionTime is how long after its receipt a question is answered at the latest. The
+// gateway does not wait longer.
 const questionTime = 5 * time.Second

@@ -67,9 +67,9 @@ func TestDecisionsAboutTokens(t *testing.T) {
 	})
 }
 
-// The identity goes out with the acceptance, comes back with the next
-// question, and is the identity then: no worker has to remember anything.
-func TestTheIdentityComesBack(t *testing.T) {
+// TestIdentityIsSentBack: the identity is sent with the accepting decision and comes back
+// with the next question, so that no worker has to remember anything.
+func TestIdentityIsSentBack(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		id := auth.Identity{
 			User: json.RawMessage(`"ann"`), Groups: []string{"a-*", "b-1"},
@@ -108,7 +108,7 @@ func TestTheIdentityComesBack(t *testing.T) {
 	})
 }
 
-func TestSubscriptionsThatAreNoQuestion(t *testing.T) {
+func TestInvalidSubscribesAreRefused(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.start(Options{Authorizer: authorize(func(_ context.Context, id auth.Identity, _ []protocol.Group) (access.Result, error) {
 			if string(id.User) == "8" {
@@ -136,8 +136,8 @@ func TestSubscriptionsThatAreNoQuestion(t *testing.T) {
 	})
 }
 
-// Only gateways may ask, and what cannot be understood is parked: the reason,
-// never the body.
+// TestParked: messages from others than gateways, and messages that cannot be decoded, are
+// parked with the reason and without the body.
 func TestParked(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.start(Options{Authenticator: authenticate(func(ctx context.Context, token protocol.Token) (auth.Identity, error) {
@@ -163,7 +163,7 @@ func TestParked(t *testing.T) {
 			t.Errorf("answered: %v", got)
 		}
 		reasons := map[string]int{}
-		for _, d := range r.take(amqpbus.QueueDead) {
+		for _, d := range r.drain(amqpbus.QueueDead) {
 			reasons[d.Headers["reason"]]++
 			if len(d.Body) != 0 || strings.Contains(fmt.Sprintf("%+v", d), secret) {
 				t.Errorf("parked with its body: %+v", d)
@@ -175,15 +175,15 @@ func TestParked(t *testing.T) {
 		if n := testutil.ToFloat64(r.metrics.parked.WithLabelValues(parkedUser)); n != 2 {
 			t.Errorf("%v of foreign users were counted", n)
 		}
-		if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
-			t.Errorf("%d messages were not settled", len(left))
+		if left := r.drain(amqpbus.QueueQuestions); len(left) != 0 {
+			t.Errorf("%d messages were not acked", len(left))
 		}
 	})
 }
 
-// A token is in no log line, no answer, no parked message and no life report,
-// whatever happens to its question.
-func TestATokenIsNowhere(t *testing.T) {
+// TestTokenIsNeverShown: whatever happens to its question, a token is in no log line, no
+// answer, no parked message and no life report.
+func TestTokenIsNeverShown(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		step := 0
 		w := r.start(Options{Authenticator: authenticate(func(ctx context.Context, token protocol.Token) (auth.Identity, error) {
@@ -209,11 +209,11 @@ func TestATokenIsNowhere(t *testing.T) {
 		}}))
 		r.broker.CutBus(w.bus)
 		pass(time.Second)
-		replies := r.take(amqpbus.ReplyQueue(string(gatewayID)))
+		replies := r.drain(amqpbus.ReplyQueue(string(gatewayID)))
 		if len(replies) < 6 {
 			t.Errorf("%d replies, want 5 decisions and a note", len(replies))
 		}
-		for _, d := range append(replies, r.take(amqpbus.QueueDead)...) {
+		for _, d := range append(replies, r.drain(amqpbus.QueueDead)...) {
 			if text := fmt.Sprintf("%+v %s", d, d.Body); strings.Contains(text, secret) {
 				t.Errorf("the token is published: %s", text)
 			}

@@ -30,7 +30,8 @@ const gatewayID protocol.GatewayID = "gateway.test"
 
 const secret = "tOkEn-that-nobody-may-see"
 
-// authenticate and authorize are what a test wants of a worker's other rooms.
+// authenticate and authorize are functions of a test that stand for packages auth and
+// access.
 type (
 	authenticate func(ctx context.Context, token protocol.Token) (auth.Identity, error)
 	authorize    func(ctx context.Context, id auth.Identity, groups []protocol.Group) (access.Result, error)
@@ -44,7 +45,7 @@ func (f authorize) Authorize(ctx context.Context, id auth.Identity, groups []pro
 	return f(ctx, id, groups)
 }
 
-// everybody is user 7, and sees everything.
+// everybody accepts every token as user 7's.
 func everybody(context.Context, protocol.Token) (auth.Identity, error) {
 	return auth.Identity{User: json.RawMessage("7"), Fingerprint: "f7"}, nil
 }
@@ -53,8 +54,8 @@ func everything(_ context.Context, _ auth.Identity, groups []protocol.Group) (ac
 	return access.Result{Allowed: groups}, nil
 }
 
-// rig is a broker in memory, a gateway played by hand, and workers. It lives in
-// a synctest bubble: time is virtual.
+// rig is a broker in memory, a gateway played by the test, and workers. It runs in a synctest
+// bubble, so its time is virtual.
 type rig struct {
 	t       *testing.T
 	broker  *membus.Broker
@@ -72,7 +73,7 @@ type worker struct {
 	server *Server
 }
 
-// play runs a test in a bubble; no worker runs yet.
+// play runs a test in a bubble. It starts no worker.
 func play(t *testing.T, test func(t *testing.T, r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.DebugLevel)
@@ -83,7 +84,7 @@ func play(t *testing.T, test func(t *testing.T, r *rig)) {
 		var err error
 		r.pub, err = r.gateway.OpenPublisher(t.Context(), 1000)
 		r.must(err)
-		defer func() { // also after a Fatal: what runs on would hide its text
+		defer func() { // also after a Fatal: goroutines that still ran would hide its text
 			for _, w := range r.workers {
 				r.stop(w)
 			}
@@ -93,7 +94,7 @@ func play(t *testing.T, test func(t *testing.T, r *rig)) {
 	})
 }
 
-// start starts a worker; o holds what the test cares for.
+// start starts a worker. o has the options that matter to the test.
 func (r *rig) start(o Options) *worker {
 	w := &worker{bus: r.broker.Open("worker")}
 	w.out = confirm.NewPublisher(w.bus)
@@ -114,11 +115,11 @@ func (r *rig) start(o Options) *worker {
 	return w
 }
 
-// stop stops a worker that may have been stopped, within a second.
+// stop stops a worker within a second. It may be stopped already.
 func (r *rig) stop(w *worker) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = w.server.Stop(ctx) // tests of stopping look at its error themselves
+	_ = w.server.Stop(ctx) // tests of Stop check its error themselves
 	_ = w.out.Close()
 	_ = w.bus.Close(context.Background())
 }
@@ -150,15 +151,15 @@ func (r *rig) connect(question protocol.QuestionID, token string) {
 	r.ask(m.Type, m.Body)
 }
 
-// subscribe asks as a user who was accepted before.
+// subscribe asks a question for a user who was accepted before.
 func (r *rig) subscribe(question protocol.QuestionID, user string, groups ...protocol.Group) {
 	r.t.Helper()
 	m := subscribing(question, user, groups...)
 	r.ask(m.Type, m.Body)
 }
 
-// take consumes what waits in a queue now, after everything has settled.
-func (r *rig) take(queue string) []amqpbus.Delivery {
+// drain consumes and returns all messages of a queue once all goroutines are idle.
+func (r *rig) drain(queue string) []amqpbus.Delivery {
 	r.t.Helper()
 	synctest.Wait()
 	con, err := r.gateway.OpenConsumer(r.t.Context(), amqpbus.ConsumerOptions{Queue: queue, Prefetch: 60_000})
@@ -181,13 +182,13 @@ type reply struct {
 	Worker string
 }
 
-// decisions takes the decisions that have arrived, by question; a second one
-// for a question is an error.
+// decisions returns the decisions that have arrived, by question. Two for one question are
+// an error.
 func (r *rig) decisions() map[protocol.QuestionID]reply {
 	r.t.Helper()
 	out := map[protocol.QuestionID]reply{}
 	for _, d := range r.replies() {
-		if _, doubled := out[d.Question]; doubled {
+		if _, twice := out[d.Question]; twice {
 			r.t.Errorf("question %d is answered twice", d.Question)
 		}
 		out[d.Question] = d
@@ -195,10 +196,10 @@ func (r *rig) decisions() map[protocol.QuestionID]reply {
 	return out
 }
 
-// replies takes the decisions that have arrived, as they came, alone or packed.
+// replies returns the decisions that have arrived, in order, alone or in packs.
 func (r *rig) replies() (out []reply) {
 	r.t.Helper()
-	for _, d := range r.take(amqpbus.ReplyQueue(string(gatewayID))) {
+	for _, d := range r.drain(amqpbus.ReplyQueue(string(gatewayID))) {
 		messages := []protocol.Packed{{Type: d.Type, Body: d.Body}}
 		if d.Type == protocol.TypePack {
 			var err error
@@ -220,7 +221,7 @@ func (r *rig) replies() (out []reply) {
 	return out
 }
 
-// answered gives the sorted numbers of what has been answered, once or again.
+// answered returns the sorted numbers of the questions that have been answered.
 func (r *rig) answered() []protocol.QuestionID {
 	r.t.Helper()
 	again := map[protocol.QuestionID]reply{}
@@ -230,7 +231,7 @@ func (r *rig) answered() []protocol.QuestionID {
 	return questions(again)
 }
 
-// pack asks what is given, in one message.
+// pack asks several questions in one message.
 func (r *rig) pack(messages ...protocol.Packed) {
 	r.t.Helper()
 	r.ask(protocol.TypePack, protocol.EncodePack(messages))
@@ -249,13 +250,13 @@ func subscribing(question protocol.QuestionID, user string, groups ...protocol.G
 	})}
 }
 
-// pass lets virtual time pass and everything settle.
+// pass lets virtual time pass, then waits until all goroutines are idle.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
 }
 
-// questions gives the sorted numbers of a map of decisions.
+// questions returns the sorted numbers of the questions in a map.
 func questions(ds map[protocol.QuestionID]reply) []protocol.QuestionID {
 	out := make([]protocol.QuestionID, 0, len(ds))
 	for q := range ds {

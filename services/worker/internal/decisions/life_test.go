@@ -13,9 +13,9 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// Two workers whose links are cut while a gateway reports connections: a reader
-// of belfry.events that knows ids sees each opened, subscribed and closed once,
-// in the order of the reports.
+// TestLifeReportsSurviveCuts: the links of two workers are cut while a gateway reports
+// connections. A consumer of belfry.events that drops repeated ids sees each report once,
+// in order.
 func TestLifeReportsSurviveCuts(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -68,7 +68,7 @@ func reportUnderCuts(t *testing.T, r *rig, rng *rand.Rand) {
 	}
 	var read []string
 	repeated := 0
-	for _, d := range r.take(queue) {
+	for _, d := range r.drain(queue) {
 		if slices.Contains(read, d.ID) {
 			repeated++
 			continue
@@ -84,8 +84,8 @@ func reportUnderCuts(t *testing.T, r *rig, rng *rand.Rand) {
 	t.Logf("%d repeated", repeated)
 }
 
-// report sends the batch, lets links be cut, and says whether it was noted
-// within the time after which a gateway sends it again.
+// report sends the batch, while links are cut, and reports whether it was noted before a
+// gateway would send it again.
 func (r *rig) report(b protocol.Life, workers []*worker, rng *rand.Rand) (noted bool) {
 	r.t.Helper()
 	r.ask(protocol.TypeLife, protocol.Encode(b))
@@ -96,7 +96,7 @@ func (r *rig) report(b protocol.Life, workers []*worker, rng *rand.Rand) (noted 
 		r.broker.CutBus(workers[rng.IntN(len(workers))].bus)
 	}
 	pass(6 * time.Second)
-	for _, d := range r.take(amqpbus.ReplyQueue(string(gatewayID))) {
+	for _, d := range r.drain(amqpbus.ReplyQueue(string(gatewayID))) {
 		n, err := protocol.Decode[protocol.Noted](d.Body)
 		r.must(err)
 		noted = noted || n.Batch == b.Batch

@@ -18,7 +18,7 @@ const (
 	kindSubscribe = "subscribe"
 
 	answerSent    = "sent"
-	answerGone    = "gateway_gone" // no reply queue takes it
+	answerGone    = "gateway_gone" // the gateway has no reply queue any more
 	answerRefused = "refused"      // the reply queue is full
 	answerLate    = "late"         // not confirmed before the deadline
 	answerFailed  = "failed"

@@ -17,9 +17,9 @@ import (
 	"belfry/services/worker/internal/access"
 )
 
-// A pack's questions are decided at the same time: one that waits for the
-// application holds none of the others up. The pack is acked with the last.
-func TestQuestionsOfAPackAreApart(t *testing.T) {
+// TestQuestionsOfPackAreConcurrent: a question that waits for the application does not delay
+// the others of its pack. The pack is acked after the last answer.
+func TestQuestionsOfPackAreConcurrent(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		release := make(chan struct{})
 		w := r.start(Options{Authorizer: authorize(func(_ context.Context, id auth.Identity, groups []protocol.Group) (access.Result, error) {
@@ -41,14 +41,15 @@ func TestQuestionsOfAPackAreApart(t *testing.T) {
 		if got := r.answered(); !slices.Equal(got, []protocol.QuestionID{2}) {
 			t.Errorf("answered at last: %v", got)
 		}
-		if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
+		if left := r.drain(amqpbus.QueueQuestions); len(left) != 0 {
 			t.Error("the pack was not acked")
 		}
 	})
 }
 
-// What a stop has no time for takes its whole pack to another worker.
-func TestAnAbandonedQuestionTakesItsPackAlong(t *testing.T) {
+// TestAbandonedPackGoesToAnotherWorker: if a stop has no time for one question of a pack, the
+// whole pack is delivered to another worker.
+func TestAbandonedPackGoesToAnotherWorker(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		w := r.start(Options{Authorizer: authorize(func(ctx context.Context, _ auth.Identity, _ []protocol.Group) (access.Result, error) {
 			<-ctx.Done()
@@ -61,15 +62,15 @@ func TestAnAbandonedQuestionTakesItsPackAlong(t *testing.T) {
 		if got := r.answered(); !slices.Equal(got, []protocol.QuestionID{1, 2}) {
 			t.Errorf("answered: %v", got)
 		}
-		if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
+		if left := r.drain(amqpbus.QueueQuestions); len(left) != 0 {
 			t.Error("the pack was not acked")
 		}
 	})
 }
 
-// What cannot be understood is parked without its body, alone: its pack's other
-// questions are answered.
-func TestPacksThatCannotBeUnderstood(t *testing.T) {
+// TestInvalidMessagesInPacks: a message that cannot be decoded is parked without its body,
+// and the other questions of its pack are answered.
+func TestInvalidMessagesInPacks(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.start(Options{})
 		r.pack(protocol.Packed{Type: protocol.TypeConnect, Body: []byte("{" + secret)}, connecting(1, "good"), protocol.Packed{Type: "unheard-of"})
@@ -77,7 +78,7 @@ func TestPacksThatCannotBeUnderstood(t *testing.T) {
 		if got := questions(r.decisions()); !slices.Equal(got, []protocol.QuestionID{1}) {
 			t.Errorf("answered: %v", got)
 		}
-		dead := r.take(amqpbus.QueueDead)
+		dead := r.drain(amqpbus.QueueDead)
 		if len(dead) != 3 {
 			t.Errorf("%d notes were parked, want 3", len(dead))
 		}
@@ -94,7 +95,8 @@ func TestPacksThatCannotBeUnderstood(t *testing.T) {
 	})
 }
 
-// A pack of a user who is no gateway is one message, and is not looked into.
+// TestPackOfAStranger: a pack from a broker user that is not a gateway is parked as one
+// message, without decoding it.
 func TestPackOfAStranger(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.start(Options{})
@@ -112,9 +114,10 @@ func TestPackOfAStranger(t *testing.T) {
 	})
 }
 
-// A pack takes all places for 4.5 s; what is received meanwhile waits in the
-// consumer. Its asker waits 5 s, and so does the worker.
-func TestNobodyWorksForTheDead(t *testing.T) {
+// TestLateQuestionsAreNotDecided: a pack occupies all handlers for 4.5 s. Questions that are
+// received meanwhile have 5 s from their receipt, as their gateway has, and are not decided
+// after that.
+func TestLateQuestionsAreNotDecided(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		began := time.Now()
 		var mu sync.Mutex
@@ -140,13 +143,13 @@ func TestNobodyWorksForTheDead(t *testing.T) {
 	})
 }
 
-// A type that no message may have makes a pack one that cannot be understood.
-func TestALongTypeIsParked(t *testing.T) {
+// TestPackWithLongTypeIsParked: a pack with a type that is too long cannot be decoded.
+func TestPackWithLongTypeIsParked(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.start(Options{})
 		r.pack(protocol.Packed{Type: strings.Repeat("x", 300)}, connecting(1, "good"))
 		r.pack(protocol.Packed{Type: "x"}, connecting(2, "good"))
-		if dead := r.take(amqpbus.QueueDead); len(dead) != 2 {
+		if dead := r.drain(amqpbus.QueueDead); len(dead) != 2 {
 			t.Errorf("%d notes were parked, want 2", len(dead))
 		}
 	})

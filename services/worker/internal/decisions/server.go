@@ -24,7 +24,7 @@ import (
 const defaultHandlers = 1000
 
 const (
-	// maxBackoff bounds the pause before a consumer is opened again.
+	// maxBackoff is the longest mean pause before a consumer is opened again.
 	maxBackoff = 3 * time.Second
 	// resendAfter is the pause before a decision is sent again after a lost link.
 	resendAfter = 100 * time.Millisecond
@@ -56,19 +56,19 @@ type Server struct {
 	options Options
 	logger  *zap.Logger
 	metrics *Metrics
-	places  chan struct{} // one item for each handler at work
+	places  chan struct{} // holds one element per busy handler
 
 	receive  context.CancelFunc // ends the receiving goroutine
 	received sync.WaitGroup     // the receiving goroutine and every handler
 
-	handle  context.Context    // of the handlers
-	abandon context.CancelFunc // ends them
+	handle  context.Context    // the handlers' context
+	abandon context.CancelFunc // ends handle
 
 	mu      sync.Mutex
-	present bool // there is a consumer
+	present bool // guarded by mu: there is a consumer
 }
 
-// New starts nothing.
+// New makes a Server. It starts nothing.
 func New(o Options) *Server {
 	if o.Handlers <= 0 {
 		o.Handlers = defaultHandlers
@@ -83,7 +83,7 @@ func New(o Options) *Server {
 	return s
 }
 
-// Start begins to consume, in the background and for ever.
+// Start begins to consume, in the background, until Stop.
 func (s *Server) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.receive = cancel
@@ -91,8 +91,8 @@ func (s *Server) Start() {
 	s.received.Go(func() { s.run(ctx) })
 }
 
-// Stop receives no more messages and lets the questions in hand be answered and acked
-// until ctx ends. Then it abandons them: the broker delivers them to another worker.
+// Stop stops receiving and waits until the received questions are answered and acked. If
+// ctx ends first, it abandons them; the broker delivers them to another worker.
 func (s *Server) Stop(ctx context.Context) error {
 	s.receive()
 	defer s.abandon()
@@ -111,8 +111,8 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 }
 
-// Ready says why gateways would get no answer; empty: they do. Questions of a user
-// that is not trusted are a reason while nobody else asks.
+// Ready returns the reasons why gateways get no answers; empty means ready. One reason is
+// that all recent questions came from broker users that are not trusted.
 func (s *Server) Ready() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +131,7 @@ func (s *Server) setPresent(present bool) {
 	s.present = present
 }
 
-// run opens consumers until ctx ends.
+// run opens a consumer whenever there is none, until ctx ends.
 func (s *Server) run(ctx context.Context) {
 	again := amqpbus.Backoff{Most: maxBackoff}
 	for ctx.Err() == nil {
@@ -166,8 +166,8 @@ func (s *Server) consume(ctx context.Context) error {
 	defer s.setPresent(false)
 	var handlers sync.WaitGroup
 	defer func() {
-		// Closing gives back what was not acked, so the handlers come first,
-		// unless the consumer has ended already: then the next one does not wait.
+		// Closing returns unacked messages to the queue, so wait for the handlers
+		// first, unless the consumer has ended by itself.
 		if ctx.Err() != nil {
 			handlers.Wait()
 		}
@@ -189,9 +189,8 @@ func (s *Server) consume(ctx context.Context) error {
 	}
 }
 
-// spread waits for a free handler for each message of a delivery. It has a goroutine
-// of its own, so that receiving goes on, and the time of each question begins when it
-// arrives.
+// spread starts a handler for each message of a delivery, waiting for a free one each
+// time. It has its own goroutine, so that receiving continues meanwhile.
 func (s *Server) spread(ctx context.Context, deadline time.Time, consumer amqpbus.Consumer, d amqpbus.Delivery) {
 	messages := s.unpack(d)
 	of := newReceived(consumer, d, len(messages))
@@ -201,7 +200,7 @@ func (s *Server) spread(ctx context.Context, deadline time.Time, consumer amqpbu
 		select {
 		case s.places <- struct{}{}:
 		case <-ctx.Done():
-			return // not acked: all of them are delivered again
+			return // not acked: the whole delivery comes again
 		}
 		s.metrics.busy.Inc()
 		handlers.Go(func() {

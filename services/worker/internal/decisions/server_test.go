@@ -21,9 +21,9 @@ import (
 	"belfry/services/worker/internal/access"
 )
 
-// An application that says nothing holds up those that need it, and nobody
-// else: not a handshake, and not a subscription that needs no application.
-func TestASlowApplicationDelaysNobodyElse(t *testing.T) {
+// TestSlowApplicationDelaysNobodyElse: an application that does not answer delays neither
+// handshakes nor subscriptions that need no application.
+func TestSlowApplicationDelaysNobodyElse(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.start(Options{Authorizer: authorize(func(ctx context.Context, id auth.Identity, groups []protocol.Group) (access.Result, error) {
 			if string(id.User) == "666" {
@@ -50,8 +50,8 @@ func TestASlowApplicationDelaysNobodyElse(t *testing.T) {
 	})
 }
 
-// Nobody answers the dead: the gateway has given up by then.
-func TestAQuestionPastItsDeadlineIsNotAnswered(t *testing.T) {
+// TestNoAnswerAfterDeadline: the gateway has given up by then.
+func TestNoAnswerAfterDeadline(t *testing.T) {
 	for name, heeds := range map[string]bool{"heeds its context": true, "does not": false} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(t *testing.T, r *rig) {
@@ -70,8 +70,8 @@ func TestAQuestionPastItsDeadlineIsNotAnswered(t *testing.T) {
 				if got := r.decisions(); len(got) != 0 {
 					t.Errorf("answered: %v", got)
 				}
-				if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
-					t.Errorf("the question was not settled")
+				if left := r.drain(amqpbus.QueueQuestions); len(left) != 0 {
+					t.Errorf("the question was not acked")
 				}
 				if n := testutil.ToFloat64(r.metrics.answers.WithLabelValues(answerLate)); n != 1 {
 					t.Errorf("%v late answers were counted", n)
@@ -81,9 +81,9 @@ func TestAQuestionPastItsDeadlineIsNotAnswered(t *testing.T) {
 	}
 }
 
-// The gateway's own deadline empties the queue of questions that nobody
-// received: a worker that comes late answers none of them.
-func TestAnExpiredQuestionIsNotReceived(t *testing.T) {
+// TestExpiredQuestionIsNotReceived: questions expire in the queue when their gateway gives
+// up, so a worker that starts late does not get them.
+func TestExpiredQuestionIsNotReceived(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.must(r.pub.Publish(t.Context(), amqpbus.Message{
 			Exchange: amqpbus.ExchangeQuestions, Key: amqpbus.QueueQuestions, Type: protocol.TypeConnect, Expiration: questionTime,
@@ -97,8 +97,8 @@ func TestAnExpiredQuestionIsNotReceived(t *testing.T) {
 	})
 }
 
-// Every question is answered once, whoever of several workers has it, and all
-// are decided at the same time.
+// TestQuestionsAreAnsweredConcurrently: with several workers every question is answered once,
+// and all are decided at the same time.
 func TestQuestionsAreAnsweredConcurrently(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		const all = 300
@@ -137,7 +137,7 @@ func TestQuestionsAreAnsweredConcurrently(t *testing.T) {
 	})
 }
 
-// At most Handlers questions are decided at a time; the rest wait their turn.
+// TestHandlersAreBounded: at most Handlers questions are decided at a time; the others wait.
 func TestHandlersAreBounded(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		var now atomic.Int64
@@ -164,9 +164,9 @@ func TestHandlersAreBounded(t *testing.T) {
 	})
 }
 
-// A panic in one question is an answer for that question, and nothing to the
-// others.
-func TestAPanicIsOneQuestionsOwn(t *testing.T) {
+// TestPanicAffectsOneQuestion: a question whose decision panics is answered, and others are
+// not affected.
+func TestPanicAffectsOneQuestion(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.start(Options{
 			Authenticator: authenticate(func(ctx context.Context, token protocol.Token) (auth.Identity, error) {
@@ -204,7 +204,7 @@ func TestAPanicIsOneQuestionsOwn(t *testing.T) {
 	})
 }
 
-// noSecret looks for the token in every log line.
+// noSecret checks that no log line contains the token.
 func (r *rig) noSecret() {
 	r.t.Helper()
 	if r.logs.Len() == 0 {
@@ -217,8 +217,8 @@ func (r *rig) noSecret() {
 	}
 }
 
-// A stop answers what is at hand, and takes nothing more.
-func TestStopAnswersWhatIsAtHand(t *testing.T) {
+// TestStopAnswersReceivedQuestions, and receives no more.
+func TestStopAnswersReceivedQuestions(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		release := make(chan struct{})
 		w := r.start(Options{Authenticator: authenticate(func(ctx context.Context, token protocol.Token) (auth.Identity, error) {
@@ -239,13 +239,14 @@ func TestStopAnswersWhatIsAtHand(t *testing.T) {
 		if got := questions(r.decisions()); !slices.Equal(got, []protocol.QuestionID{1}) {
 			t.Errorf("answered: %v, want 1 alone", got)
 		}
-		if left := r.take(amqpbus.QueueQuestions); len(left) != 1 {
+		if left := r.drain(amqpbus.QueueQuestions); len(left) != 1 {
 			t.Errorf("%d questions are left for another worker, want 1", len(left))
 		}
 	})
 }
 
-// What a stop has no time for is delivered to another worker, which answers it.
+// TestStopAbandonsToAnotherWorker: a question for which a stop has no time is delivered to
+// another worker, which answers it.
 func TestStopAbandonsToAnotherWorker(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		w := r.start(Options{Authenticator: authenticate(func(ctx context.Context, _ protocol.Token) (auth.Identity, error) {
@@ -277,8 +278,8 @@ func TestStopAbandonsToAnotherWorker(t *testing.T) {
 	})
 }
 
-// The broker's link is cut while questions are decided: they are delivered
-// again, and each connection has an answer.
+// TestLinkLostWhileDeciding: questions that are being decided when the link is cut are
+// delivered again, and all are answered.
 func TestLinkLostWhileDeciding(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		release := make(chan struct{})
@@ -309,7 +310,8 @@ func TestLinkLostWhileDeciding(t *testing.T) {
 	})
 }
 
-// An answer whose confirm is lost with the link is sent again.
+// TestAnswerIsSentAgainAfterALostConfirm: an answer whose confirm is lost with the link is
+// sent again.
 func TestAnswerIsSentAgainAfterALostConfirm(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		w := r.start(Options{})
@@ -331,8 +333,8 @@ func TestAnswerIsSentAgainAfterALostConfirm(t *testing.T) {
 	})
 }
 
-// The gateway has gone: its questions are settled, and hold nobody up.
-func TestAnswerToNobody(t *testing.T) {
+// TestAnswerToGoneGateway: questions of a gateway that is gone are acked, and delay nobody.
+func TestAnswerToGoneGateway(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.start(Options{})
 		r.ask(protocol.TypeConnect, protocol.Connect{Gateway: "gone.1", Conn: 1, Question: 1, Token: protocol.NewToken("good")}.Encode())
@@ -343,7 +345,7 @@ func TestAnswerToNobody(t *testing.T) {
 		if n := testutil.ToFloat64(r.metrics.answers.WithLabelValues(answerGone)); n != 1 {
 			t.Errorf("%v answers to nobody were counted", n)
 		}
-		if left := r.take(amqpbus.QueueQuestions); len(left) != 0 {
+		if left := r.drain(amqpbus.QueueQuestions); len(left) != 0 {
 			t.Error("the question is still there")
 		}
 	})

@@ -42,7 +42,7 @@ func newReceived(consumer amqpbus.Consumer, d amqpbus.Delivery, messages int) *r
 	return r
 }
 
-// finished is called for each message: done, or abandoned.
+// finished is called once for each message. done is false if it was abandoned.
 func (r *received) finished(done bool) error {
 	if !done {
 		r.abandoned.Store(true)

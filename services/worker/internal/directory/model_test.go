@@ -13,10 +13,9 @@ import (
 
 var replay = flag.Uint64("directory.seed", 0, "run the model test with this seed alone")
 
-// model plays gateways that speak through one queue, whose table is compared
-// with what the gateways know of themselves. Messages are refused and sent
-// again later with their revision, frames of dead links arrive late, snapshots
-// pass the queue.
+// model simulates gateways that send messages through one queue, and compares the table
+// with the gateways' own sets. Messages are refused and sent again later with the same
+// revision, messages of lost links arrive late, and snapshots overtake the queue.
 type model struct {
 	t       *testing.T
 	rnd     *rand.Rand
@@ -26,7 +25,7 @@ type model struct {
 	waiting []protocol.Interest // refused, to be sent again
 }
 
-// actor is one gateway: its own truth, and what of it the table has consumed.
+// actor is one gateway: its groups, and which changes the table has consumed.
 type actor struct {
 	id       protocol.GatewayID
 	link     uint64
@@ -102,8 +101,8 @@ func (a *actor) heartbeat() protocol.Heartbeat {
 	return heartbeat(a.id, a.link, a.revision, groups...)
 }
 
-// relink is a new broker connection: what was refused on the old one is
-// announced again under a new revision, and a late frame undoes nothing.
+// relink makes a new connection to the broker. Changes that were refused on the old one are
+// announced again with a new revision, and late messages of the old one undo nothing.
 func (m *model) relink(a *actor) {
 	late := leaves(a.id, a.link, a.revision+1, "g-0", "g-1", "g-2")
 	a.link++
@@ -127,7 +126,7 @@ func (m *model) relink(a *actor) {
 	})
 }
 
-// snapshot passes the queue, in parts that come in any order.
+// snapshot delivers a snapshot, which overtakes the queue, in parts in any order.
 func (m *model) snapshot(a *actor) {
 	parts := make([]protocol.Snapshot, 1+m.rnd.IntN(3))
 	for i := range parts {
@@ -162,8 +161,8 @@ func (m *model) consume() {
 	}
 }
 
-// check: a group whose joining was consumed, and that the gateway has had ever
-// since, is in the table. That is all that a gateway is owed.
+// check: a group whose join was consumed, and in which the gateway has had members ever
+// since, must be in the table.
 func (m *model) check() {
 	m.t.Helper()
 	check(m.t, m.table)
@@ -179,9 +178,9 @@ func (m *model) check() {
 	}
 }
 
-// settle empties the queue, lets every gateway speak, and answers every
-// question: then the table is exact.
-func (m *model) settle() {
+// converge consumes the whole queue, lets every gateway send a heartbeat and answers every
+// request for a snapshot. Then the table must be exact.
+func (m *model) converge() {
 	m.t.Helper()
 	for _, i := range m.waiting {
 		m.queue = append(m.queue, i)
@@ -228,7 +227,7 @@ func TestModel(t *testing.T) {
 				for range 150 {
 					m.step()
 				}
-				m.settle()
+				m.converge()
 			}
 		})
 		if !ok {

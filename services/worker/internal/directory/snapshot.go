@@ -6,8 +6,8 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// maxParts bounds the parts of a snapshot: at a few thousand groups each, far
-// more than a gateway can have members of.
+// maxParts is the largest number of parts of a snapshot. At a few thousand groups each it
+// is far more than a gateway can need.
 const maxParts = 10_000
 
 // assembly collects the parts of one snapshot, in any order.
@@ -19,9 +19,9 @@ type assembly struct {
 	have  int
 }
 
-// Snapshot takes one part of a gateway's full interest. The caller has checked
-// that it answers the current reign: only then was it taken after everything
-// that an earlier reign consumed. now is used for a gateway that was not known.
+// Snapshot applies one part of a snapshot of a gateway's interest. The caller has checked
+// that it answers the current reign, so that it is newer than everything an earlier reign
+// has consumed. now is used only if the gateway is not in the table yet.
 func (t *Table[P]) Snapshot(now time.Duration, m protocol.Snapshot) Verdict[P] {
 	if m.Parts < 1 || m.Parts > maxParts || m.Part < 0 || m.Part >= m.Parts {
 		return Verdict[P]{}
@@ -40,19 +40,19 @@ func (t *Table[P]) Snapshot(now time.Duration, m protocol.Snapshot) Verdict[P] {
 	return v
 }
 
-// known is hear for what did not come through the queue: it proves no position
-// in it, so a known gateway's time stands.
+// known is hear for a message that did not come through the queue: it does not show that
+// the gateway can still publish there, so it does not change when it was last heard.
 func (t *Table[P]) known(now time.Duration, s protocol.Stamp) Verdict[P] {
 	if g := t.gateways[s.Gateway]; g != nil {
 		return Verdict[P]{Gateway: g}
 	}
-	// The link stays 0 until the queue has told it: frames of an older link
-	// may still be in front, and their groups are harmless.
+	// The link stays 0 until a message in the queue says it. Messages of an older link
+	// may still be in the queue; groups that they add do no harm.
 	return t.hear(now, protocol.Stamp{Gateway: s.Gateway})
 }
 
-// add takes a part and reports that the snapshot is complete. Parts of another
-// snapshot than the newest begun are dropped.
+// add adds a part and reports whether the snapshot is complete. A part of a newer snapshot
+// starts that one; a part of an older one is dropped.
 func (a *assembly) add(m protocol.Snapshot) bool {
 	same := a.stamp == m.Stamp && a.reign == m.Reign && len(a.parts) == m.Parts
 	if !same {
@@ -69,7 +69,8 @@ func (a *assembly) add(m protocol.Snapshot) bool {
 	return a.have == len(a.parts)
 }
 
-// rebase makes the snapshot the base and keeps the newer changes on top of it.
+// rebase replaces the gateway's groups by those of the snapshot, and keeps changes that are
+// newer than the snapshot.
 func (t *Table[P]) rebase(g *Gateway[P], a assembly) {
 	base := a.stamp.Revision
 	in := make(map[protocol.Group]struct{})

@@ -60,9 +60,9 @@ func TestSnapshotKeepsWhatIsNewer(t *testing.T) {
 	}
 }
 
-// A table newer than the queue's position never loses: what the queue still
-// holds of the time before the snapshot is settled by it.
-func TestSnapshotSettlesWhatTheQueueStillHolds(t *testing.T) {
+// TestSnapshotOverridesOlderChanges: changes that are older than the snapshot, and are
+// consumed after it, have no effect.
+func TestSnapshotOverridesOlderChanges(t *testing.T) {
 	table := New[int]()
 	table.Interest(0, joins(one, 1, 1, "a-1"))
 	table.Snapshot(0, part(4, 0, 1, "a-1", "a-3"))
@@ -77,7 +77,7 @@ func TestSnapshotSettlesWhatTheQueueStillHolds(t *testing.T) {
 	want(t, table, one, "a-3")
 }
 
-func TestANewerSnapshotTakesOver(t *testing.T) {
+func TestNewerSnapshotReplacesUnfinishedOne(t *testing.T) {
 	table := New[int]()
 	table.Snapshot(0, part(3, 0, 2, "a-1"))
 	table.Snapshot(0, part(5, 0, 2, "b-1"))
@@ -119,9 +119,9 @@ func TestSnapshotOutOfBounds(t *testing.T) {
 	}
 }
 
-// Before the queue has told a gateway's link, its snapshot must not make frames
-// of the link that it answers from look old.
-func TestASnapshotDoesNotSetTheLink(t *testing.T) {
+// TestSnapshotDoesNotSetLink: as long as the queue has not said a gateway's link, a snapshot
+// must not make messages of an earlier link in the queue be ignored.
+func TestSnapshotDoesNotSetLink(t *testing.T) {
 	table := New[int]()
 	m := part(3, 0, 1, "a-1")
 	m.Link = 5

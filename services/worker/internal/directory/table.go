@@ -1,21 +1,21 @@
-// Package directory keeps, for one shard, which gateways have members of which
-// groups, as far as the shard's queue and the gateways' snapshots have told.
+// Package directory records, for one shard, which gateways have members of which groups.
+// It learns this from the gateways' messages in the shard's queue and from their snapshots.
 //
 // Vocabulary:
 //
-//   - A gateway is in sync when the table is known to hold all it announced:
-//     its snapshot is complete, or a heartbeat matched. Any other gateway is
-//     to be sent every event of the shard ("flooded alone").
-//   - A change is one group joined or left at a revision. A revision of the
-//     same group that is not newer is ignored, and so is everything of a lower
-//     link: late frames of a dead connection undo nothing.
-//   - The base of a gateway is the revision of its last complete snapshot:
-//     what is not newer is replaced by it.
-//   - A table that is newer than the queue's position never loses an event, an
-//     older one may. Every rule here errs towards too many groups.
+//   - A gateway is in sync if the table is known to contain all its groups: its snapshot is
+//     complete, or a heartbeat matched. A gateway that is not in sync must be sent every
+//     event of the shard.
+//   - A change is one group joined or left at a revision. Changes of a group with an older
+//     revision are ignored, and so are all messages of a lower link, so that messages which
+//     arrive late from a lost connection undo nothing.
+//   - The base of a gateway is the revision of its last complete snapshot, which replaces
+//     everything that is not newer.
+//   - A gateway without a group in the table may miss events; one with too many groups only
+//     gets events that it drops. So in doubt every rule keeps a group.
 //
-// Everything is deterministic, does no I/O, reads no clock and is not safe for
-// concurrent use: one shard, one goroutine.
+// The package is deterministic, does no I/O and reads no clock. It is not safe for
+// concurrent use: each shard has one goroutine.
 package directory
 
 import (
@@ -26,8 +26,8 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// Table is the directory of one shard. P is what the caller attaches to each
-// gateway (its send state). Times are the caller's own clock.
+// Table is the directory of one shard. P is what the caller attaches to each gateway, such
+// as its send state. Times are by the caller's clock.
 type Table[P any] struct {
 	gateways map[protocol.GatewayID]*Gateway[P]
 	list     []*Gateway[P] // by id
@@ -42,43 +42,44 @@ func New[P any]() *Table[P] {
 	return t
 }
 
-// Reset forgets everything: a new epoch begins with an empty table.
+// Reset empties the table, as at the beginning of an epoch.
 func (t *Table[P]) Reset() {
 	t.gateways = make(map[protocol.GatewayID]*Gateway[P])
 	t.groups = make(map[protocol.Group][]*Gateway[P])
 	t.list, t.unsynced = nil, nil
 }
 
-// Interested returns the gateways with members of a group, in sync or not. The
-// slice is the table's own: it is valid until the next change and must not be
-// changed. It does not allocate.
+// Interested returns the gateways with members of a group, in sync or not. The slice
+// belongs to the table: it is valid until the next change, and the caller must not modify
+// it. Interested does not allocate.
 func (t *Table[P]) Interested(g protocol.Group) []*Gateway[P] { return t.groups[g] }
 
-// Unsynced returns the gateways that must be sent everything, by id, as
-// Interested returns its slice.
+// Unsynced returns the gateways that are not in sync, ordered by id. The slice belongs to
+// the table, as Interested's does.
 func (t *Table[P]) Unsynced() []*Gateway[P] { return t.unsynced }
 
-// Gateways returns all gateways by id, as Interested returns its slice.
+// Gateways returns all gateways, ordered by id. The slice belongs to the table, as
+// Interested's does.
 func (t *Table[P]) Gateways() []*Gateway[P] { return t.list }
 
-// Gateway returns one gateway, or nil.
+// Gateway returns the gateway with an id, or nil.
 func (t *Table[P]) Gateway(id protocol.GatewayID) *Gateway[P] { return t.gateways[id] }
 
-// Knows reports that some gateway has members of a group: its name was checked.
+// Knows reports whether any gateway has members of a group. If so, its name was checked.
 func (t *Table[P]) Knows(g protocol.Group) bool { return len(t.groups[g]) > 0 }
 
-// Groups is the number of groups that any gateway has members of.
+// Groups returns the number of groups of which any gateway has members.
 func (t *Table[P]) Groups() int { return len(t.groups) }
 
-// Verdict is what the table made of a message.
+// Verdict says what a message has changed, and what the caller should do.
 type Verdict[P any] struct {
-	Gateway *Gateway[P] // nil: ignored, the message is of a lower link or reign
+	Gateway *Gateway[P] // the sender; nil: the message was ignored, its link is lower
 	New     bool        // the gateway was not in the table
-	Blank   bool        // New, and it had announced nothing before this message
-	Ask     bool        // the table may differ: ask for a snapshot
+	Blank   bool        // New, and the gateway had announced nothing before this message
+	Ask     bool        // the table may be wrong: ask the gateway for a snapshot
 }
 
-// Interest applies changes consumed from the shard's queue.
+// Interest applies the changes of a message from the shard's queue.
 func (t *Table[P]) Interest(now time.Duration, m protocol.Interest) Verdict[P] {
 	v := t.hear(now, m.Stamp)
 	if v.Gateway == nil {
@@ -96,8 +97,8 @@ func (t *Table[P]) Interest(now time.Duration, m protocol.Interest) Verdict[P] {
 	return v
 }
 
-// Heartbeat compares the table with what a gateway says it must hold. One that
-// is older than the table says nothing, but the gateway is alive.
+// Heartbeat compares the table with a gateway's count and digest of its groups. A heartbeat
+// that is older than the table only shows that the gateway is alive.
 func (t *Table[P]) Heartbeat(now time.Duration, m protocol.Heartbeat) Verdict[P] {
 	v := t.hear(now, m.Stamp)
 	g := v.Gateway
@@ -110,14 +111,14 @@ func (t *Table[P]) Heartbeat(now time.Duration, m protocol.Heartbeat) Verdict[P]
 	if same {
 		clear(g.left)
 	}
-	// A revision not seen (a refused publish) may still come; until then the
-	// gateway gets everything.
+	// A revision that is missing, because its publish was refused, may still come. Until
+	// then the gateway is not in sync.
 	t.setSynced(g, same)
 	v.Ask = !same
 	return v
 }
 
-// Bye removes a gateway that withdrew everything, and returns it, or nil.
+// Bye removes a gateway that is stopping, and returns it; nil if the message was ignored.
 func (t *Table[P]) Bye(m protocol.Bye) *Gateway[P] {
 	g := t.gateways[m.Gateway]
 	if g == nil || m.Link < g.link {
@@ -127,7 +128,7 @@ func (t *Table[P]) Bye(m protocol.Bye) *Gateway[P] {
 	return g
 }
 
-// Remove takes a gateway and all its groups out.
+// Remove removes a gateway and all its groups.
 func (t *Table[P]) Remove(g *Gateway[P]) {
 	for group := range g.groups {
 		t.unlist(g, group)
@@ -138,7 +139,7 @@ func (t *Table[P]) Remove(g *Gateway[P]) {
 	delete(t.gateways, g.ID)
 }
 
-// hear finds or creates the gateway of a stamp and notes that it is alive.
+// hear finds or adds the gateway of a stamp, and records when it was heard.
 func (t *Table[P]) hear(now time.Duration, s protocol.Stamp) Verdict[P] {
 	g := t.gateways[s.Gateway]
 	fresh := g == nil

@@ -33,8 +33,8 @@ func heartbeat(id protocol.GatewayID, link, revision uint64, groups ...protocol.
 	return h
 }
 
-// held lists a gateway's groups, sorted, and checks the table's other indexes
-// against them.
+// held returns a gateway's groups, sorted, after comparing the table's other indexes with
+// them.
 func held(t *testing.T, table *Table[int], id protocol.GatewayID) []protocol.Group {
 	t.Helper()
 	check(t, table)
@@ -219,7 +219,7 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-func TestAnOldHeartbeatSaysNothingAgainstASyncedGateway(t *testing.T) {
+func TestOldHeartbeatKeepsGatewayInSync(t *testing.T) {
 	table := New[int]()
 	table.Interest(0, joins(one, 1, 1, "a-1"))
 	table.Heartbeat(0, heartbeat(one, 1, 1, "a-1"))
@@ -255,8 +255,9 @@ func TestByeAndRemove(t *testing.T) {
 	}
 }
 
-// A gateway expires by what it said through the queue; its caller compares.
-func TestOnlyTheQueueProvesThatAGatewayLives(t *testing.T) {
+// TestOnlyQueueMessagesUpdateHeard: whether a gateway is alive is judged by its messages in
+// the queue, not by its snapshots.
+func TestOnlyQueueMessagesUpdateHeard(t *testing.T) {
 	table := New[int]()
 	table.Heartbeat(3*time.Second, heartbeat(one, 1, 0))
 	table.Snapshot(9*time.Second, protocol.Snapshot{Stamp: stamp(one, 1, 0), Parts: 1})

@@ -16,11 +16,11 @@ import (
 	"belfry/services/worker/internal/confirm"
 )
 
-// prefetch bounds the orders at work. One that a gateway's full queue refuses
-// stays at work until that queue has room or is gone; the others go on.
+// prefetch is how many orders are handled at the same time. An order that a gateway's full
+// queue refuses is sent again until the queue has room or is gone, beside the others.
 const prefetch = 256
 
-// maxPause bounds the pause before a refused order is sent again.
+// maxPause is the longest pause before a refused order is sent again.
 const maxPause = 15 * time.Second
 
 var errForged = errors.New("an order by a gateway, or not through the exchange belfry.disconnect")
@@ -30,7 +30,7 @@ type Options struct {
 	Bus       amqpbus.Bus
 	Layout    amqpbus.Layout
 	Publisher *confirm.Publisher
-	// The broker's users whose orders are not believed, and those of whom they are.
+	// Orders from a gateway's broker user are refused, unless it is also a worker's.
 	GatewayUsers, WorkerUsers *trust.Users
 	Worker                    protocol.WorkerID
 	Logger                    *zap.Logger
@@ -44,10 +44,10 @@ type Orders struct {
 	running sync.WaitGroup
 }
 
-// New starts nothing.
+// New makes an Orders. It starts nothing.
 func New(o Options) *Orders { return &Orders{o: o} }
 
-// Start begins to consume, in the background and for ever.
+// Start begins to consume, in the background, until Stop.
 func (s *Orders) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
@@ -64,14 +64,15 @@ func (s *Orders) Start() {
 	})
 }
 
-// Stop ends at once: an order that is not acked goes to another worker.
+// Stop stops at once. The broker delivers unacked orders to another worker.
 func (s *Orders) Stop(context.Context) error {
 	s.stop()
 	s.running.Wait()
 	return nil
 }
 
-// consume works through one consumer's life.
+// consume opens a consumer and handles its orders until it ends. It always returns an
+// error.
 func (s *Orders) consume(ctx context.Context) error {
 	topology := amqpbus.SharedTopology(s.o.Layout).Of(amqpbus.QueueDisconnect)
 	con, err := s.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
@@ -85,7 +86,7 @@ func (s *Orders) consume(ctx context.Context) error {
 	defer func() {
 		cancel()
 		working.Wait()
-		_ = con.Close() // what was not acked goes back
+		_ = con.Close() // unacked orders return to the queue
 	}()
 	for {
 		orders, err := con.Receive(ctx, prefetch)
@@ -95,15 +96,15 @@ func (s *Orders) consume(ctx context.Context) error {
 		for _, d := range orders {
 			working.Go(func() {
 				if s.handle(ctx, d) != nil {
-					return // it stays unacked, and comes again
+					return // not acked: it is delivered again
 				}
-				_ = con.Ack(d) // it comes again when that fails
+				_ = con.Ack(d) // if this fails, it is delivered again
 			})
 		}
 	}
 }
 
-// handle passes an order on, or parks what is none.
+// handle passes an order on to all gateways, or parks a message that is not a valid order.
 func (s *Orders) handle(ctx context.Context, d amqpbus.Delivery) error {
 	order, err := s.decode(&d)
 	if err != nil {
@@ -120,7 +121,7 @@ func (s *Orders) handle(ctx context.Context, d amqpbus.Delivery) error {
 			Headers: map[string]string{"reason": err.Error(), "origin": amqpbus.QueueDisconnect},
 		})
 	}
-	id := d.ID // gateways know an order by it when it comes again
+	id := d.ID // by which gateways recognize an order that arrives again
 	if id == "" {
 		id = rand.Text()
 	}
@@ -143,8 +144,8 @@ func (s *Orders) decode(d *amqpbus.Delivery) (protocol.Disconnect, error) {
 	return protocol.DecodeDisconnect(d.Body)
 }
 
-// send repeats until every queue has taken the message, or ctx ends. Those that
-// took it the first time know it by its id.
+// send publishes a message until every queue has accepted it, or ctx ends. Processes that
+// get it twice recognize it by its id.
 func (s *Orders) send(ctx context.Context, m amqpbus.Message) error {
 	for pause := time.Second; ; pause = min(2*pause, maxPause) {
 		err := s.o.Publisher.Send(ctx, m)

@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// rig is a broker in memory with a gateway's reply queue of limited room, and a
-// worker. It lives in a synctest bubble.
+// rig is a broker in memory with a small reply queue of a gateway, and a worker. It runs in
+// a synctest bubble.
 type rig struct {
 	*testing.T
 	bus     amqpbus.Bus
@@ -69,8 +69,8 @@ func (r *rig) order(body string) {
 	synctest.Wait()
 }
 
-// take empties a queue.
-func (r *rig) take(queue string) []amqpbus.Delivery {
+// drain consumes and returns all messages of a queue.
+func (r *rig) drain(queue string) []amqpbus.Delivery {
 	r.Helper()
 	con, err := r.bus.OpenConsumer(r.Context(), amqpbus.ConsumerOptions{Queue: queue, Prefetch: 100})
 	r.must(err)
@@ -89,33 +89,35 @@ func (r *rig) take(queue string) []amqpbus.Delivery {
 	}
 }
 
-func TestAnOrderReachesTheGateways(t *testing.T) {
+func TestOrderReachesGateways(t *testing.T) {
 	play(t, func(r *rig) {
 		r.order(`{"user": 7, "session": "s"}`)
-		got := r.take(amqpbus.ReplyQueue("g.1"))
+		got := r.drain(amqpbus.ReplyQueue("g.1"))
 		if len(got) != 1 || got[0].Type != protocol.TypeDisconnect || string(got[0].Body) != `{"user":"7","session":"s"}` || got[0].ReplyTo != "w.1" || got[0].ID == "" {
 			t.Fatalf("the gateway got %+v", got)
 		}
 	})
 }
 
-// TestWhatIsNoOrderIsParked: with its reason, without its body; the next is served.
-func TestWhatIsNoOrderIsParked(t *testing.T) {
+// TestInvalidOrderIsParked: it is parked with the reason and without its body, and the next
+// order is handled.
+func TestInvalidOrderIsParked(t *testing.T) {
 	play(t, func(r *rig) {
 		r.order(`{"user": 7, "sesion": "s"}`)
 		r.order(`{"user": 8}`)
-		dead := r.take(amqpbus.QueueDead)
+		dead := r.drain(amqpbus.QueueDead)
 		if len(dead) != 1 || len(dead[0].Body) != 0 || dead[0].Headers["reason"] == "" || dead[0].Headers["origin"] != amqpbus.QueueDisconnect {
 			t.Errorf("parked %+v", dead)
 		}
-		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 1 || string(got[0].Body) != `{"user":"8"}` {
+		if got := r.drain(amqpbus.ReplyQueue("g.1")); len(got) != 1 || string(got[0].Body) != `{"user":"8"}` {
 			t.Errorf("the gateway got %+v", got)
 		}
 	})
 }
 
-// TestAFullGatewayIsToldLater, and an order that it refuses holds up no other.
-func TestAFullGatewayIsToldLater(t *testing.T) {
+// TestFullGatewayGetsOrderLater: an order that a gateway's full queue refuses is sent again
+// and does not delay other orders.
+func TestFullGatewayGetsOrderLater(t *testing.T) {
 	play(t, func(r *rig) {
 		for i := range room + 3 {
 			r.order(fmt.Sprintf(`{"user": %d}`, i))
@@ -123,12 +125,12 @@ func TestAFullGatewayIsToldLater(t *testing.T) {
 		if n := testutil.ToFloat64(r.metrics.orders.WithLabelValues(outcomePassed)); n != room {
 			t.Errorf("%v orders are passed on, there is room for %d", n, room)
 		}
-		got := r.take(amqpbus.ReplyQueue("g.1"))
+		got := r.drain(amqpbus.ReplyQueue("g.1"))
 		for len(got) < room+3 {
 			before := len(got)
 			time.Sleep(maxPause + time.Second) // the bubble's time
 			synctest.Wait()
-			if got = append(got, r.take(amqpbus.ReplyQueue("g.1"))...); len(got) == before {
+			if got = append(got, r.drain(amqpbus.ReplyQueue("g.1"))...); len(got) == before {
 				t.Fatalf("the gateway got %d orders, the others are lost", len(got))
 			}
 		}
@@ -144,26 +146,26 @@ func TestAFullGatewayIsToldLater(t *testing.T) {
 	})
 }
 
-// TestAnOrderOutlivesItsWorker: one that is not passed on goes to the next.
-func TestAnOrderOutlivesItsWorker(t *testing.T) {
+// TestOrderSurvivesItsWorker: an order that was not passed on goes to the next worker.
+func TestOrderSurvivesItsWorker(t *testing.T) {
 	play(t, func(r *rig) {
 		for i := range room + 1 {
 			r.order(fmt.Sprintf(`{"user": %d}`, i))
 		}
 		r.must(r.orders.Stop(context.Background()))
-		r.take(amqpbus.ReplyQueue("g.1"))
+		r.drain(amqpbus.ReplyQueue("g.1"))
 		r.orders = New(Options{Bus: r.bus, Publisher: r.out, Worker: "w.2", Logger: zap.NewNop(), Metrics: r.metrics, GatewayUsers: r.gateways, WorkerUsers: r.workers})
 		r.orders.Start()
 		synctest.Wait()
-		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 1 || got[0].ReplyTo != "w.2" {
+		if got := r.drain(amqpbus.ReplyQueue("g.1")); len(got) != 1 || got[0].ReplyTo != "w.2" {
 			t.Errorf("the gateway got %+v", got)
 		}
 	})
 }
 
-// TestAGatewayEndsNobodysConnections: its credential may write to the queue of orders, and
-// bind it.
-func TestAGatewayEndsNobodysConnections(t *testing.T) {
+// TestGatewayCannotOrder: a gateway's broker user may write to the queue of orders and bind
+// it, but its orders are refused.
+func TestGatewayCannotOrder(t *testing.T) {
 	play(t, func(r *rig) {
 		gateway := r.broker.Open("gateway")
 		defer func() { _ = gateway.Close(context.Background()) }()
@@ -173,13 +175,13 @@ func TestAGatewayEndsNobodysConnections(t *testing.T) {
 		r.must(forger.Send(r.Context(), amqpbus.Message{Exchange: amqpbus.ExchangeDisconnect, Mandatory: true, Body: []byte(`{"user": 7}`)}))
 		r.must(r.out.Send(r.Context(), amqpbus.Message{Key: amqpbus.QueueDisconnect, Mandatory: true, Body: []byte(`{"user": 7}`)}))
 		synctest.Wait()
-		if got := r.take(amqpbus.ReplyQueue("g.1")); len(got) != 0 {
+		if got := r.drain(amqpbus.ReplyQueue("g.1")); len(got) != 0 {
 			t.Errorf("the gateway got %+v", got)
 		}
 		if n := testutil.ToFloat64(r.metrics.orders.WithLabelValues(outcomeForged)); n != 3 {
 			t.Errorf("%v orders count as forged", n)
 		}
-		dead := r.take(amqpbus.QueueDead)
+		dead := r.drain(amqpbus.QueueDead)
 		if len(dead) != 3 || dead[0].Headers["reason"] != errForged.Error() {
 			t.Errorf("parked %+v", dead)
 		}

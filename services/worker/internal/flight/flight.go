@@ -1,9 +1,10 @@
-// Package flight asks a question once for all who have it at the same time.
+// Package flight asks another server a question only once while several callers need the
+// answer, and gives all of them the result.
 //
-// A flight is one question on its way; it has a goroutine of its own, because
-// whoever asked first may give up while others still wait. Its context ends when
-// the group is closed, and with the group's time-out. A panic of the question is
-// its error.
+// A flight is one question that is being asked. It has its own goroutine, because the
+// caller that started it may give up while others still wait. Its context ends with the
+// group's time-out, or when the group is closed. If the question panics, the flight's
+// result is an error.
 package flight
 
 import (
@@ -14,11 +15,10 @@ import (
 	"time"
 )
 
-// ErrClosed ends flights of a group that is closed.
+// ErrClosed is the error of a flight whose group was closed.
 var ErrClosed = errors.New("the worker is stopping")
 
-// Group is a set of flights, each under a name. All methods may be called
-// concurrently.
+// Group is a set of flights, each with a name. All methods may be called concurrently.
 type Group[V any] struct {
 	timeout time.Duration
 	ctx     context.Context
@@ -30,21 +30,21 @@ type Group[V any] struct {
 	flights map[string]*Flight[V]
 }
 
-// Flight is one question on its way.
+// Flight is one question that is being asked.
 type Flight[V any] struct {
 	landed chan struct{} // closed when value and err are final
 	value  V
 	err    error
 }
 
-// NewGroup starts nothing. A flight takes at most timeout.
+// NewGroup makes a group whose flights take at most timeout each. Close it.
 func NewGroup[V any](timeout time.Duration) *Group[V] {
 	ctx, stop := context.WithCancelCause(context.Background())
 	return &Group[V]{timeout: timeout, ctx: ctx, stop: stop, flights: map[string]*Flight[V]{}}
 }
 
-// Join finds the flight of that name, or starts one with ask. started tells
-// which. In a closed group the flight has landed with ErrClosed.
+// Join returns the flight of that name, or starts one with ask; started says which. If the
+// group is closed, it returns a flight that has ended with ErrClosed.
 func (g *Group[V]) Join(name string, ask func(context.Context) (V, error)) (f *Flight[V], started bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,8 +62,8 @@ func (g *Group[V]) Join(name string, ask func(context.Context) (V, error)) (f *F
 	return f, true
 }
 
-// fly ends the flight before anybody sees that it landed: who comes after that
-// asks anew.
+// fly asks the question. It removes the flight from the group before the result can be
+// seen, so that callers which come later ask again.
 func (g *Group[V]) fly(name string, f *Flight[V], ask func(context.Context) (V, error)) {
 	defer close(f.landed)
 	defer func() {
@@ -81,7 +81,8 @@ func (g *Group[V]) fly(name string, f *Flight[V], ask func(context.Context) (V, 
 	f.value, f.err = ask(ctx)
 }
 
-// Wait returns the answer, or an error when ctx ends before it is there.
+// Wait returns the answer or the question's error, or an error that wraps ctx's if ctx ends
+// first.
 func (f *Flight[V]) Wait(ctx context.Context) (V, error) {
 	select {
 	case <-f.landed:
@@ -92,14 +93,14 @@ func (f *Flight[V]) Wait(ctx context.Context) (V, error) {
 	}
 }
 
-// Forget lets nobody join the flights that are on their way.
+// Forget makes Join start new flights, although others of the same name may be running.
 func (g *Group[V]) Forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.flights = map[string]*Flight[V]{}
 }
 
-// Close ends all flights and waits for them.
+// Close ends all flights, also forgotten ones, with an error and waits for them.
 func (g *Group[V]) Close() {
 	g.mu.Lock()
 	g.closed = true

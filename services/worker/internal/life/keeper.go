@@ -10,19 +10,19 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// keyPrefix begins the routing keys: connection.opened, ...
+// keyPrefix is the beginning of the routing keys: connection.opened and so on.
 const keyPrefix = "connection."
 
-// maxID is the length of an AMQP short string. A longer message id could never
-// be published, and its batch would come again for ever.
+// maxID is the longest message id in bytes, an AMQP short string. A report with a longer one
+// could never be published, and its batch would be sent again for ever.
 const maxID = 255
 
-// maxGateways bounds how many gateways' last batches are remembered. A gateway
-// that is forgotten has its repeated batch published again.
+// maxGateways is how many gateways' last batches are remembered. If a gateway that was
+// forgotten repeats its batch, it is published again.
 const maxGateways = 10_000
 
-// Sender publishes in order and waits for the outcome of each message. It is a
-// confirm.Publisher; the tests put a broker that refuses in its place.
+// Sender publishes in order and waits for the outcome of each message. confirm.Publisher
+// implements it; the tests use one that refuses messages.
 type Sender interface {
 	SendAll(ctx context.Context, messages []amqpbus.Message) []error
 }
@@ -37,27 +37,27 @@ type Keeper struct {
 	gateways map[protocol.GatewayID]*gateway
 }
 
-// gateway is what is remembered of one.
+// gateway is what the Keeper remembers about a gateway.
 type gateway struct {
-	turn  chan struct{} // holds one item while a batch is being kept
-	users int           // calls that hold or wait for turn; guarded by Keeper.mu
-	noted uint64        // the last batch that was noted; owned by the turn's holder
+	busy  chan struct{} // a lock: holds one element while a batch is being published
+	users int           // calls that hold busy or wait for it; guarded by Keeper.mu
+	noted uint64        // the last batch that was noted; owned by the holder of busy
 }
 
-// New builds a Keeper that starts nothing.
+// New makes a Keeper. It starts nothing.
 func New(sender Sender, worker protocol.WorkerID, metrics *Metrics) *Keeper {
 	return &Keeper{sender: sender, worker: worker, metrics: metrics, gateways: map[protocol.GatewayID]*gateway{}}
 }
 
-// Keep publishes the batch and notes it. On an error it is not noted; the
-// gateway will send it again. An older batch than the last noted one is a late
-// copy and is dropped.
+// Keep publishes the reports of a batch and notes it to its gateway. On error it does not
+// note the batch, and the gateway sends it again. A batch older than the last noted one is a
+// late copy and is dropped.
 func (k *Keeper) Keep(ctx context.Context, batch protocol.Life) error {
 	g := k.enter(batch.Gateway)
 	defer k.leave(g)
 	select {
-	case g.turn <- struct{}{}:
-		defer func() { <-g.turn }()
+	case g.busy <- struct{}{}:
+		defer func() { <-g.busy }()
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the gateway's previous reports: %w", ctx.Err())
 	}
@@ -109,12 +109,12 @@ func (k *Keeper) publish(ctx context.Context, reports []protocol.LifeReport) err
 	return nil
 }
 
-// known keeps routing keys to the documented ones.
+// known reports whether a kind has a documented routing key.
 func known(kind protocol.LifeKind) bool {
 	return kind == protocol.LifeOpened || kind == protocol.LifeSubscribed || kind == protocol.LifeClosed
 }
 
-// note tells the gateway. One that is gone needs no note.
+// note tells the gateway that its batch is published. It ignores that the gateway is gone.
 func (k *Keeper) note(ctx context.Context, batch protocol.Life) error {
 	err := k.sender.SendAll(ctx, []amqpbus.Message{{
 		Exchange:  amqpbus.ExchangeReply,
@@ -136,7 +136,7 @@ func (k *Keeper) enter(id protocol.GatewayID) *gateway {
 	g, found := k.gateways[id]
 	if !found {
 		k.forgetLocked()
-		g = &gateway{turn: make(chan struct{}, 1)}
+		g = &gateway{busy: make(chan struct{}, 1)}
 		k.gateways[id] = g
 	}
 	g.users++
@@ -149,7 +149,7 @@ func (k *Keeper) leave(g *gateway) {
 	g.users--
 }
 
-// forgetLocked makes room by forgetting any gateway that nobody holds.
+// forgetLocked forgets any one gateway that no call uses, if there are too many.
 func (k *Keeper) forgetLocked() {
 	if len(k.gateways) < maxGateways {
 		return

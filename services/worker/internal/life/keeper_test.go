@@ -24,7 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const self protocol.GatewayID = "gateway.test"
 
-// sender is a broker that does as it is told, and keeps what it took, in order.
+// sender plays a broker with outcomes that the test chooses. It records the messages that
+// it accepted, in order.
 type sender struct {
 	mu      sync.Mutex
 	taken   []amqpbus.Message
@@ -32,7 +33,7 @@ type sender struct {
 	before  func()                        // called first, without mu; nil: nothing
 }
 
-// SendAll keeps the order: behind a lost link nothing is taken, as confirm.Publisher does.
+// SendAll accepts nothing after a lost link, like confirm.Publisher.
 func (s *sender) SendAll(ctx context.Context, messages []amqpbus.Message) []error {
 	if s.before != nil {
 		s.before()
@@ -55,7 +56,7 @@ func (s *sender) SendAll(ctx context.Context, messages []amqpbus.Message) []erro
 	return out
 }
 
-// firstWaits holds the first call until release is closed, and no other.
+// firstWaits makes the first call, and no other, wait until release is closed.
 func firstWaits(release <-chan struct{}) func() {
 	var called atomic.Bool
 	return func() {
@@ -65,7 +66,8 @@ func firstWaits(release <-chan struct{}) func() {
 	}
 }
 
-// events gives the ids on belfry.events, in order; notes the batches noted.
+// events returns the message ids on belfry.events, in order; notes returns the batches that
+// were noted.
 func (s *sender) events() (ids []string, notes []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,9 +104,8 @@ func expect(t *testing.T, s *sender, ids string, notes string) {
 	}
 }
 
-// What a gateway reports in order is published in order, each report under its
-// own id and key, and then noted.
-func TestABatchIsPublishedInOrderThenNoted(t *testing.T) {
+// TestBatchIsPublishedInOrderThenNoted: each report is published with its own id and key.
+func TestBatchIsPublishedInOrderThenNoted(t *testing.T) {
 	s := &sender{}
 	k := New(s, "worker.test", NewMetrics(nil))
 	batch := batchOf(1, protocol.LifeOpened, protocol.LifeSubscribed, protocol.LifeClosed)
@@ -133,9 +134,9 @@ func TestABatchIsPublishedInOrderThenNoted(t *testing.T) {
 	}
 }
 
-// A gateway that missed the note repeats its batch: it is noted again, and
-// nothing is published twice. An older batch is a late copy of no use.
-func TestARepeatedBatchIsNotPublishedAgain(t *testing.T) {
+// TestRepeatedBatchIsNotPublishedAgain: a gateway that missed the note repeats its batch,
+// which is noted again and not published again. An older batch is dropped.
+func TestRepeatedBatchIsNotPublishedAgain(t *testing.T) {
 	s, m := &sender{}, NewMetrics(nil)
 	k := New(s, "worker.test", m)
 	for _, batch := range []protocol.Life{
@@ -152,8 +153,8 @@ func TestARepeatedBatchIsNotPublishedAgain(t *testing.T) {
 	}
 }
 
-// Copies of a batch that arrive at the same time are published once, and
-// another gateway does not wait for them.
+// TestCopiesAtTheSameTime: copies of a batch that arrive at the same time are published
+// once, and another gateway's batch does not wait for them.
 func TestCopiesAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -180,8 +181,9 @@ func TestCopiesAtTheSameTime(t *testing.T) {
 	})
 }
 
-// Who waits for the batch before gives up with its own context.
-func TestWaitingHasAnEnd(t *testing.T) {
+// TestWaitEndsWithContext: a call that waits for the gateway's previous batch ends with its
+// own context.
+func TestWaitEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		s := &sender{before: func() { <-release }}
@@ -200,9 +202,9 @@ func TestWaitingHasAnEnd(t *testing.T) {
 	})
 }
 
-// A link that is lost in the middle: the batch is not noted, the gateway sends
-// it again, and who reads with the ids sees each once, opened ahead of closed.
-func TestALostLinkInTheMiddle(t *testing.T) {
+// TestLinkLostInTheMiddle: the batch is not noted and the gateway sends it again. A consumer
+// that drops repeated ids sees each report once, opened before closed.
+func TestLinkLostInTheMiddle(t *testing.T) {
 	s, m := &sender{}, NewMetrics(nil)
 	lost := false
 	s.verdict = func(m amqpbus.Message) error {
@@ -236,8 +238,8 @@ func TestALostLinkInTheMiddle(t *testing.T) {
 	}
 }
 
-// A note that is lost is noted at the next copy, which publishes nothing.
-func TestALostNote(t *testing.T) {
+// TestLostNote: if a note is lost, the next copy of the batch is noted and not published.
+func TestLostNote(t *testing.T) {
 	s := &sender{}
 	lost := false
 	s.verdict = func(m amqpbus.Message) error {
@@ -257,8 +259,8 @@ func TestALostNote(t *testing.T) {
 	expect(t, s, "[1.1]", "[1]")
 }
 
-// A service whose queue is full holds up nobody; a gateway that is gone needs
-// no note.
+// TestRefusedReportsAndGoneGateways: a service whose queue is full delays nobody, and it is
+// not an error that the gateway is gone.
 func TestRefusedReportsAndGoneGateways(t *testing.T) {
 	s, m := &sender{}, NewMetrics(nil)
 	s.verdict = func(m amqpbus.Message) error {
@@ -280,8 +282,8 @@ func TestRefusedReportsAndGoneGateways(t *testing.T) {
 	}
 }
 
-// Kinds that are not documented get no routing key, and ids that AMQP cannot
-// carry do not bring their batch back for ever.
+// TestUnknownReportsAreSkipped: reports of an unknown kind, or with an id that is too long
+// for AMQP, are skipped, and their batch is noted.
 func TestUnknownReportsAreSkipped(t *testing.T) {
 	s, m := &sender{}, NewMetrics(nil)
 	k := New(s, "worker.test", m)
@@ -296,7 +298,8 @@ func TestUnknownReportsAreSkipped(t *testing.T) {
 	}
 }
 
-// The memory of gateways is bounded, and one at work is not forgotten.
+// TestGatewaysAreForgotten: the number of remembered gateways is bounded, and a gateway
+// whose batch is being published is not forgotten.
 func TestGatewaysAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

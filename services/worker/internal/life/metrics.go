@@ -8,12 +8,12 @@ import (
 // Label values.
 const (
 	reportPublished = "published"
-	reportRefused   = "refused" // by a full queue of some service
-	reportUnknown   = "unknown" // of a kind that is not documented, or an id out of bounds
+	reportRefused   = "refused" // a queue of some service is full
+	reportUnknown   = "unknown" // the kind is not documented, or the id is too long
 
 	batchPublished = "published"
-	batchRepeated  = "repeated" // noted before
-	batchFailed    = "failed"   // will come again
+	batchRepeated  = "repeated" // it was noted before
+	batchFailed    = "failed"   // the gateway sends it again
 )
 
 // Metrics counts reports and batches.

@@ -6,9 +6,9 @@ import (
 	"net/url"
 )
 
-// CheckURL accepts an https address, or plain http to a loopback address; with
-// insecure, plain http to any host. Its errors say what to set instead, without
-// the name of a variable.
+// CheckURL returns nil for an https address, for plain http to a loopback address and, with
+// insecure, for plain http to any host. Its errors say what to write instead; the caller adds
+// the name of the setting.
 func CheckURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {
@@ -26,7 +26,7 @@ func CheckURL(text string, insecure bool) error {
 	return errors.New("it must be https, or http on a loopback address")
 }
 
-// ErrPlain is CheckURL's answer to plain http to another host.
+// ErrPlain is CheckURL's error for plain http to another host.
 var ErrPlain = errors.New("it must be https, because plain http to another host can be read and changed on the way")
 
 func loopback(host string) bool {
@@ -37,8 +37,8 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// Host is the host of an address, for logs: a path or a query could hold a
-// secret.
+// Host returns the host of an address, for logs. The path or query, which may contain a
+// secret, is left out.
 func Host(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

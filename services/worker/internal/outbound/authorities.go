@@ -24,12 +24,12 @@ type authorities struct {
 	options Options
 
 	mu      sync.Mutex
-	current *http.Transport // nil: never read
-	read    version         // of current
-	bad     version         // of a file that could not be used; it is reported once
+	current *http.Transport // nil: the file was never read
+	read    version         // the file's version that current was made from
+	bad     version         // the file's version that could not be used, which was logged
 }
 
-// version tells whether a file has changed.
+// version identifies a version of the file.
 type version struct {
 	modified time.Time
 	size     int64
@@ -72,13 +72,13 @@ func (a *authorities) transport() (*http.Transport, error) {
 	case err != nil:
 		if now != a.bad {
 			a.bad = now
-			a.options.Logger.Warn("cannot read the file of certificate authorities again: the authorities read before stay trusted, correct the file", zap.Error(err))
+			a.options.Logger.Warn("cannot read the changed file of certificate authorities: the authorities read before stay trusted; correct the file", zap.Error(err))
 		}
 		return a.current, nil
 	}
 	if a.current != nil {
 		a.current.CloseIdleConnections()
-		a.options.Logger.Info("certificate authorities read again", zap.String("file", a.options.CAFile))
+		a.options.Logger.Info("read the changed file of certificate authorities", zap.String("file", a.options.CAFile))
 	}
 	a.current, a.read, a.bad = a.options.transport(roots), now, version{}
 	return a.current, nil

@@ -15,11 +15,11 @@ import (
 
 // Options of NewClient.
 type Options struct {
-	Timeout  time.Duration // of one question, from the dial to the last byte; required
-	Parallel int           // connections to one host; zero: 32
-	// CAFile is a PEM file with the authorities that may have signed the
-	// server's certificate, instead of the system's. It is read again when it
-	// changes. Empty: the system's, which SSL_CERT_FILE and SSL_CERT_DIR replace.
+	Timeout  time.Duration // of one request, from the dial to the last byte; required
+	Parallel int           // most connections to one host; zero: 32
+	// CAFile is a PEM file with the certificate authorities to trust instead of the
+	// system's. It is read again when it changes. Empty: the system's authorities, which
+	// SSL_CERT_FILE and SSL_CERT_DIR can replace.
 	CAFile string
 	// Proxied makes the client use the proxy that HTTPS_PROXY, HTTP_PROXY and
 	// NO_PROXY name.
@@ -27,7 +27,8 @@ type Options struct {
 	Logger  *zap.Logger // nil: nothing is logged
 }
 
-// NewClient makes a client. Its error names CAFile.
+// NewClient makes a client. It fails only if CAFile cannot be used, and the error names the
+// file.
 func NewClient(o Options) (*http.Client, error) {
 	if o.Parallel <= 0 {
 		o.Parallel = 32
@@ -50,7 +51,7 @@ func NewClient(o Options) (*http.Client, error) {
 	}, nil
 }
 
-// transport trusts roots; nil: the system's.
+// transport makes a transport that trusts roots; nil: the system's authorities.
 func (o Options) transport(roots *x509.CertPool) *http.Transport {
 	t := &http.Transport{
 		MaxIdleConnsPerHost:    o.Parallel,
@@ -68,19 +69,19 @@ func (o Options) transport(roots *x509.CertPool) *http.Transport {
 	return t
 }
 
-// Answer is a whole answer of status 200.
+// Answer is a complete answer with status 200.
 type Answer struct {
 	Body []byte
 	Kind string // the Content-Type, as the server sent it
 }
 
-// Fetch sends the request and reads an answer of status 200 and at most `most`
-// bytes. Its errors name the host; they hold nothing of the address's path and
-// query, nor of the request's body.
+// Fetch sends the request and returns the answer. Any status but 200, and a body of more than
+// most bytes, is an error. Errors name the host; they contain nothing of the address's path
+// and query, nor of the request's body.
 func Fetch(ctx context.Context, client *http.Client, req *http.Request, most int) (Answer, error) {
 	resp, err := client.Do(req.WithContext(ctx)) //nolint:gosec // G704: the operator's own configuration names the address
 	if err != nil {
-		var whole *url.Error // it quotes the address, whose query may hold a secret
+		var whole *url.Error // it quotes the address, whose query may contain a secret
 		if errors.As(err, &whole) {
 			err = whole.Err
 		}

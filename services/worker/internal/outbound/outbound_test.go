@@ -86,7 +86,7 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// TestErrorsShowNoQuery: a key set's address may hold a secret.
+// TestErrorsShowNoQuery: the address of a key set may contain a secret.
 func TestErrorsShowNoQuery(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 	client, err := NewClient(Options{Timeout: 5 * time.Second})
@@ -105,7 +105,7 @@ func TestErrorsShowNoQuery(t *testing.T) {
 	check()
 }
 
-// write gives the file another time each time, as an editor would.
+// write writes the file with a new modification time.
 func write(t *testing.T, path string, text []byte, age time.Duration) {
 	t.Helper()
 	if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -121,7 +121,7 @@ func pemOf(cert *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 }
 
-// TestPrivateAuthority: a server whose certificate a file vouches for, and the
+// TestPrivateAuthority: a server's certificate is signed by the authority in a file, and the
 // file is read again when it changes.
 func TestPrivateAuthority(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) }))

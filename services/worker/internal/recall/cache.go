@@ -1,10 +1,9 @@
-// Package recall keeps answers of other servers for a short while.
+// Package recall is a bounded cache for answers of other servers.
 //
-// A cache keeps two generations: when the young one is full or old, it becomes
-// the old one, whose answers are forgotten with it. So a cache is bounded, and
-// forgetting costs nothing per answer. What is put belongs to the era in which
-// its question began: an answer whose question began before a Forget is not
-// kept.
+// A cache has two generations. When the young one is full or too old, it becomes the old
+// one, and the previous old one is dropped. This bounds the cache without any work per
+// entry. An era is the time between two calls of Forget. An answer is stored only if its
+// question began in the current era.
 package recall
 
 import (
@@ -12,16 +11,16 @@ import (
 	"time"
 )
 
-// Cache is safe for concurrent use.
+// Cache maps keys to answers. It is safe for concurrent use.
 type Cache[K comparable, V any] struct {
-	most int           // entries of one generation
-	keep time.Duration // zero or less: nothing is kept
+	most int           // most entries of one generation
+	keep time.Duration // zero or less: nothing is stored
 	now  func() time.Time
 
 	mu         sync.Mutex
 	young, old map[K]entry[V]
-	born       time.Time // of young
-	era        uint64    // counts Forget
+	born       time.Time // when young was begun
+	era        uint64    // number of calls of Forget
 }
 
 type entry[V any] struct {
@@ -29,13 +28,13 @@ type entry[V any] struct {
 	until time.Time
 }
 
-// New makes a cache of at most twice `most` entries, each kept for at most
-// `keep`.
+// New makes a cache of at most 2*most entries, each of which is valid for at most keep.
 func New[K comparable, V any](most int, keep time.Duration, now func() time.Time) *Cache[K, V] {
 	return &Cache[K, V]{most: most, keep: keep, now: now, young: map[K]entry[V]{}, born: now()}
 }
 
-// Get returns what is known of each key, by place; era is for Put.
+// Get returns the value of each key, in the order of keys, and whether it was found. Pass
+// era to Put with the answers to the missing ones.
 func (c *Cache[K, V]) Get(keys ...K) (values []V, found []bool, era uint64) {
 	values, found = make([]V, len(keys)), make([]bool, len(keys))
 	now := c.now()
@@ -53,14 +52,16 @@ func (c *Cache[K, V]) Get(keys ...K) (values []V, found []bool, era uint64) {
 	return values, found, c.era
 }
 
-// Entry is one answer. A zero Until is as long as the cache keeps answers.
+// Entry is one answer. It is valid until Until, or as long as the cache allows if that is
+// zero or later.
 type Entry[K comparable, V any] struct {
 	Key   K
 	Value V
 	Until time.Time
 }
 
-// Put keeps answers whose question began in that era.
+// Put stores answers whose questions began in that era. It does nothing if Forget was called
+// since.
 func (c *Cache[K, V]) Put(era uint64, entries ...Entry[K, V]) {
 	if c.keep <= 0 {
 		return
@@ -84,7 +85,8 @@ func (c *Cache[K, V]) Put(era uint64, entries ...Entry[K, V]) {
 	}
 }
 
-// Forget drops all answers, and those of questions that are on their way.
+// Forget drops all answers. Answers to questions that are already being asked will not be
+// stored.
 func (c *Cache[K, V]) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

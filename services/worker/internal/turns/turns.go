@@ -1,6 +1,6 @@
-// Package turns shares a number of places among users, so that one who wants many
-// makes no other wait: a user holds at most half of the places, and a place that
-// becomes free goes to the next user in turn, not to the next in line.
+// Package turns is a fair semaphore: it shares a number of places among users so that a user
+// with many calls does not make others wait. A user holds at most half of the places, and
+// free places are given to waiting users in turn, not in the order of their calls.
 package turns
 
 import (
@@ -9,26 +9,26 @@ import (
 	"sync"
 )
 
-// Pool is safe for concurrent use.
+// Pool is a number of places. It is safe for concurrent use.
 type Pool struct {
-	perUser int
+	perUser int // most places of one user
 
-	mu    sync.Mutex
-	free  int
-	held  map[string]int
-	lines map[string][]chan struct{} // who waits, by user, in the order of coming
-	order []string                   // users with a line, the next one first
+	mu      sync.Mutex
+	free    int
+	held    map[string]int
+	waiting map[string][]chan struct{} // calls that wait, by user, the oldest first
+	order   []string                   // users with waiting calls, the next one first
 }
 
-// New makes a pool of so many places, at least one.
+// New makes a pool with that number of places; less than one counts as one.
 func New(places int) *Pool {
 	places = max(places, 1)
-	return &Pool{perUser: max(places/2, 1), free: places, held: map[string]int{}, lines: map[string][]chan struct{}{}}
+	return &Pool{perUser: max(places/2, 1), free: places, held: map[string]int{}, waiting: map[string][]chan struct{}{}}
 }
 
-// Take waits for a place for a user. The error is the context's, and then there is
-// nothing to give back.
-func (p *Pool) Take(ctx context.Context, user string) error {
+// Acquire waits until a user gets a place, which the caller must Release. An error is ctx's;
+// then there is nothing to release.
+func (p *Pool) Acquire(ctx context.Context, user string) error {
 	p.mu.Lock()
 	if p.free > 0 && p.held[user] < p.perUser {
 		p.give(user)
@@ -36,10 +36,10 @@ func (p *Pool) Take(ctx context.Context, user string) error {
 		return nil
 	}
 	turn := make(chan struct{})
-	if len(p.lines[user]) == 0 {
+	if len(p.waiting[user]) == 0 {
 		p.order = append(p.order, user)
 	}
-	p.lines[user] = append(p.lines[user], turn)
+	p.waiting[user] = append(p.waiting[user], turn)
 	p.mu.Unlock()
 	select {
 	case <-turn:
@@ -48,7 +48,7 @@ func (p *Pool) Take(ctx context.Context, user string) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		select {
-		case <-turn: // it came at the same time: it goes to the next
+		case <-turn: // the place came at the same time: give it to the next
 			p.release(user)
 		default:
 			p.leave(user, turn)
@@ -57,7 +57,7 @@ func (p *Pool) Take(ctx context.Context, user string) error {
 	}
 }
 
-// Release gives a user's place back.
+// Release returns a user's place to the pool.
 func (p *Pool) Release(user string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,26 +80,26 @@ func (p *Pool) release(user string) {
 			return
 		}
 		next := p.order[i]
-		turn := p.lines[next][0]
-		p.lines[next] = p.lines[next][1:]
+		turn := p.waiting[next][0]
+		p.waiting[next] = p.waiting[next][1:]
 		p.order = slices.Delete(p.order, i, i+1)
-		if len(p.lines[next]) > 0 {
+		if len(p.waiting[next]) > 0 {
 			p.order = append(p.order, next)
 		} else {
-			delete(p.lines, next)
+			delete(p.waiting, next)
 		}
 		p.give(next)
 		close(turn)
 	}
 }
 
-// leave takes somebody out of the line.
+// leave removes a waiting call.
 func (p *Pool) leave(user string, turn chan struct{}) {
-	line := slices.DeleteFunc(p.lines[user], func(c chan struct{}) bool { return c == turn })
-	if len(line) > 0 {
-		p.lines[user] = line
+	rest := slices.DeleteFunc(p.waiting[user], func(c chan struct{}) bool { return c == turn })
+	if len(rest) > 0 {
+		p.waiting[user] = rest
 		return
 	}
-	delete(p.lines, user)
+	delete(p.waiting, user)
 	p.order = slices.DeleteFunc(p.order, func(u string) bool { return u == user })
 }

@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-func take(t *testing.T, p *Pool, user string) {
+func acquire(t *testing.T, p *Pool, user string) {
 	t.Helper()
-	if err := p.Take(t.Context(), user); err != nil {
+	if err := p.Acquire(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestOneUserHoldsHalfOfThePlaces(t *testing.T) {
 	p := New(4)
-	take(t, p, "greedy")
-	take(t, p, "greedy")
+	acquire(t, p, "greedy")
+	acquire(t, p, "greedy")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.Take(ended, "greedy"); !errors.Is(err, context.Canceled) {
+	if err := p.Acquire(ended, "greedy"); !errors.Is(err, context.Canceled) {
 		t.Errorf("a third place: %v", err)
 	}
-	take(t, p, "honest") // at once
+	acquire(t, p, "honest") // at once
 }
 
-// A hundred questions of two greedy users are in line; whoever comes then gets the next
-// place but one.
-func TestAFreePlaceGoesToTheNextUser(t *testing.T) {
+// TestFreePlaceGoesToNextUser: while a hundred calls of two greedy users wait, a third user's
+// call gets the next place but one.
+func TestFreePlaceGoesToNextUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(4)
 		var mu sync.Mutex
@@ -39,7 +39,7 @@ func TestAFreePlaceGoesToTheNextUser(t *testing.T) {
 		var all sync.WaitGroup
 		want := func(user string) {
 			all.Go(func() {
-				if err := p.Take(t.Context(), user); err != nil {
+				if err := p.Acquire(t.Context(), user); err != nil {
 					t.Error(err)
 					return
 				}
@@ -65,25 +65,25 @@ func TestAFreePlaceGoesToTheNextUser(t *testing.T) {
 		}
 		mu.Unlock()
 		all.Wait()
-		if len(order) != 101 || p.free != 4 || len(p.held)+len(p.lines)+len(p.order) != 0 {
+		if len(order) != 101 || p.free != 4 || len(p.held)+len(p.waiting)+len(p.order) != 0 {
 			t.Errorf("%d had a place; at the end %d are free, %v held, %v in line", len(order), p.free, p.held, p.order)
 		}
 	})
 }
 
-func TestWhoGivesUpLeavesTheLine(t *testing.T) {
+func TestCancelledCallStopsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(1)
-		take(t, p, "a")
+		acquire(t, p, "a")
 		soon, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := p.Take(soon, "b"); !errors.Is(err, context.DeadlineExceeded) {
+		if err := p.Acquire(soon, "b"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
 		p.Release("a")
-		if p.free != 1 || len(p.lines) != 0 || len(p.order) != 0 {
-			t.Errorf("%d free, lines %v, order %v", p.free, p.lines, p.order)
+		if p.free != 1 || len(p.waiting) != 0 || len(p.order) != 0 {
+			t.Errorf("%d free, lines %v, order %v", p.free, p.waiting, p.order)
 		}
-		take(t, p, "c")
+		acquire(t, p, "c")
 	})
 }

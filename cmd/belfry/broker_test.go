@@ -112,7 +112,7 @@ func TestReshard(t *testing.T) {
 	sh(t, "", "emit", "jobs-summary", "1").want(t, 0, "", "")
 
 	got := sh(t, "", "reshard", "--from", "1", "--to", "4")
-	got.want(t, 0, "deleted  belfry.shard.v1.n1.0, in which 1 messages waited\ndeclared belfry.layout.v1\n", "")
+	got.want(t, 0, "deleted  belfry.shard.v1.n1.0 with 1 messages\ndeclared belfry.layout.v1\n", "")
 	got.want(t, 0, "start workers and gateways with BELFRY_SHARDS=4", "")
 	if err := bus.Declare(t.Context(), four); err != nil {
 		t.Errorf("a worker with 4 shards now: %v", err)

@@ -24,24 +24,25 @@ func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "check",
 		Usage: "say what is wrong with the configuration, the broker and the permissions, and how to fix it",
-		Description: "It looks at the environment as gateway, worker and backend, at the broker, at what this\n" +
-			"broker user may do there, and at whether the numbers of shards agree. It ends with status 1\n" +
-			"when something is wrong; that no worker runs is wrong, too, but with --nothing-runs. --role\n" +
-			"looks at one role, where each has an environment of its own. --group also sends an event\n" +
-			"all the way: it opens BELFRY_URL with BELFRY_TOKEN, subscribes to the group, emits\n" +
-			"{\"group_name\": ..., \"belfry_check\": ...} to it, which whoever watches it sees, and waits for it.\n\n" +
+		Description: "It checks the settings in the environment as gateway, worker and backend, the broker, what\n" +
+			"this broker user may do there, and whether the numbers of shards agree. The exit status is\n" +
+			"1 if something is wrong. That no worker runs is wrong, too, unless --nothing-runs is given.\n" +
+			"Use --role where each program has its own environment. --group also sends an event all\n" +
+			"the way: it opens BELFRY_URL with BELFRY_TOKEN, subscribes to the group, emits\n" +
+			"{\"group_name\": ..., \"belfry_check\": ...} to it, which every client of the group receives,\n" +
+			"and waits for it.\n\n" +
 			"Examples:\n  belfry check --role worker\n" +
 			"  BELFRY_TOKEN=... BELFRY_URL=wss://tower.example.com/websocket/ belfry check --group jobs-summary",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "role", Usage: "gateway, worker or backend", DefaultText: "all three"},
-			&cli.BoolFlag{Name: "nothing-runs", Usage: "before the first start: a missing worker is no fault", HideDefault: true},
+			&cli.BoolFlag{Name: "nothing-runs", Usage: "before the first start: a missing worker is not an error", HideDefault: true},
 			&cli.StringFlag{Name: "group", Usage: "send an event to this group and wait for it on the websocket"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if err := arguments(c, 0, 0); err != nil {
 				return err
 			}
-			useDoor(c)
+			useDev(c)
 			wanted := c.StringSlice("role")
 			if len(wanted) == 0 && strings.HasPrefix(os.Getenv("BELFRY_AMQP_URL"), "embedded://") {
 				wanted = []string{check.RoleBackend} // belfry dev has checked the rest
@@ -68,7 +69,7 @@ func checkCommand() *cli.Command {
 	}
 }
 
-// tryOf prepares the event that goes all the way.
+// tryOf prepares the event that --group sends all the way.
 func tryOf(c *cli.Command) (*check.Try, error) {
 	group, err := protocol.ParseGroup(c.String("group"))
 	if err != nil {
@@ -120,5 +121,5 @@ func programs() []check.Program {
 	}
 }
 
-// nowhere is a bus for programs that are put together and not started.
+// nowhere returns a bus for programs that are built but not started.
 func nowhere() amqpbus.Bus { return membus.New().Open("check") }

@@ -32,7 +32,7 @@ func TestCheckOfAFreshBroker(t *testing.T) {
 	got := sh(t, "", "check", "--nothing-runs")
 	got.want(t, 0, ": RabbitMQ ", "")
 	got.want(t, 0, "note   the queues do not exist yet", "")
-	got.want(t, 0, "ok     permissions: may publish and consume", "")
+	got.want(t, 0, "ok     permissions: this user may publish and consume", "")
 	sh(t, "", "check").want(t, 1, "WRONG  running: no worker has ever run here", "")
 	if names, err := node(t).Queues(); err != nil || len(names) > 0 {
 		t.Errorf("it left %q, %v", names, err)
@@ -46,7 +46,7 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	got.want(t, 0, "note   running: no worker is running", "")
 	got = sh(t, "", "check")
 	got.want(t, 1, "ok     topology: as this version declares it (BELFRY_SHARDS=1)", "")
-	got.want(t, 1, "ok     permissions: may publish to belfry.session", "")
+	got.want(t, 1, "ok     permissions: this user may publish to belfry.session", "")
 	got.want(t, 1, "ok     emitting: ", "")
 	got.want(t, 1, "WRONG  running: no worker is running", ", 1 in all")
 

@@ -16,16 +16,16 @@ import (
 func deadCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "dead",
-		Usage: "show the messages that could not be understood, and why",
-		Description: "Workers park them in belfry.dead with a reason. Each is a line of JSON: reason, origin\n" +
-			"(exchange/key), message_id and body, as long as it was kept (4 KiB). They stay, but with\n" +
-			"--purge, which takes away what it has shown, 1,000 at most. The broker user needs read on\n" +
-			"^belfry\\.dead$, which none of the roles has. Quorum queues of RabbitMQ 4 drop a message\n" +
-			"that was looked at 20 times.\n\n" +
+		Usage: "show the messages that could not be handled, and why",
+		Description: "Workers park such messages in belfry.dead with a reason. Each is printed as a line of\n" +
+			"JSON: reason, origin (exchange/key), message_id, and the body if it was kept (at most\n" +
+			"4 KiB). The messages stay in the queue; --purge removes those that it has shown, at most\n" +
+			"1,000. The broker user needs the read permission for ^belfry\\.dead$, which no role has.\n" +
+			"Quorum queues of RabbitMQ 4 drop a message that was read 20 times.\n\n" +
 			"Examples:\n  belfry dead\n  belfry dead --purge >dead.jsonl",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "purge", Usage: "take away what was shown", HideDefault: true},
-			&cli.DurationFlag{Name: "timeout", Usage: "how long all of it may take", Value: 30 * time.Second},
+			&cli.BoolFlag{Name: "purge", Usage: "remove the messages that were shown", HideDefault: true},
+			&cli.DurationFlag{Name: "timeout", Usage: "how long the command may take", Value: 30 * time.Second},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if err := arguments(c, 0, 0); err != nil {

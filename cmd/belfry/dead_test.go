@@ -36,7 +36,7 @@ func TestDeadShowsAndTakesAwayWhatItShows(t *testing.T) {
 	park("second", []byte{0xff, 0x00})
 	for range 2 { // they stay
 		got := sh(t, "", "dead")
-		got.want(t, 0, `"body":"{<"`, "shown: 2 of 2")
+		got.want(t, 0, `"body":"{<"`, "2 of 2 messages shown;")
 		lines := strings.Split(strings.TrimSpace(got.out), "\n")
 		var first, second struct {
 			Reason, Origin string
@@ -51,12 +51,12 @@ func TestDeadShowsAndTakesAwayWhatItShows(t *testing.T) {
 		}
 	}
 	sh(t, "", "check", "--nothing-runs").want(t, 0, "note   2 messages could not be decoded", "")
-	sh(t, "", "dead", "--purge").want(t, 0, `"message_id":"second"`, "shown and taken away: 2 of 2")
+	sh(t, "", "dead", "--purge").want(t, 0, `"message_id":"second"`, "2 of 2 messages shown and removed")
 	sh(t, "", "dead").want(t, 0, "", "belfry.dead is empty")
 
 	park("third", []byte("{"))
 	set(t, "BELFRY_AMQP_URL", node(t).URL("backend"))
-	sh(t, "", "dead").want(t, 1, "", "none of the roles' users may read belfry.dead")
+	sh(t, "", "dead").want(t, 1, "", "no role may read belfry.dead")
 	set(t, "BELFRY_AMQP_URL", "amqp://guest:guest@127.0.0.1:1/")
 	sh(t, "", "dead").want(t, 1, "", "is the broker running")
 }

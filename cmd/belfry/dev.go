@@ -16,17 +16,18 @@ import (
 	"belfry/pkg/daemon"
 )
 
-// stopWithin bounds the end of a development installation.
+// stopWithin is how long stopping may take.
 const stopWithin = 25 * time.Second
 
 func devCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "dev",
 		Usage: "run gateway and worker in this process, without a broker",
-		Description: "It prints a websocket address with a token, a page to look at, and a line to emit with.\n" +
-			"It reads what gateways and workers read, but nothing about a broker, and listens on\n" +
-			"127.0.0.1:8051 (BELFRY_LISTEN) and 127.0.0.1:9051 (BELFRY_ADMIN_LISTEN). BELFRY_EMIT_SECRET\n" +
-			"is what opens the door for events; a new one is drawn when it is not set.\n\n" +
+		Description: "It prints a websocket address with a token, the address of a page to try it with, and a\n" +
+			"command that emits an event. It uses the settings of gateways and workers, except those\n" +
+			"about a broker, and listens on 127.0.0.1:8051 (BELFRY_LISTEN) and 127.0.0.1:9051\n" +
+			"(BELFRY_ADMIN_LISTEN). Whoever emits events must know BELFRY_EMIT_SECRET; if it is not set,\n" +
+			"a random one is made.\n\n" +
 			"Example:\n  belfry dev",
 		Action: func(ctx context.Context, c *cli.Command) (err error) {
 			if err := arguments(c, 0, 0); err != nil {
@@ -42,8 +43,8 @@ func devCommand() *cli.Command {
 	}
 }
 
-// runDev runs until ctx ends. dir is for files that are read at the start; it
-// goes when they are read, so that nothing is left however the process ends.
+// runDev runs until ctx ends. dir is for files that are read at the start. It is removed as
+// soon as they are read, so that nothing is left behind if the process is killed.
 func runDev(ctx context.Context, c *cli.Command, dir string) error {
 	cfg, err := dev.Load(ctx, dir)
 	if err != nil {
@@ -61,15 +62,15 @@ func runDev(ctx context.Context, c *cli.Command, dir string) error {
 	d, err := dev.Start(ctx, cfg, log.Logger)
 	err = errors.Join(err, os.RemoveAll(dir))
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil // a signal is how it ends, also while it starts
+		return nil // a signal is the usual end, also during the start
 	}
 	if err != nil {
 		return err
 	}
-	if forget, err := environment.LeaveDoor(d.Door()); err == nil {
+	if forget, err := environment.LeaveAddress(d.EmitURL()); err == nil {
 		defer func() { _ = forget() }()
 	} else {
-		say(c, "belfry: %v; they need the line below", err)
+		say(c, "belfry: %v; set BELFRY_AMQP_URL for them as shown below", err)
 	}
 	err = d.Greet(c.Root().Writer, cfg.Self)
 	if err == nil {
@@ -80,9 +81,9 @@ func runDev(ctx context.Context, c *cli.Command, dir string) error {
 	return errors.Join(err, d.Stop(last))
 }
 
-// self is how this program is run again.
+// self returns the command that runs this program.
 func self() string {
-	if strings.Contains(os.Args[0], "go-build") { // go run's own copy, gone tomorrow
+	if strings.Contains(os.Args[0], "go-build") { // a temporary copy made by go run
 		return "go run ./cmd/belfry"
 	}
 	return os.Args[0]

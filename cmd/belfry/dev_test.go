@@ -105,7 +105,7 @@ func TestEmitStopsAtTheFirstBadLine(t *testing.T) {
 	}
 }
 
-func TestDevsDoorNeedsTheSecret(t *testing.T) {
+func TestDevEndpointNeedsTheSecret(t *testing.T) {
 	_, page := development(t)
 	u, _ := url.Parse(os.Getenv("BELFRY_AMQP_URL"))
 	u.User = url.UserPassword("", "wrong")
@@ -118,7 +118,7 @@ func TestDevsDoorNeedsTheSecret(t *testing.T) {
 	}
 }
 
-func TestASecretOfOnesOwnIsNotPrinted(t *testing.T) {
+func TestGivenSecretIsNotPrinted(t *testing.T) {
 	clean(t)
 	set(t, "BELFRY_EMIT_SECRET", "my-own-secret")
 	set(t, "BELFRY_LISTEN", ":0")

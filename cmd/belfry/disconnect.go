@@ -14,9 +14,9 @@ func disconnectCommand() *cli.Command {
 		Name:      "disconnect",
 		Usage:     "close the connections of a user",
 		ArgsUsage: "USER",
-		Description: "All gateways close them with 4403: those of one login session, or all. It ends with\n" +
-			"status 0 when the broker has the order. A token that is still good can open a new\n" +
-			"connection. BELFRY_AMQP_URL says where to, as for belfry emit.\n\n" +
+		Description: "All gateways close the user's connections with 4403: those of one login session, or all.\n" +
+			"The exit status is 0 when the broker has confirmed the order. A token that is still valid\n" +
+			"can open a new connection. BELFRY_AMQP_URL says where to send it, as for belfry emit.\n\n" +
 			"Examples:\n" +
 			"  belfry disconnect 7\n" +
 			"  belfry disconnect --session 2f9c ann@example.com",

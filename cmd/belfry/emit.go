@@ -20,16 +20,16 @@ func emitCommand() *cli.Command {
 		Name:      "emit",
 		Usage:     "emit an event to a group",
 		ArgsUsage: "GROUP JSON|-",
-		Description: "It ends with status 0 when the broker has confirmed. With - every line of standard\n" +
-			"input is one event, in order. BELFRY_AMQP_URL says where to: amqp://, amqps://, or\n" +
-			"embedded:// for a belfry dev, which prints the whole line; unset, a belfry dev of the same\n" +
-			"user that runs is found, else it is a broker on this host.\n\n" +
+		Description: "The exit status is 0 when the broker has confirmed the event. With -, every line of\n" +
+			"standard input is one event, emitted in order. BELFRY_AMQP_URL says where to send events:\n" +
+			"amqp://, amqps://, or embedded:// for belfry dev, which prints the address. If it is not\n" +
+			"set, a running belfry dev of the same user is used, or else a broker on this host.\n\n" +
 			"Examples:\n" +
 			"  belfry emit jobs-status_changed '{\"group_name\": \"jobs\", \"unified_job_id\": 42}'\n" +
 			"  tail -f events.jsonl | belfry emit job_events-42 -",
 		Flags: []cli.Flag{
-			&cli.DurationFlag{Name: "expiration", Usage: "how long an event may wait for a worker, 0: for ever (default: BELFRY_EMIT_EXPIRATION, 60s)", HideDefault: true},
-			&cli.BoolFlag{Name: "persistent", Usage: "it survives a restart of the broker (default: BELFRY_EMIT_PERSISTENT)", HideDefault: true},
+			&cli.DurationFlag{Name: "expiration", Usage: "how long an event may wait for a worker, 0: no limit (default: BELFRY_EMIT_EXPIRATION, 60s)", HideDefault: true},
+			&cli.BoolFlag{Name: "persistent", Usage: "let the event survive a restart of the broker (default: BELFRY_EMIT_PERSISTENT)", HideDefault: true},
 			&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for the broker's confirm", Value: 10 * time.Second},
 		},
 		Action: emit,
@@ -61,8 +61,8 @@ func emit(ctx context.Context, c *cli.Command) error {
 	return finish(ctx, e, err)
 }
 
-// finish closes the emitter of a command that ended with err. What failed has
-// used its time, and is all that is told.
+// finish closes the emitter of a command that ended with err. If err is not nil, it does not
+// wait, and only err is reported.
 func finish(ctx context.Context, e *emitter.Emitter, err error) error {
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
@@ -70,7 +70,7 @@ func finish(ctx context.Context, e *emitter.Emitter, err error) error {
 		return e.Close(closing)
 	}
 	cancel()
-	_ = e.Close(closing) // it is cut, and says so
+	_ = e.Close(closing) // cuts the connection, which is an error of its own
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return errInterrupted
 	}
@@ -78,7 +78,7 @@ func finish(ctx context.Context, e *emitter.Emitter, err error) error {
 }
 
 func openEmitter(ctx context.Context, c *cli.Command) (*emitter.Emitter, error) {
-	unnamed := os.Getenv("BELFRY_AMQP_URL") == "" && !useDoor(c)
+	unnamed := os.Getenv("BELFRY_AMQP_URL") == "" && !useDev(c)
 	var s environment.Emit
 	if err := settings.Load(&s); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func openEmitter(ctx context.Context, c *cli.Command) (*emitter.Emitter, error) 
 		return nil, err
 	}
 	if s.Embedded() && (c.IsSet("expiration") || c.IsSet("persistent")) {
-		say(c, "belfry: a belfry dev decides itself about expiration, and keeps nothing: the flags have no effect")
+		say(c, "belfry: --expiration and --persistent have no effect, because events go to belfry dev, which uses its own expiration and stores nothing")
 	}
 	o := emitter.Options{
 		URL: s.AmqpURL.Reveal(), Name: s.Name + " belfry emit", Shards: s.Shards,
@@ -101,7 +101,7 @@ func openEmitter(ctx context.Context, c *cli.Command) (*emitter.Emitter, error) 
 		Insecure: s.AmqpInsecure, CAFile: s.AmqpCAFile, CertFile: s.AmqpCertFile, KeyFile: s.AmqpKeyFile,
 	}
 	if o.Expiration == 0 {
-		o.Expiration = -1 // for ever, in the emitter's words
+		o.Expiration = -1 // no limit, for package emitter
 	}
 	if c.IsSet("timeout") {
 		o.Timeout = c.Duration("timeout")

@@ -13,31 +13,30 @@ import (
 	"belfry/pkg/emitter"
 )
 
-// maxLines bounds the events that are sent together.
+// maxLines is the largest number of events that are sent together.
 const maxLines = 500
 
-// line is one event of standard input, or, with err, what ended it.
-type line struct {
+// inputLine is one event of standard input or, with err, why there are no more.
+type inputLine struct {
 	number  int // from 1
 	payload []byte
 	err     error
 }
 
-// emitLines emits every line of in, in order: together what is waiting, at once
-// what comes slowly. It ends at the first line that is no event; the lines
-// before it are emitted.
+// emitLines emits every line of in, in order. Lines that are waiting are sent together. It
+// ends at the first line that is not a valid event, after emitting those before it.
 func emitLines(ctx context.Context, e *emitter.Emitter, group string, in io.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	lines := make(chan line, maxLines)
+	lines := make(chan inputLine, maxLines)
 	go readLines(ctx, in, lines)
 	for {
-		events, numbers, end := take(ctx, lines, group)
+		events, numbers, end := nextEvents(ctx, lines, group)
 		var batch *emitter.BatchError
 		switch err := e.EmitBatch(ctx, events); {
 		case errors.As(err, &batch):
 			first := batch.Failures[0]
-			return fmt.Errorf("line %d was not emitted, nor %d more: %w", numbers[first.Index], len(batch.Failures)-1, first.Err)
+			return fmt.Errorf("line %d was not emitted, and %d others were not: %w", numbers[first.Index], len(batch.Failures)-1, first.Err)
 		case err != nil:
 			return err
 		case errors.Is(end, io.EOF):
@@ -48,9 +47,9 @@ func emitLines(ctx context.Context, e *emitter.Emitter, group string, in io.Read
 	}
 }
 
-// take waits for a line and takes what else is waiting. end is not nil when
-// there will be no more.
-func take(ctx context.Context, lines <-chan line, group string) (events []emitter.Event, numbers []int, end error) {
+// nextEvents waits for a line and returns it with all others that are waiting. end is not
+// nil if there will be no more.
+func nextEvents(ctx context.Context, lines <-chan inputLine, group string) (events []emitter.Event, numbers []int, end error) {
 	select {
 	case l := <-lines:
 		for {
@@ -72,9 +71,9 @@ func take(ctx context.Context, lines <-chan line, group string) (events []emitte
 	}
 }
 
-// readLines sends every line, and last what ended them. A read of a terminal
-// cannot be cancelled: after ctx it ends with the next line.
-func readLines(ctx context.Context, in io.Reader, lines chan<- line) {
+// readLines sends every line and, at last, why there are no more. A read from a terminal
+// cannot be cancelled: after ctx has ended, readLines returns with the next line.
+func readLines(ctx context.Context, in io.Reader, lines chan<- inputLine) {
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(nil, emitter.MaxPayload+2)
 	number := 0
@@ -84,7 +83,7 @@ func readLines(ctx context.Context, in io.Reader, lines chan<- line) {
 		if len(text) == 0 {
 			continue
 		}
-		l := line{number: number, payload: bytes.Clone(text)}
+		l := inputLine{number: number, payload: bytes.Clone(text)}
 		if err := checkPayload(text); err != nil {
 			l.err = fmt.Errorf("line %d: %w", number, err)
 		}
@@ -97,7 +96,7 @@ func readLines(ctx context.Context, in io.Reader, lines chan<- line) {
 			return
 		}
 	}
-	end := line{err: io.EOF}
+	end := inputLine{err: io.EOF}
 	if err := scanner.Err(); err != nil {
 		end.err = fmt.Errorf("read line %d: %w", number+1, err)
 	}
@@ -107,15 +106,15 @@ func readLines(ctx context.Context, in io.Reader, lines chan<- line) {
 	}
 }
 
-// checkPayload says what is wrong with an event before anything is sent.
+// checkPayload returns an error that says what is wrong with an event, or nil.
 func checkPayload(text []byte) error {
 	switch {
 	case bytes.HasPrefix(text, []byte("\ufeff")):
 		return errors.New("the event begins with a byte order mark (BOM): save the file as UTF-8 without one")
 	case bytes.HasSuffix(text, []byte("\r")):
-		return errors.New("the event ends in a carriage return (CR): take it away")
+		return errors.New("the event ends in a carriage return (CR): remove it")
 	case len(text) > emitter.MaxPayload:
-		return fmt.Errorf("the event has %d bytes, %d are allowed", len(text), emitter.MaxPayload)
+		return fmt.Errorf("the event has %d bytes, at most %d are allowed", len(text), emitter.MaxPayload)
 	case !utf8.Valid(text):
 		return errors.New("the event is not UTF-8")
 	}

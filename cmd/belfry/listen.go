@@ -18,12 +18,12 @@ func listenCommand() *cli.Command {
 		Name:      "listen",
 		Usage:     "print the events of groups as they come",
 		ArgsUsage: "GROUP...",
-		Description: "Each event is one line of standard output; gaps, denied groups and lost connections are\n" +
-			"told on standard error. It connects again by itself. BELFRY_URL is the websocket, default\n" +
-			"ws://127.0.0.1:8051/websocket/, BELFRY_TOKEN the token.\n\n" +
+		Description: "Each event is one line on standard output. Gaps, denied groups and lost connections are\n" +
+			"reported on standard error, and a lost connection is opened again. BELFRY_URL is the\n" +
+			"websocket (default ws://127.0.0.1:8051/websocket/), BELFRY_TOKEN the token.\n\n" +
 			"Example:\n  BELFRY_TOKEN=development belfry listen jobs-status_changed job_events-42",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "count", Aliases: []string{"n"}, Usage: "end after so many events", DefaultText: "never end"},
+			&cli.IntFlag{Name: "count", Aliases: []string{"n"}, Usage: "end after this many events", DefaultText: "never end"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if err := arguments(c, 1, -1); err != nil {

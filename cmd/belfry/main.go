@@ -1,12 +1,10 @@
-// Command belfry is Belfry's command line: it runs everything in one process
-// for development, emits and receives events, makes tokens, and checks an
-// installation.
+// Command belfry is Belfry's command line: it runs everything in one process for
+// development, emits and receives events, makes tokens, and checks an installation.
 //
-// This package is the tree of commands and what is short in them; what is
-// longer has a room of its own: dev, listen, check, environment. Every command
-// takes its context, its writers and its arguments from run, so tests call run
-// as a shell would. Results go to standard output, everything that is said
-// about them to standard error.
+// This package defines the commands and implements the short ones. The longer ones have
+// internal packages: dev, listen, check, dead, reshard, permissions. Every command gets
+// its context, writers and arguments from run, so that tests can call run as a shell
+// would. Results go to standard output, all other messages to standard error.
 package main
 
 import (
@@ -21,14 +19,14 @@ import (
 	"belfry/pkg/daemon"
 )
 
-// The exit statuses besides 0.
+// The exit statuses other than 0.
 const (
 	statusFailed      = 1
 	statusUsage       = 2
 	statusInterrupted = 128 + int(syscall.SIGINT)
 )
 
-// errInterrupted: a signal came before the command had done what it should.
+// errInterrupted says that a signal ended the command before it was done.
 var errInterrupted = errors.New("interrupted")
 
 // usageError is a mistake in the arguments.

@@ -14,7 +14,7 @@ import (
 func permissionsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "permissions",
-		Usage: "print what the broker's users need, ready to be pasted",
+		Usage: "print the commands that give the broker's users their permissions",
 		Description: "It prints a rabbitmqctl command for each role, or with --definitions the JSON that\n" +
 			"rabbitmqctl import_definitions reads. It asks no broker and changes nothing.\n\n" +
 			"Examples:\n" +
@@ -40,7 +40,7 @@ func printPermissions(_ context.Context, c *cli.Command) error {
 		wanted = permissions.Roles()
 	}
 	if c.IsSet("user") && (len(wanted) != 1 || c.String("user") == "") {
-		return usagef("--user is for one --role, and not empty")
+		return usagef("--user needs exactly one --role, and must not be empty")
 	}
 	if c.String("vhost") == "" {
 		return usagef("--vhost is empty: the usual one is /")

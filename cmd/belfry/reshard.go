@@ -17,16 +17,16 @@ func reshardCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "reshard",
 		Usage: "move an installation to another number of shards",
-		Description: "Stop every gateway and worker first: it changes nothing while a worker consumes. The old\n" +
-			"queues go, with what waits in them, which is for connections that the gateways have closed.\n" +
-			"Then start workers and gateways with BELFRY_SHARDS set to the new number. BELFRY_QUEUE_TYPE\n" +
-			"is that of the new queues: with --from and --to the same it changes the type alone. The\n" +
-			"broker user is one that gateways or workers have.\n\n" +
+		Description: "Stop every gateway and worker first: it changes nothing while a worker consumes. It deletes\n" +
+			"the old queues with the events in them, whose connections the gateways have closed, and\n" +
+			"declares the new ones. Then start workers and gateways with BELFRY_SHARDS set to the new\n" +
+			"number. BELFRY_QUEUE_TYPE is the type of the new queues: to change only the type, give --from\n" +
+			"and --to the same number. Use the broker user of a gateway or worker.\n\n" +
 			"Example:\n  belfry reshard --from 1 --to 4",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "from", Usage: "the number of shards until now"},
-			&cli.IntFlag{Name: "to", Usage: "the number of shards to be"},
-			&cli.DurationFlag{Name: "timeout", Usage: "how long all of it may take", Value: 60 * time.Second},
+			&cli.IntFlag{Name: "from", Usage: "the present number of shards"},
+			&cli.IntFlag{Name: "to", Usage: "the new number of shards"},
+			&cli.DurationFlag{Name: "timeout", Usage: "how long the command may take", Value: 60 * time.Second},
 		},
 		Action: runReshard,
 	}

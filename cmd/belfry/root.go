@@ -22,13 +22,13 @@ func root(in io.Reader, out, errOut io.Writer) *cli.Command {
 		HideHelpCommand:       true,
 		EnableShellCompletion: true,
 		ConfigureShellCompletionCommand: func(c *cli.Command) {
-			c.Hidden, c.Usage = false, "print what lets a shell complete this command's words"
+			c.Hidden, c.Usage = false, "print the completion script for a shell"
 			c.Description = "Examples:\n  belfry completion bash >/etc/bash_completion.d/belfry\n  source <(belfry completion zsh)"
 		},
 		Commands: []*cli.Command{
 			devCommand(), emitCommand(), disconnectCommand(), listenCommand(), tokenCommand(), checkCommand(), permissionsCommand(), deadCommand(), reshardCommand(), manCommand(), versionCommand(),
 		},
-		// The exit status is run's to choose.
+		// run chooses the exit status.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		Action: func(_ context.Context, c *cli.Command) error {
 			if name := c.Args().First(); name != "" {
@@ -59,7 +59,7 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// arguments checks how many there are; most below 0: any number.
+// arguments checks the number of arguments. A negative most means no upper limit.
 func arguments(c *cli.Command, least, most int) error {
 	if n := c.Args().Len(); n < least || most >= 0 && n > most {
 		return usagef("%s does not take %d arguments; see %s --help", c.FullName(), n, c.FullName())
@@ -67,7 +67,7 @@ func arguments(c *cli.Command, least, most int) error {
 	return nil
 }
 
-// result writes a result.
+// result writes a result to standard output.
 func result(c *cli.Command, format string, args ...any) error {
 	if _, err := fmt.Fprintf(c.Root().Writer, format, args...); err != nil {
 		return fmt.Errorf("write the result: %w", err)
@@ -75,7 +75,7 @@ func result(c *cli.Command, format string, args ...any) error {
 	return nil
 }
 
-// say tells what is not a result.
+// say writes a message that is not a result to standard error.
 func say(c *cli.Command, format string, args ...any) {
 	_, _ = fmt.Fprintf(c.Root().ErrWriter, format+"\n", args...)
 }

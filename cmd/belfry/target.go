@@ -14,29 +14,29 @@ import (
 	"belfry/pkg/settings"
 )
 
-// useDoor takes the running `belfry dev` of this user where BELFRY_AMQP_URL says
-// nothing, and reports whether there is one.
-func useDoor(c *cli.Command) bool {
+// useDev sets BELFRY_AMQP_URL to the running `belfry dev` of this user, if the variable is
+// not set, and reports whether there is one.
+func useDev(c *cli.Command) bool {
 	if os.Getenv("BELFRY_AMQP_URL") != "" {
 		return false
 	}
-	door := environment.FindDoor()
-	u, err := url.Parse(door)
-	if door == "" || err != nil || os.Setenv("BELFRY_AMQP_URL", door) != nil {
+	address := environment.FindAddress()
+	u, err := url.Parse(address)
+	if address == "" || err != nil || os.Setenv("BELFRY_AMQP_URL", address) != nil {
 		return false
 	}
-	say(c, "belfry: BELFRY_AMQP_URL is not set: taking the belfry dev on %s", u.Host)
+	say(c, "belfry: BELFRY_AMQP_URL is not set: using the belfry dev on %s", u.Host)
 	return true
 }
 
-// answers looks whether a broker is there that nobody has named: to try for the
-// whole time-out would be to wait for what was never started.
+// answers tries the default broker once, because an emitter would keep trying for the whole
+// time-out although nothing was ever started there.
 func answers(ctx context.Context, b settings.Broker) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	probe, err := rabbit.OpenProbe(ctx, environment.Connection(b, "belfry emit"))
 	if err != nil {
-		return fmt.Errorf("BELFRY_AMQP_URL is not set, and this host's default leads nowhere: %w; for a belfry dev, start it first or set BELFRY_AMQP_URL as it prints", err)
+		return fmt.Errorf("BELFRY_AMQP_URL is not set, and there is no broker at this host's default address: %w; to use belfry dev, start it first or set BELFRY_AMQP_URL to what it prints", err)
 	}
 	return probe.Close()
 }

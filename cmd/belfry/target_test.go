@@ -14,7 +14,7 @@ func TestWithoutAddressNobodyWaits(t *testing.T) {
 		t.Skip("a broker of this machine listens on the default port, so the default leads somewhere")
 	}
 	got := sh(t, "", "emit", "--timeout", "10m", "jobs-summary", "1")
-	got.want(t, 1, "", "BELFRY_AMQP_URL is not set, and this host's default leads nowhere")
+	got.want(t, 1, "", "BELFRY_AMQP_URL is not set, and there is no broker at this host's default address")
 	got.want(t, 1, "", "belfry dev")
 	if n := strings.Count(got.err, "connect to"); n != 1 {
 		t.Errorf("the error is told %d times: %s", n, got.err)

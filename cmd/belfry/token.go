@@ -21,21 +21,21 @@ func tokenCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "token",
 		Usage: "print a signed token for a user",
-		Description: "The token is a JWT, signed (HS256) with the secret in BELFRY_JWT_SECRET_FILE. It carries\n" +
-			"what a worker with the same environment asks for. An id of digits is a number, '\"7\"' a text.\n\n" +
+		Description: "The token is a JWT, signed (HS256) with the secret in BELFRY_JWT_SECRET_FILE, that a worker\n" +
+			"with the same environment accepts. A user id of digits is a number; '\"7\"' is a string.\n\n" +
 			"Example:\n  BELFRY_JWT_SECRET_FILE=secret belfry token --user 7 --groups 'job_events-*,jobs-summary' --ttl 1h",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "user", Usage: "the user's id", Required: true},
-			&cli.StringSliceFlag{Name: "groups", Usage: "group patterns that the token claims, such as job_events-*"},
+			&cli.StringSliceFlag{Name: "groups", Usage: "patterns for the token's groups claim, such as job_events-*"},
 			&cli.StringFlag{Name: "session", Usage: "the login session that the token names, for belfry disconnect"},
-			&cli.DurationFlag{Name: "ttl", Usage: "how long the token is good", Value: time.Hour},
+			&cli.DurationFlag{Name: "ttl", Usage: "how long the token is valid", Value: time.Hour},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if err := arguments(c, 0, 0); err != nil {
 				return err
 			}
 			if ttl := c.Duration("ttl"); ttl < time.Second {
-				return usagef("--ttl is %v: a token is good for at least 1s", ttl)
+				return usagef("--ttl is %v: it must be at least 1s", ttl)
 			}
 			user, err := userID(c.String("user"))
 			if err != nil {
@@ -54,7 +54,7 @@ func tokenCommand() *cli.Command {
 	}
 }
 
-// userID is the id as JSON: a number where it is spelled as one.
+// userID returns the id as JSON: a number if it is spelled as one, else a string.
 func userID(text string) (json.RawMessage, error) {
 	id := json.RawMessage(text)
 	if _, err := protocol.ParseUser(id); err != nil {
@@ -68,15 +68,14 @@ func userID(text string) (json.RawMessage, error) {
 	return id, nil
 }
 
-// saying is what a token says besides its user.
+// saying is what a token contains besides its user.
 type saying struct {
 	groups  []string
 	session string
 	ttl     time.Duration
 }
 
-// sign makes a token and shows it to a worker's own check, so that what is
-// printed is good.
+// sign makes a token, and checks it as a worker would.
 func sign(ctx context.Context, e environment.Token, user json.RawMessage, o saying) (string, error) {
 	keys, err := auth.LoadSecret(e.JwtSecretFile)
 	if err != nil {
@@ -97,7 +96,7 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, o sayi
 	if e.JwtAudience != "" {
 		claims["aud"] = e.JwtAudience
 	}
-	// The worker reads the secret without its final line end too.
+	// The worker ignores the secret's final line break, too.
 	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(bytes.TrimRight(secret, "\r\n"))
 	if err != nil {
 		return "", fmt.Errorf("sign the token: %w", err)
@@ -115,7 +114,7 @@ func sign(ctx context.Context, e environment.Token, user json.RawMessage, o sayi
 	return text, nil
 }
 
-// put writes the claims where a worker with the same environment looks for them.
+// put adds the claims under the names that a worker with the same environment reads.
 func (o saying) put(claims jwt.MapClaims, e environment.Token, user json.RawMessage) error {
 	for _, c := range []struct {
 		variable, name string

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// emitSecret opens the embedded mode's door for emits.
-const emitSecret = "e2e-secret-of-the-door"
+// emitSecret is the secret for emitting to the embedded mode.
+const emitSecret = "e2e-emit-secret"
 
 // startEmbedded runs `belfry dev` with the installation's tokens and policy.
 func (in *Installation) startEmbedded(t T) {

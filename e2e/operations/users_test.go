@@ -67,10 +67,10 @@ func TestUsersThatAreNotNamed(t *testing.T) {
 		}
 		return string(out)
 	}
-	if out := check("gateway", asGateway, "BELFRY_WORKER_USERS="+workerUser); !strings.Contains(out, `answers no gateway with the broker user "`+gatewayUser+`": its BELFRY_GATEWAY_USERS names `+workerUser) {
+	if out := check("gateway", asGateway, "BELFRY_WORKER_USERS="+workerUser); !strings.Contains(out, `does not answer gateways with the broker user "`+gatewayUser+`", because its BELFRY_GATEWAY_USERS names `+workerUser) {
 		t.Errorf("check says:\n%s", out)
 	}
-	if out := check("gateway", asGateway); !strings.Contains(out, `speaks as the broker user "`+workerUser+`", and BELFRY_WORKER_USERS names `+gatewayUser) {
+	if out := check("gateway", asGateway); !strings.Contains(out, `uses the broker user "`+workerUser+`", but BELFRY_WORKER_USERS names `+gatewayUser) {
 		t.Errorf("check says:\n%s", out)
 	}
 

@@ -11,11 +11,11 @@ import (
 	"belfry/pkg/settings"
 )
 
-// examination is the look at one broker as one user.
+// examination is the check of one broker as one user.
 type examination struct {
 	*report
-	probe       *rabbit.Probe // looks, and never publishes: it gets its answers also under an alarm
-	tries       *rabbit.Probe // publishes
+	probe       *rabbit.Probe // never publishes, so the broker answers it during an alarm, too
+	tries       *rabbit.Probe // for publishing
 	connection  rabbit.Options
 	broker      settings.Broker
 	layout      amqpbus.Layout
@@ -34,16 +34,15 @@ func (e *examination) run(ctx context.Context, is func(role string) bool) {
 			e.asBackend(ctx)
 		}
 		e.running(ctx)
-	case others: // said
+	case others: // reported already
 	case e.nothingRuns:
 		e.note("the queues do not exist yet: the first gateway or worker to start declares them")
 	default:
-		e.bad("running", errors.New("no worker has ever run here: start one, or say --nothing-runs while it is meant to be so"))
+		e.bad("running", errors.New("no worker has ever run here: start one, or use --nothing-runs before the first start"))
 	}
 }
 
-// topologyThere reports whether an installation with this number of shards has
-// been here.
+// topologyThere reports whether the queues of this number of shards exist.
 func (e *examination) topologyThere(ctx context.Context) bool {
 	for shard := range e.layout.Shards {
 		if _, err := e.probe.Queue(ctx, amqpbus.ShardQueue(e.layout.Shards, shard)); err != nil {
@@ -53,8 +52,8 @@ func (e *examination) topologyThere(ctx context.Context) bool {
 	return true
 }
 
-// otherShards looks for queues of another number of shards: both get what is
-// emitted to belfry.emit, and the one that nobody reads fills up.
+// otherShards looks for queues of another number of shards. They get the events that are
+// emitted to belfry.emit, too, and fill up if nobody consumes them.
 func (e *examination) otherShards(ctx context.Context) (found bool) {
 	for n := 1; n <= protocol.MaxShards && ctx.Err() == nil; n++ {
 		if n == e.layout.Shards {
@@ -62,7 +61,7 @@ func (e *examination) otherShards(ctx context.Context) (found bool) {
 		}
 		name := amqpbus.ShardQueue(n, 0)
 		q, err := e.probe.Queue(ctx, name)
-		if err != nil { // not there, which is good
+		if err != nil { // it does not exist, as it should be
 			continue
 		}
 		found = true
@@ -76,7 +75,7 @@ func (e *examination) otherShards(ctx context.Context) (found bool) {
 	return found
 }
 
-// asProcess does what a gateway and a worker do with their own queue.
+// asProcess declares, uses and deletes a queue, as a gateway and a worker do with theirs.
 func (e *examination) asProcess(ctx context.Context, there bool, is func(role string) bool) {
 	bus, err := rabbit.Open(e.connection)
 	if err != nil {
@@ -84,7 +83,7 @@ func (e *examination) asProcess(ctx context.Context, there bool, is func(role st
 		return
 	}
 	defer func() { _ = bus.Close(context.WithoutCancel(ctx)) }()
-	if there && (e.broker.Declare || is(RoleWorker)) { // then it compares, and creates nothing
+	if there && (e.broker.Declare || is(RoleWorker)) { // so Declare only compares, and creates nothing
 		if err := bus.Declare(ctx, amqpbus.SharedTopology(e.layout)); err != nil {
 			e.bad(aboutOf(err, "topology"), e.unlessBackend(err))
 			return
@@ -93,7 +92,7 @@ func (e *examination) asProcess(ctx context.Context, there bool, is func(role st
 	}
 	id := protocol.WorkerID("belfry-check." + protocol.NewIncarnation())
 	own := amqpbus.ReplyTopology(e.layout, id)
-	if !there { // the exchanges are not there to bind to
+	if !there { // there are no exchanges to bind to
 		own.Bindings = nil
 	}
 	queue := amqpbus.ReplyQueue(string(id))
@@ -101,11 +100,11 @@ func (e *examination) asProcess(ctx context.Context, there bool, is func(role st
 		e.bad(aboutOf(err, "permissions"), e.unlessBackend(err))
 		return
 	}
-	e.good("permissions: may declare and bind its own queue")
+	e.good("permissions: this user may declare and bind its own queue")
 	if err := e.echo(ctx, bus, queue); err != nil {
 		e.refused("permissions", err)
 	} else {
-		e.good("permissions: may publish and consume")
+		e.good("permissions: this user may publish and consume")
 	}
 	if there && e.tries.Blocked() == "" {
 		e.mayPublish(ctx, string(id), is(RoleWorker))
@@ -118,7 +117,7 @@ func (e *examination) asProcess(ctx context.Context, there bool, is func(role st
 	}
 }
 
-// refused adds what came of a publish, or that the broker takes none now.
+// refused reports why a publish failed, or that the broker blocks publishers.
 func (e *examination) refused(about string, err error) {
 	if reason := e.tries.Blocked(); reason != "" {
 		about, err = "broker", fmt.Errorf("%w: %s: events, handshakes and subscriptions wait until it is over: "+
@@ -131,36 +130,36 @@ func (e *examination) unlessBackend(err error) error {
 	if !errors.Is(err, amqpbus.ErrPermission) {
 		return err
 	}
-	return fmt.Errorf("%w (a user that only emits is checked with --role backend)", err)
+	return fmt.Errorf("%w (if this user only emits events, check it with --role backend)", err)
 }
 
-// echo sends a message to the own queue, and gets it with the user's name on it.
+// echo publishes a message to its own queue, receives it, and compares the validated user.
 func (e *examination) echo(ctx context.Context, bus amqpbus.Bus, queue string) error {
 	consumer, err := bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{Queue: queue, Exclusive: e.layout.ExclusiveReplies(), Prefetch: 1})
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
 	defer func() { _ = consumer.Close() }()
-	// The default exchange is what workers park messages through.
+	// Workers park messages through the default exchange.
 	if err := e.tries.Publish(ctx, amqpbus.Message{Key: queue, Type: "check", Body: []byte("{}")}); err != nil {
 		return fmt.Errorf("publish to the default exchange: %w", err)
 	}
 	got, err := consumer.Receive(ctx, 1)
 	for ; err == nil && got[0].Type != "check"; got, err = consumer.Receive(ctx, 1) {
-		_ = consumer.Ack(got[0]) // a worker speaks to all
+		_ = consumer.Ack(got[0]) // workers publish to all reply queues
 	}
 	if err != nil {
 		return fmt.Errorf("receive: %w", err)
 	}
 	if got[0].UserID != e.probe.User() {
-		return fmt.Errorf("the broker named user %q for a message that %q published: gateways and workers cannot recognize each other", got[0].UserID, e.probe.User())
+		return fmt.Errorf("the broker delivered a message of user %q as user %q: gateways and workers cannot recognize each other", e.probe.User(), got[0].UserID)
 	}
 	return consumer.Ack(got[0])
 }
 
-// mayPublish publishes, mandatory, with keys that no queue takes: what comes
-// back was allowed. To fanout and topic exchanges that would reach others, so
-// those are left out. A worker alone forwards to the shards.
+// mayPublish publishes mandatory messages with keys that no queue is bound with: one that is
+// returned was allowed. Fanout and topic exchanges are left out, because others would get the
+// messages. Only workers publish to the shards' exchange.
 func (e *examination) mayPublish(ctx context.Context, key string, worker bool) {
 	var problems []error
 	exchanges := []string{amqpbus.ExchangeQuestions, amqpbus.ExchangeReply, amqpbus.InterestExchange(e.layout.Shards)}
@@ -177,5 +176,5 @@ func (e *examination) mayPublish(ctx context.Context, key string, worker bool) {
 		e.refused("permissions", err)
 		return
 	}
-	e.good("permissions: may publish to belfry.session, belfry.reply and the shards")
+	e.good("permissions: this user may publish to belfry.session, belfry.reply and the shards")
 }

@@ -13,32 +13,32 @@ import (
 	"belfry/pkg/settings"
 )
 
-// within bounds the whole check.
+// within is how long the whole check may take.
 const within = 30 * time.Second
 
-// Program is one whose configuration is looked at.
+// Program is a program whose configuration is checked.
 type Program struct {
 	Role string
-	// Load reads and validates its configuration, and what the configuration
-	// names, and gives what it says about the broker.
+	// Load reads and validates the program's configuration and the files that it names,
+	// and returns the part about the broker.
 	Load func() (settings.Broker, error)
 }
 
-// Options say what to check.
+// Options says what to check.
 type Options struct {
 	Programs []Program // at least one
 	Version  string    // of this program
 	Out      io.Writer
-	// NothingRuns says that workers are not started yet: none is no fault.
+	// NothingRuns says that no worker was started yet, so that a missing one is not wrong.
 	NothingRuns bool
-	// Try, when set, sends an event all the way to a websocket.
+	// Try, if set, sends an event all the way to a websocket.
 	Try *Try
 }
 
-// ErrWrong is what Run returns when it found something wrong.
+// ErrWrong is wrapped by Run's error if it found something wrong.
 var ErrWrong = errors.New("something is wrong")
 
-// Run writes the report.
+// Run makes the checks and writes the report to Options.Out.
 func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -66,8 +66,8 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// look looks at the broker of the roles whose configuration is good. They have
-// one environment, so they have one broker.
+// look checks the broker of the roles whose configuration is valid. All have the same
+// environment, so there is one broker.
 func look(ctx context.Context, r *report, brokers map[string]settings.Broker, o Options) error {
 	for _, role := range []string{RoleWorker, RoleGateway, RoleBackend} {
 		b, ok := brokers[role]
@@ -75,7 +75,7 @@ func look(ctx context.Context, r *report, brokers map[string]settings.Broker, o 
 			continue
 		}
 		if host, embedded := embeddedHost(b); embedded {
-			door(ctx, r, host)
+			checkDev(ctx, r, host)
 		} else {
 			lookAtBroker(ctx, r, b, o, func(role string) bool { _, ok := brokers[role]; return ok })
 		}
@@ -112,12 +112,12 @@ func lookAtBroker(ctx context.Context, r *report, b settings.Broker, o Options, 
 	e.run(ctx, is)
 }
 
-// The roles.
+// The roles, by the programs that have them.
 const (
 	RoleGateway = "gateway"
 	RoleWorker  = "worker"
 	RoleBackend = "backend"
 )
 
-// Roles are all of them.
+// Roles returns all roles.
 func Roles() []string { return []string{RoleGateway, RoleWorker, RoleBackend} }

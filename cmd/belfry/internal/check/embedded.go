@@ -10,7 +10,7 @@ import (
 	"belfry/pkg/settings"
 )
 
-// embeddedHost is where events go when there is no broker.
+// embeddedHost returns the host and port of `belfry dev`, if events go there.
 func embeddedHost(b settings.Broker) (host string, embedded bool) {
 	u, err := url.Parse(b.AmqpURL.Reveal())
 	if err != nil || u.Scheme != "embedded" {
@@ -19,8 +19,8 @@ func embeddedHost(b settings.Broker) (host string, embedded bool) {
 	return u.Host, true
 }
 
-// door asks whether a `belfry dev` is ready.
-func door(ctx context.Context, r *report, host string) {
+// checkDev asks a `belfry dev` whether it is ready.
+func checkDev(ctx context.Context, r *report, host string) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/health/ready", nil)
 	if err != nil {
 		r.bad("belfry dev", err)

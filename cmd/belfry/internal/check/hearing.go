@@ -13,20 +13,20 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// hearFor is how long workers are listened to, which speak every 2 s.
+// hearFor is how long to wait for the presence messages that workers send every 2 s.
 const hearFor = 3 * time.Second
 
-// spoken is what a worker said of itself, and as which broker user.
+// spoken is a worker's presence message and the broker user that sent it.
 type spoken struct {
 	user     string
 	presence protocol.Presence
 }
 
-// hear listens to the workers that run, and compares the users that they speak as,
-// and those that they take for gateways', with this environment.
+// hear listens to the running workers, and compares their broker users, and the users that
+// they trust as gateways, with this environment.
 func (e *examination) hear(ctx context.Context, bus amqpbus.Bus, queue string, gateway bool) {
 	if q, err := e.probe.Queue(ctx, amqpbus.QueueQuestions); err != nil || q.Consumers == 0 {
-		return // nobody would speak, and running says so
+		return // no worker runs, which running reports
 	}
 	heard, err := e.listen(ctx, bus, queue)
 	if err != nil {
@@ -34,7 +34,7 @@ func (e *examination) hear(ctx context.Context, bus amqpbus.Bus, queue string, g
 		return
 	}
 	if len(heard) == 0 {
-		e.note("users: no worker said a word within %v", hearFor)
+		e.note("users: no worker sent a message within %v", hearFor)
 		return
 	}
 	wrong := e.wrong
@@ -45,21 +45,21 @@ func (e *examination) hear(ctx context.Context, bus amqpbus.Bus, queue string, g
 	for _, id := range slices.Sorted(maps.Keys(heard)) {
 		w := heard[id]
 		if !slices.Contains(names, w.user) {
-			e.bad("users", fmt.Errorf("worker %s speaks as the broker user %q, and BELFRY_WORKER_USERS names %s: programs with this environment pass over what it says; name it there", id, w.user, list(names)))
+			e.bad("users", fmt.Errorf("worker %s uses the broker user %q, but BELFRY_WORKER_USERS names %s, so programs with this environment ignore its messages: add the user there", id, w.user, list(names)))
 		}
 		if gateway && len(w.presence.Gateways) > 0 && !slices.Contains(w.presence.Gateways, e.probe.User()) {
-			e.bad("users", fmt.Errorf("worker %s answers no gateway with the broker user %q: its BELFRY_GATEWAY_USERS names %s", id, e.probe.User(), list(w.presence.Gateways)))
+			e.bad("users", fmt.Errorf("worker %s does not answer gateways with the broker user %q, because its BELFRY_GATEWAY_USERS names %s: add the user there", id, e.probe.User(), list(w.presence.Gateways)))
 		}
 		for _, stranger := range w.presence.Strangers {
-			e.bad("users", fmt.Errorf("worker %s passes over messages of the broker user %q: if gateways have it, name it in the worker's BELFRY_GATEWAY_USERS, which names %s", id, stranger, list(w.presence.Gateways)))
+			e.bad("users", fmt.Errorf("worker %s ignores messages of the broker user %q: if it is a gateway's, add it to the worker's BELFRY_GATEWAY_USERS, which names %s", id, stranger, list(w.presence.Gateways)))
 		}
 	}
 	if e.wrong == wrong {
-		e.good("users: workers heard, all of users that are trusted: %d", len(heard))
+		e.good("users: %d workers sent messages, all with trusted broker users", len(heard))
 	}
 }
 
-// listen collects the last word of each worker.
+// listen collects the latest presence message of each worker.
 func (e *examination) listen(ctx context.Context, bus amqpbus.Bus, queue string) (map[protocol.WorkerID]spoken, error) {
 	ctx, cancel := context.WithTimeout(ctx, hearFor)
 	defer cancel()

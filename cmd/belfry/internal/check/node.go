@@ -9,13 +9,12 @@ import (
 	"belfry/pkg/amqpbus/rabbit"
 )
 
-// eachNode connects to every address of BELFRY_AMQP_URL and returns the first one
-// that answers; empty: none does. A node that is down is no fault while another
-// one is there.
+// eachNode connects to every address of BELFRY_AMQP_URL and returns the first one that
+// answers, or "". A node that is down is only a note if another one answers.
 func eachNode(ctx context.Context, r *report, o rabbit.Options) (answers string) {
 	nodes, err := address.ParseList(o.URL)
 	if err != nil {
-		r.bad("broker", err) // the configuration was good, so this is not met
+		r.bad("broker", err) // does not happen: the configuration was valid
 		return ""
 	}
 	var failures []error
@@ -34,7 +33,7 @@ func eachNode(ctx context.Context, r *report, o rabbit.Options) (answers string)
 	}
 	for _, err := range failures {
 		if answers != "" && !amqpbus.Standing(err) {
-			r.note("broker: %v; programs go on to the next address", err)
+			r.note("broker: %v; programs use the next address", err)
 		} else {
 			r.bad(aboutOf(err, "broker"), err)
 		}
@@ -42,7 +41,7 @@ func eachNode(ctx context.Context, r *report, o rabbit.Options) (answers string)
 	return answers
 }
 
-// aboutOf is what a refusal is about, else otherwise.
+// aboutOf returns the subject of a refusal for the report, or otherwise if err is none.
 func aboutOf(err error, otherwise string) string {
 	for _, row := range []struct {
 		is    error

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// report writes findings as they come. It belongs to one goroutine.
+// report writes findings. It is used by one goroutine.
 type report struct {
 	out   io.Writer
-	wrong int
-	said  map[string]bool // what is wrong, so that two roles do not say it twice
+	wrong int             // number of findings that are wrong
+	said  map[string]bool // wrong findings, so that each is written once for all roles
 }
 
 func newReport(out io.Writer) *report { return &report{out: out, said: map[string]bool{}} }
 
-func (r *report) good(format string, args ...any) { r.line("ok   ", format, args...) }
+func (r *report) good(format string, args ...any) { r.write("ok   ", format, args...) }
 
-func (r *report) note(format string, args ...any) { r.line("note ", format, args...) }
+func (r *report) note(format string, args ...any) { r.write("note ", format, args...) }
 
-// bad adds what is wrong, a line for each line of it.
+// bad adds a finding that is wrong for each line of err.
 func (r *report) bad(about string, err error) {
 	for text := range strings.Lines(err.Error()) {
 		text = about + ": " + strings.TrimSuffix(text, "\n")
@@ -28,10 +28,10 @@ func (r *report) bad(about string, err error) {
 		}
 		r.said[text] = true
 		r.wrong++
-		r.line("WRONG", "%s", text)
+		r.write("WRONG", "%s", text)
 	}
 }
 
-func (r *report) line(kind, format string, args ...any) {
+func (r *report) write(kind, format string, args ...any) {
 	_, _ = fmt.Fprintf(r.out, "%s  %s\n", kind, fmt.Sprintf(format, args...))
 }

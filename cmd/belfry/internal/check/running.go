@@ -10,7 +10,7 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// asBackend emits one event, to a group that nobody watches.
+// asBackend emits one event, to a group that no client watches.
 func (e *examination) asBackend(ctx context.Context) {
 	err := e.tries.Publish(ctx, amqpbus.Message{
 		Exchange: amqpbus.ExchangeEmit, Key: "belfry-check", ID: protocol.NewIncarnation(),
@@ -18,7 +18,7 @@ func (e *examination) asBackend(ctx context.Context) {
 	})
 	switch {
 	case errors.Is(err, amqpbus.ErrRefused):
-		e.bad("emitting", fmt.Errorf("%w: are the workers running, and keeping up?", err))
+		e.bad("emitting", fmt.Errorf("%w: are the workers running, and fast enough?", err))
 	case errors.Is(err, amqpbus.ErrUnroutable):
 		e.bad("emitting", fmt.Errorf("%w: no worker with this BELFRY_SHARDS has ever run on this broker", err))
 	case err != nil:
@@ -28,8 +28,8 @@ func (e *examination) asBackend(ctx context.Context) {
 	}
 }
 
-// running tells what the queues say about who runs. A shard without a worker
-// says nothing new where there is no worker at all.
+// running reports from the queues' consumers which workers run. If there is no worker at
+// all, it does not report the shards without one.
 func (e *examination) running(ctx context.Context) {
 	answering, err := e.probe.Queue(ctx, amqpbus.QueueQuestions)
 	if err != nil {
@@ -56,7 +56,7 @@ func (e *examination) running(ctx context.Context) {
 	}
 }
 
-// shards counts what waits in all of them, and those that nobody consumes.
+// shards counts the messages in all shard queues, and the queues without a consumer.
 func (e *examination) shards(ctx context.Context) (waiting, idle int) {
 	for shard := range e.layout.Shards {
 		q, err := e.probe.Queue(ctx, amqpbus.ShardQueue(e.layout.Shards, shard))
@@ -72,7 +72,7 @@ func (e *examination) shards(ctx context.Context) (waiting, idle int) {
 	return waiting, idle
 }
 
-// missing adds what does not run, which is wrong unless nothing is to run yet.
+// missing reports that something does not run, which is wrong unless nothingRuns is set.
 func (e *examination) missing(format string, args ...any) {
 	if e.nothingRuns {
 		e.note("running: "+format, args...)

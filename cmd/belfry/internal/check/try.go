@@ -12,11 +12,10 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// tryWithin bounds the way of one event through everything, the handshake
-// included.
+// tryWithin is how long one event may take all the way, the handshake included.
 const tryWithin = 20 * time.Second
 
-// Try is an event that goes all the way: emitted, routed, delivered.
+// Try is an event that is sent all the way: emitted, routed, delivered.
 type Try struct {
 	URL   string // of the websocket
 	Token string
@@ -24,14 +23,14 @@ type Try struct {
 	Emit  func(ctx context.Context, group protocol.Group, payload []byte) error
 }
 
-// awaited takes the events of the group, and ends the listening at the one that
-// was emitted here: others may come.
+// awaited receives the events of the group, and ends the listening when the emitted one
+// arrives. Other events may come, too.
 type awaited struct {
 	payload string
 	cancel  context.CancelFunc
 
 	mu   sync.Mutex
-	came bool // guarded by mu
+	came bool // guarded by mu; the event has arrived
 }
 
 func (a *awaited) Write(line []byte) (int, error) {
@@ -50,8 +49,8 @@ func (a *awaited) arrived() bool {
 	return a.came
 }
 
-// run opens the websocket, subscribes to the group, emits an event to it when
-// the subscription is active, and waits until the event comes.
+// run opens the websocket, subscribes to the group, emits an event to it once the
+// subscription is active, and waits until the event arrives.
 func (t *Try) run(ctx context.Context, r *report) {
 	ctx, cancel := context.WithTimeout(ctx, tryWithin)
 	defer cancel()
@@ -61,7 +60,7 @@ func (t *Try) run(ctx context.Context, r *report) {
 	}
 	emitted := make(chan error, 1)
 	began := false
-	var said []string // by the listener alone, which calls Say in one goroutine
+	var said []string // used by the listener, which calls Say on one goroutine
 	err := listen.Run(ctx, listen.Options{
 		URL: t.URL, Token: t.Token, Groups: []protocol.Group{t.Group}, Out: event,
 		Say: func(format string, args ...any) {
@@ -80,16 +79,16 @@ func (t *Try) run(ctx context.Context, r *report) {
 		},
 	})
 	if event.arrived() {
-		_ = <-emitted // it may still wait for the broker's confirm, and is cancelled
+		_ = <-emitted // Emit may still be waiting for the broker's confirm; it was cancelled
 		r.good("websocket: an event to %s was emitted, routed and delivered by %s", t.Group, t.URL)
 		return
 	}
 	if began {
 		if refused := <-emitted; refused != nil {
-			r.bad("websocket", fmt.Errorf("subscribed to %s, but emitting to it failed: %w", t.Group, refused))
+			r.bad("websocket", fmt.Errorf("subscribed to %s, but the event could not be emitted: %w", t.Group, refused))
 			return
 		}
-		r.bad("websocket", fmt.Errorf("subscribed to %s, and the broker has the event, but it did not come within %v: see belfry dead, and the logs of worker and gateway", t.Group, tryWithin))
+		r.bad("websocket", fmt.Errorf("subscribed to %s, and the broker has confirmed the event, but it did not arrive within %v: see belfry dead, and the logs of worker and gateway", t.Group, tryWithin))
 		return
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

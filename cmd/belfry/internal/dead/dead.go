@@ -1,6 +1,6 @@
-// Package dead shows what workers parked in belfry.dead: messages that could not
-// be understood, each with its reason. It can take away what it has shown, and
-// nothing else.
+// Package dead shows the messages that workers have parked in belfry.dead because they
+// could not be handled, each with its reason. It can remove those that it has shown, and
+// no others.
 package dead
 
 import (
@@ -16,18 +16,17 @@ import (
 	"belfry/pkg/amqpbus/rabbit"
 )
 
-// most bounds how many messages are shown: more are there after a --purge of
-// these.
+// most is the largest number of messages that are shown. To see others, remove these.
 const most = 1000
 
-// quiet bounds the wait for a message that the queue is said to hold: another
-// reader may have it.
+// quiet is how long to wait for a message that is in the queue, which another consumer may
+// have received.
 const quiet = 5 * time.Second
 
-// Options say where to look.
+// Options configures Run.
 type Options struct {
 	Broker rabbit.Options
-	Purge  bool // take away what was shown
+	Purge  bool // remove the messages that were shown
 	Out    io.Writer
 	Say    func(format string, args ...any)
 }
@@ -35,15 +34,15 @@ type Options struct {
 // shown is a line of the output.
 type shown struct {
 	Reason string `json:"reason"`
-	Origin string `json:"origin,omitempty"` // exchange/key that it was published to
+	Origin string `json:"origin,omitempty"` // exchange/key to which it was published
 	Type   string `json:"type,omitempty"`
 	ID     string `json:"message_id,omitempty"`
-	Parker string `json:"parked_by,omitempty"` // broker user
+	Parker string `json:"parked_by,omitempty"` // the broker user of the worker
 	Body   string `json:"body,omitempty"`
-	Base64 []byte `json:"body_base64,omitempty"` // where it is no text
+	Base64 []byte `json:"body_base64,omitempty"` // the body if it is not UTF-8
 }
 
-// Run prints a line of JSON for each message.
+// Run writes each message as a line of JSON.
 func Run(ctx context.Context, o Options) error {
 	waiting, err := count(ctx, o.Broker)
 	if err != nil {
@@ -62,23 +61,24 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return explain(err)
 	}
-	defer func() { _ = consumer.Close() }() // what is not acked goes back, in order
+	defer func() { _ = consumer.Close() }() // unacked messages return to the queue, in order
 	last, n, err := show(ctx, o, consumer, min(waiting, most))
 	if err != nil {
 		return err
 	}
 	if !o.Purge || n == 0 {
-		o.Say("shown: %d of %d; --purge takes away what it shows", n, waiting)
+		o.Say("%d of %d messages shown; --purge removes those that it shows", n, waiting)
 		return nil
 	}
 	if err := consumer.AckThrough(last); err != nil {
-		return fmt.Errorf("take away what was shown: %w", err)
+		return fmt.Errorf("remove the messages that were shown: %w", err)
 	}
-	o.Say("shown and taken away: %d of %d", n, waiting)
+	o.Say("%d of %d messages shown and removed", n, waiting)
 	return nil
 }
 
-// count looks first: a bus would wait for a broker that is away.
+// count returns the number of messages. It uses a probe, because a bus would wait for a
+// broker that is not there.
 func count(ctx context.Context, o rabbit.Options) (int, error) {
 	probe, err := rabbit.OpenProbe(ctx, o)
 	if err != nil {
@@ -103,7 +103,7 @@ func show(ctx context.Context, o Options, c amqpbus.Consumer, wanted int) (last 
 			return last, n, fmt.Errorf("read %s: %w", amqpbus.QueueDead, err)
 		}
 		for _, d := range pack {
-			if err := encoder.Encode(line(d)); err != nil {
+			if err := encoder.Encode(describe(d)); err != nil {
 				return last, n, fmt.Errorf("write the result: %w", err)
 			}
 			last = d
@@ -113,7 +113,7 @@ func show(ctx context.Context, o Options, c amqpbus.Consumer, wanted int) (last 
 	return last, n, nil
 }
 
-func line(d amqpbus.Delivery) shown {
+func describe(d amqpbus.Delivery) shown {
 	s := shown{Reason: d.Headers["reason"], Origin: d.Headers["origin"], Type: d.Type, ID: d.ID, Parker: d.UserID}
 	if utf8.Valid(d.Body) {
 		s.Body = string(d.Body)
@@ -126,7 +126,7 @@ func line(d amqpbus.Delivery) shown {
 func explain(err error) error {
 	switch {
 	case errors.Is(err, amqpbus.ErrPermission):
-		return fmt.Errorf("%w; none of the roles' users may read %s: give BELFRY_AMQP_URL an operator's user", err, amqpbus.QueueDead)
+		return fmt.Errorf("%w; no role may read %s: use an operator's user in BELFRY_AMQP_URL", err, amqpbus.QueueDead)
 	case errors.Is(err, amqpbus.ErrNoQueue):
 		return fmt.Errorf("%w; the first worker declares it", err)
 	}

@@ -6,32 +6,32 @@ import (
 	"net/url"
 )
 
-// websocket is the address that browsers on this host open.
+// websocket returns the websocket's address for browsers on this host.
 func (d *Dev) websocket() string { return "ws://" + reachable(d.Addr()) + "/websocket/" }
 
-// Door is where events go, for BELFRY_AMQP_URL. A secret of one's own is known,
-// and is not in it.
-func (d *Dev) Door() string {
+// EmitURL returns the address to which events are emitted, for BELFRY_AMQP_URL. It contains
+// the secret, unless that was given in the environment.
+func (d *Dev) EmitURL() string {
 	if d.cfg.Given {
 		return "embedded://" + reachable(d.AdminAddr())
 	}
 	return "embedded://:" + d.cfg.Secret.Reveal() + "@" + reachable(d.AdminAddr())
 }
 
-// Greet says what there is and what can be done with it. self is how this
-// program is run.
+// Greet prints the addresses and what can be done with them. self is the command that runs
+// this program.
 func (d *Dev) Greet(out io.Writer, self string) error {
 	admin := reachable(d.AdminAddr())
 	token, query := "$TOKEN", "<token>"
 	if d.cfg.Token != "" {
 		token, query = d.cfg.Token, url.QueryEscape(d.cfg.Token)
 	}
-	embedded, bearer := d.Door(), "$BELFRY_EMIT_SECRET" //nolint:gosec // the variable's name
+	embedded, bearer := d.EmitURL(), "$BELFRY_EMIT_SECRET" //nolint:gosec // the variable's name
 	if !d.cfg.Given {
 		bearer = d.cfg.Secret.Reveal()
 	}
 	const event = `'{"group_name": "jobs", "unified_job_id": 42, "status": "running"}'`
-	_, err := fmt.Fprintf(out, `Belfry: gateway and worker in this process, no broker, nothing is kept.
+	_, err := fmt.Fprintf(out, `Belfry: gateway and worker in this process, no broker, nothing is stored.
 
   websocket   %[1]s?token=%[2]s
   page        http://%[3]s/

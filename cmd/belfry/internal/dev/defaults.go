@@ -19,46 +19,46 @@ import (
 	worker "belfry/services/worker/app"
 )
 
-// policy allows Tower's groups as the shipped policy does, and every other
-// group to whom the token's claim allows it.
+// policy allows Tower's groups as the shipped policy does, and every other group by the
+// token's groups claim.
 //
 //go:embed policy.json
 var policy []byte
 
-// wellKnown is the token that works where only this host can connect.
+// wellKnown is the token that is valid if only this host can connect.
 const wellKnown = "development"
 
-// Config is what Start needs.
+// Config configures Start.
 type Config struct {
 	Gateway gateway.Config
 	Worker  worker.Config
-	// Secret opens the door; Given says that it came from the environment.
+	// Secret is needed to emit events. Given says that it came from the environment.
 	Secret settings.Secret
 	Given  bool
-	// Token is good for user 7 and every group; empty where the environment
-	// says who is let in.
+	// Token is a token of user 7 that may see every group; empty if the environment
+	// configures other tokens.
 	Token string
-	// Self is how this program is run, and Manual the text of its manual page, both
+	// Self is the command that runs this program and Manual the text of its manual, both
 	// for the page.
 	Self, Manual string
 }
 
-// brokers are the variables about a broker. There is none, and one environment
-// often serves other commands too, with an address that a gateway would refuse.
+// brokers lists the variables about a broker, which Load unsets: there is no broker, and the
+// environment of other commands may have an address that a gateway would refuse.
 var brokers = []string{
 	"BELFRY_AMQP_URL", "BELFRY_AMQP_INSECURE", "BELFRY_AMQP_CA_FILE", "BELFRY_AMQP_CERT_FILE", "BELFRY_AMQP_KEY_FILE",
 	"BELFRY_GATEWAY_USERS", "BELFRY_WORKER_USERS", "BELFRY_QUEUE_TYPE",
 }
 
-// Load reads the configuration, with the defaults of development. Files that it
-// has to write go to dir.
+// Load reads the configuration from the environment, with the development defaults. It writes
+// files that it needs to dir, and changes the process's environment.
 func Load(ctx context.Context, dir string) (Config, error) {
 	for _, name := range brokers {
 		if err := os.Unsetenv(name); err != nil {
 			return Config{}, fmt.Errorf("forget %s: %w", name, err)
 		}
 	}
-	if err := os.Setenv(wellknown.Variable, "true"); err != nil { // that is what it is
+	if err := os.Setenv(wellknown.Variable, "true"); err != nil { // development secrets are allowed
 		return Config{}, fmt.Errorf("set %s: %w", wellknown.Variable, err)
 	}
 	token, err := setDefaults(dir)
@@ -66,12 +66,12 @@ func Load(ctx context.Context, dir string) (Config, error) {
 		return Config{}, err
 	}
 	c := Config{Token: token}
-	var door struct{ environment.Emitting }
-	if err := errors.Join(settings.Load(&c.Gateway), settings.Load(&c.Worker), settings.Load(&door)); err != nil {
+	var emitting struct{ environment.Emitting }
+	if err := errors.Join(settings.Load(&c.Gateway), settings.Load(&c.Worker), settings.Load(&emitting)); err != nil {
 		return Config{}, err
 	}
 	c.Worker.AdminListen = "" // the process has one admin listener, the gateway's
-	c.Secret, c.Given = door.EmitSecret, !door.EmitSecret.Empty()
+	c.Secret, c.Given = emitting.EmitSecret, !emitting.EmitSecret.Empty()
 	if !c.Given {
 		c.Secret = settings.NewSecret(rand.Text())
 	}
@@ -85,8 +85,8 @@ func Load(ctx context.Context, dir string) (Config, error) {
 	return c, nil
 }
 
-// setDefaults sets what the environment does not say, and returns the token of
-// the tokens file that it wrote, if it did.
+// setDefaults sets the variables that are not set. If it wrote a tokens file, it returns the
+// token in it.
 func setDefaults(dir string) (token string, err error) {
 	set := func(name, value string) {
 		if os.Getenv(name) == "" && err == nil {
@@ -104,12 +104,12 @@ func setDefaults(dir string) (token string, err error) {
 	set("BELFRY_ADMIN_LISTEN", "127.0.0.1:9051")
 	set("BELFRY_LOG_LEVEL", "warn")
 	set("BELFRY_LOG_FORMAT", "console")
-	set("BELFRY_DRAIN_NOTICE", "0s")     // no balancer is to notice
-	set("BELFRY_MAX_CONNECTIONS", "900") // below most machines' limit of open files, which then needs no warning
+	set("BELFRY_DRAIN_NOTICE", "0s")     // there is no load balancer to wait for
+	set("BELFRY_MAX_CONNECTIONS", "900") // below the usual limit of open files, so that there is no warning
 	if !anySet("BELFRY_TOKENS_FILE", "BELFRY_JWT_SECRET_FILE", "BELFRY_JWT_KEY_FILE", "BELFRY_JWT_KEYS_URL", "BELFRY_INTROSPECTION_URL") {
 		token = wellKnown
 		if !isLoopback(os.Getenv("BELFRY_LISTEN")) {
-			token = rand.Text() // others can connect
+			token = rand.Text() // other hosts can connect
 		}
 		text, _ := json.Marshal(map[string]any{token: map[string]any{"user": 7, "groups": []string{"*"}}}) // always encodes
 		write("BELFRY_TOKENS_FILE", "tokens.json", text)
@@ -123,13 +123,13 @@ func setDefaults(dir string) (token string, err error) {
 	return token, nil
 }
 
-// anySet reports that one of the variables has a value.
+// anySet reports whether any of the variables has a value.
 func anySet(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return os.Getenv(name) != "" })
 }
 
-// choosePort makes port 0 a number, because the page's origin must be known
-// before the listeners are there.
+// choosePort replaces port 0 by a free port, because the page's origin must be known before
+// the listeners are opened.
 func choosePort(ctx context.Context, address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port != "0" {
@@ -144,15 +144,15 @@ func choosePort(ctx context.Context, address string) (string, error) {
 	return net.JoinHostPort(host, port), errors.Join(err, l.Close())
 }
 
-// loopback are the origins of pages that this host serves itself, such as those of a
-// development server on another port.
+// loopback lists the origins of pages that this host serves, such as those of a development
+// server on another port.
 var loopback = []string{
 	"http://localhost:*", "http://*.localhost:*", "http://127.0.0.1:*", "http://[::1]:*",
 	"https://localhost:*", "https://*.localhost:*", "https://127.0.0.1:*", "https://[::1]:*",
 }
 
-// origins are those of the page, and, where nothing is said about origins, of every
-// page of this host and of one beside the websocket.
+// origins returns the origins to allow beside those in the configuration: the page's and, if
+// the configuration has none, those of all pages of this host and of the websocket's address.
 func origins(c gateway.Config) []string {
 	page := "http://" + reachable(c.AdminListen)
 	if len(c.AllowedOrigins) == 0 {
@@ -168,7 +168,7 @@ func origins(c gateway.Config) []string {
 	return out
 }
 
-// reachable is an address that this host can connect to.
+// reachable returns an address to which this host can connect for a listen address.
 func reachable(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err == nil && unspecified(host) {
@@ -182,7 +182,7 @@ func unspecified(host string) bool {
 	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
-// isLoopback reports that only this host can connect.
+// isLoopback reports whether only this host can connect to an address.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -16,18 +16,18 @@ import (
 	worker "belfry/services/worker/app"
 )
 
-// Users of the twin. Gateway and worker have one, so that each takes the
-// other's word; events come from another.
+// Broker users in the twin. Gateway and worker use the same one, so that they trust each
+// other. Events are published by another.
 const (
 	processUser = "belfry"
 	backendUser = "backend"
 )
 
 const (
-	readyWithin = 15 * time.Second
-	busWithin   = 3 * time.Second
-	doorWithin  = 3 * time.Second
-	roleWithin  = 20 * time.Second
+	readyWithin    = 15 * time.Second
+	busWithin      = 3 * time.Second
+	endpointWithin = 3 * time.Second
+	roleWithin     = 20 * time.Second
 )
 
 // Dev is a running installation.
@@ -38,12 +38,12 @@ type Dev struct {
 	steps   daemon.Steps
 }
 
-// Start starts everything and waits until it is ready. After an error nothing
-// is left running.
+// Start starts everything and waits until it is ready. On error it stops everything that it
+// has started.
 func Start(ctx context.Context, cfg Config, logger *zap.Logger) (*Dev, error) {
 	d := &Dev{cfg: cfg, broker: membus.New()}
 	d.steps.Logger = logger
-	for _, start := range []func(context.Context, *zap.Logger) error{d.startWorker, d.startGateway, d.startDoor, d.awaitReady} {
+	for _, start := range []func(context.Context, *zap.Logger) error{d.startWorker, d.startGateway, d.startEndpoint, d.awaitReady} {
 		if err := start(ctx, logger); err != nil {
 			return nil, errors.Join(err, d.Stop(context.WithoutCancel(ctx)))
 		}
@@ -51,7 +51,7 @@ func Start(ctx context.Context, cfg Config, logger *zap.Logger) (*Dev, error) {
 	return d, nil
 }
 
-// Stop stops everything: the door first, then as separate processes would.
+// Stop stops everything in reverse order: the emit endpoint, the gateway, the worker.
 func (d *Dev) Stop(ctx context.Context) error { return d.steps.Stop(ctx) }
 
 func (d *Dev) startWorker(ctx context.Context, logger *zap.Logger) error {
@@ -79,10 +79,10 @@ func (d *Dev) startGateway(ctx context.Context, logger *zap.Logger) error {
 	return d.steps.Start(ctx, "the gateway", g.Start, g.Stop, roleWithin)
 }
 
-// startDoor opens what the admin listener has only here: the door and the page.
-func (d *Dev) startDoor(ctx context.Context, logger *zap.Logger) error {
+// startEndpoint adds the emit endpoint, the page and the manual to the admin listener.
+func (d *Dev) startEndpoint(ctx context.Context, logger *zap.Logger) error {
 	bus := d.broker.Open(backendUser)
-	if err := d.steps.Start(ctx, "the door's bus", nil, bus.Close, busWithin); err != nil {
+	if err := d.steps.Start(ctx, "the emit endpoint's bus", nil, bus.Close, busWithin); err != nil {
 		return err
 	}
 	e, err := emitter.OverBus(bus, emitter.Options{Shards: d.cfg.Gateway.Shards, Logger: logger})
@@ -92,10 +92,10 @@ func (d *Dev) startDoor(ctx context.Context, logger *zap.Logger) error {
 	emitter.Handle(d.gateway.Admin(), e, d.cfg.Secret.Reveal())
 	d.gateway.Admin().Handle("GET /{$}", d.page())
 	d.gateway.Admin().Handle("GET /manual", d.manual())
-	return d.steps.Start(ctx, "the emit endpoint", nil, e.Close, doorWithin)
+	return d.steps.Start(ctx, "the emit endpoint", nil, e.Close, endpointWithin)
 }
 
-// awaitReady waits until a client can be let in.
+// awaitReady waits until the gateway accepts clients.
 func (d *Dev) awaitReady(ctx context.Context, _ *zap.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -114,8 +114,8 @@ func (d *Dev) awaitReady(ctx context.Context, _ *zap.Logger) error {
 	}
 }
 
-// Addr is the public address.
+// Addr returns the websocket listener's address.
 func (d *Dev) Addr() string { return d.gateway.Addr() }
 
-// AdminAddr is the address of the door and the page.
+// AdminAddr returns the address of the emit endpoint and the page.
 func (d *Dev) AdminAddr() string { return d.gateway.AdminAddr() }

@@ -4,8 +4,8 @@
 //
 // Vocabulary: a development default is an environment variable that Load sets if it
 // is not set, so that gateway and worker read their configuration in the same way as
-// separate processes do. The door is `POST /emit/{group}` on the admin listener; it
-// needs a secret. The page is at the admin listener's root.
+// separate processes do. The emit endpoint is `POST /emit/{group}` on the admin listener;
+// it needs a secret. The page is at the admin listener's root.
 //
 // Nothing is stored: a restart begins with an empty broker. Load changes the
 // process's environment and is called once, before Start. Start and Stop are called

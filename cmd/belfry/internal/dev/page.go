@@ -14,7 +14,7 @@ import (
 	"belfry/pkg/daemon"
 )
 
-// The page, its looks, and what it does.
+// The page: its HTML, style and script.
 var (
 	//go:embed page.html
 	pageText string
@@ -26,10 +26,9 @@ var (
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// page shows a log of events and a form to emit. It holds the token and the
-// door's secret, so it is for this host alone: a foreign page cannot read it
-// (same-origin policy), and a foreign name that was pointed here (DNS rebinding)
-// is refused by its Host.
+// page shows a log of events and a form to emit. It contains the token and the secret, so
+// only this host may read it: pages of other sites cannot, by the same-origin policy, and a
+// request with a foreign Host (DNS rebinding) is refused.
 func (d *Dev) page() http.Handler {
 	return forThisHost(func(w http.ResponseWriter, _ *http.Request) {
 		nonce := rand.Text()
@@ -40,7 +39,7 @@ func (d *Dev) page() http.Handler {
 			"Config": map[string]string{"socket": d.websocket(), "token": d.cfg.Token, "secret": d.cfg.Secret.Reveal(), "self": d.cfg.Self},
 		})
 		if err != nil {
-			http.Error(w, "the page could not be made", http.StatusInternalServerError)
+			http.Error(w, "the page could not be rendered", http.StatusInternalServerError)
 			return
 		}
 		h := w.Header()
@@ -55,7 +54,7 @@ func (d *Dev) page() http.Handler {
 	})
 }
 
-// manual gives the manual of the commands, as text.
+// manual serves the manual of the commands, as text.
 func (d *Dev) manual() http.Handler {
 	return forThisHost(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -64,11 +63,11 @@ func (d *Dev) manual() http.Handler {
 	})
 }
 
-// forThisHost refuses whoever asks under a name that is not this host's.
+// forThisHost refuses requests whose Host is not a loopback name or address.
 func forThisHost(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u := (&url.URL{Host: r.Host}); u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback() {
-			http.Error(w, "this page is for this host alone: open it as 127.0.0.1 or localhost", http.StatusMisdirectedRequest)
+			http.Error(w, "only this host may open this page: use 127.0.0.1 or localhost", http.StatusMisdirectedRequest)
 			return
 		}
 		next(w, r)

@@ -5,7 +5,8 @@ import (
 	"belfry/pkg/settings"
 )
 
-// Connection is how a command reaches the broker; the broker's lists name it.
+// Connection returns the options with which a command connects to the broker. The command
+// is part of the connection's name there.
 func Connection(b settings.Broker, command string) rabbit.Options {
 	return rabbit.Options{
 		URL: b.AmqpURL.Reveal(), Name: b.Name + " " + command, Insecure: b.AmqpInsecure,

@@ -1,8 +1,7 @@
-// Package environment holds what the command line reads from the environment,
-// one struct for each command, and the list of all that Belfry's programs read,
-// from which docs/configuration.md is written.
+// Package environment defines the variables that the command line reads from the
+// environment, in one struct for each command, and finds a running `belfry dev`.
 //
-// Vocabulary: a spec is a struct that settings.Load fills; it is embedded where
-// several commands read the same. Flags of a command win over its spec. The
-// package holds no state.
+// Vocabulary: a spec is a struct that settings.Load fills. If several commands read the
+// same variables, their specs embed a common one. A command's flags take precedence over
+// its spec. The package has no state.
 package environment

@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// doorFile is where a `belfry dev` leaves its embedded:// address for the other
-// commands of the same user.
-func doorFile() string {
+// addressFile returns the path of the file in which a `belfry dev` leaves its embedded://
+// address for other commands of the same user.
+func addressFile() string {
 	dir := os.Getenv("XDG_RUNTIME_DIR")
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		dir = os.TempDir()
@@ -20,10 +20,10 @@ func doorFile() string {
 	return filepath.Join(dir, "belfry-door."+strconv.Itoa(os.Getuid()))
 }
 
-// LeaveDoor writes the address of a running `belfry dev`, readable for its user
-// alone; forget takes it away, unless another one has left its own since.
-func LeaveDoor(address string) (forget func() error, err error) {
-	path := doorFile()
+// LeaveAddress writes the address of a running `belfry dev` to a file that only its user can
+// read. forget removes the file, unless another `belfry dev` has replaced it.
+func LeaveAddress(address string) (forget func() error, err error) {
+	path := addressFile()
 	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("leave the address for other commands: %w", err)
@@ -36,17 +36,17 @@ func LeaveDoor(address string) (forget func() error, err error) {
 		return nil, errors.Join(fmt.Errorf("leave the address for other commands: %w", err), os.Remove(next.Name()))
 	}
 	return func() error {
-		if FindDoor() != address {
+		if FindAddress() != address {
 			return nil
 		}
 		return os.Remove(path)
 	}, nil
 }
 
-// FindDoor is the address that a `belfry dev` of this user has left; empty: none.
-// A file of somebody else's, or that others can read, is passed over.
-func FindDoor() string {
-	path := doorFile()
+// FindAddress returns the address that a `belfry dev` of this user has left, or "". It ignores
+// a file that belongs to another user or that others can read.
+func FindAddress() string {
+	path := addressFile()
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
 		return ""

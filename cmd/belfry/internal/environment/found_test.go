@@ -5,38 +5,38 @@ import (
 	"testing"
 )
 
-func TestADoorIsFoundByItsUserAlone(t *testing.T) {
+func TestAddressIsFoundOnlyByItsUser(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	if got := FindDoor(); got != "" {
+	if got := FindAddress(); got != "" {
 		t.Fatalf("found %q", got)
 	}
-	forget, err := LeaveDoor("embedded://:s@127.0.0.1:1")
+	forget, err := LeaveAddress("embedded://:s@127.0.0.1:1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := FindDoor(); got != "embedded://:s@127.0.0.1:1" {
+	if got := FindAddress(); got != "embedded://:s@127.0.0.1:1" {
 		t.Fatalf("found %q", got)
 	}
-	if err := os.Chmod(doorFile(), 0o644); err != nil {
+	if err := os.Chmod(addressFile(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got := FindDoor(); got != "" {
+	if got := FindAddress(); got != "" {
 		t.Errorf("others can read it, and %q is found", got)
 	}
-	second, err := LeaveDoor("embedded://:s@127.0.0.1:2")
+	second, err := LeaveAddress("embedded://:s@127.0.0.1:2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := forget(); err != nil || FindDoor() == "" {
+	if err := forget(); err != nil || FindAddress() == "" {
 		t.Errorf("the first took away what the second left: %v", err)
 	}
-	if err := second(); err != nil || FindDoor() != "" {
+	if err := second(); err != nil || FindAddress() != "" {
 		t.Errorf("it is still there: %v", err)
 	}
-	if err := os.Symlink("/etc/hostname", doorFile()); err != nil {
+	if err := os.Symlink("/etc/hostname", addressFile()); err != nil {
 		t.Fatal(err)
 	}
-	if got := FindDoor(); got != "" {
+	if got := FindAddress(); got != "" {
 		t.Errorf("a link is followed: %q", got)
 	}
 }

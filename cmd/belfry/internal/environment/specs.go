@@ -10,11 +10,11 @@ import (
 	"belfry/pkg/settings"
 )
 
-// Emitting is how events are sent, and what opens the door of `belfry dev`.
+// Emitting has the variables about emitting events, with or without a broker.
 type Emitting struct {
-	EmitExpiration time.Duration   `split_words:"true" default:"60s" desc:"how long an event of belfry emit may wait for a worker, in whole milliseconds; 0: for ever"`
+	EmitExpiration time.Duration   `split_words:"true" default:"60s" desc:"how long an event of belfry emit may wait for a worker, in whole milliseconds; 0: no limit"`
 	EmitPersistent bool            `split_words:"true" default:"false" desc:"events of belfry emit survive a restart of the broker, and cost more"`
-	EmitSecret     settings.Secret `split_words:"true" desc:"what opens belfry dev's door for events; belfry dev draws one at each start when it is empty, and prints it"`
+	EmitSecret     settings.Secret `split_words:"true" desc:"the secret that is needed to emit events to belfry dev; if it is empty, belfry dev makes a random one at each start and prints it"`
 }
 
 // Emit is what `belfry emit` reads.
@@ -32,7 +32,7 @@ func (e Emit) Validate() error {
 	return err
 }
 
-// Embedded reports that events go to a `belfry dev`, which has no broker.
+// Embedded reports whether events go to a `belfry dev`, which has no broker.
 func (e Emit) Embedded() bool { return strings.HasPrefix(e.AmqpURL.Reveal(), "embedded://") }
 
 // Listen is what `belfry listen` reads.
@@ -53,8 +53,8 @@ func (l Listen) Validate() error {
 	return nil
 }
 
-// Token is what `belfry token` reads: the worker's own variables, so that a
-// worker with the same environment takes the token.
+// Token is what `belfry token` reads: the worker's own variables, so that a worker with the
+// same environment accepts the token.
 type Token struct {
 	JwtSecretFile string `split_words:"true"`
 	JwtIssuer     string `split_words:"true"`

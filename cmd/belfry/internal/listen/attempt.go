@@ -24,7 +24,7 @@ const (
 	maxFrame        = 4 << 20
 )
 
-// attempt is one connection. It returns nil when the last event has come.
+// attempt makes one connection and handles its frames. It returns nil after the last event.
 func (l *listener) attempt(ctx context.Context) error {
 	conn, err := l.dial(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (l *listener) attempt(ctx context.Context) error {
 	}
 }
 
-// ping ends the connection when the gateway has fallen silent.
+// ping pings the gateway, and drops the connection if it does not answer.
 func ping(ctx context.Context, conn *websocket.Conn) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
@@ -81,7 +81,7 @@ func ping(ctx context.Context, conn *websocket.Conn) {
 	}
 }
 
-// dial makes the handshake. The token goes into the header: an address ends in
+// dial makes the handshake. The token is sent in a header, because addresses are written to
 // logs.
 func (l *listener) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeWithin)
@@ -99,7 +99,7 @@ func (l *listener) dial(ctx context.Context) (*websocket.Conn, error) {
 	return nil, refusal(response)
 }
 
-// refusal is the error of an HTTP answer that is no handshake.
+// refusal returns the error for an HTTP answer that is not a handshake.
 func refusal(response *http.Response) error {
 	var said struct{ Error string }
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
@@ -116,8 +116,8 @@ func refusal(response *http.Response) error {
 	}
 }
 
-// subscribe waits to be accepted, asks for the groups, and waits until they are
-// active.
+// subscribe waits until the connection is accepted, subscribes to the groups, and waits until
+// they are active.
 func (l *listener) subscribe(ctx context.Context, conn *websocket.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -152,7 +152,7 @@ func (l *listener) subscribe(ctx context.Context, conn *websocket.Conn) error {
 	}
 }
 
-// message is the subscription to groups.
+// message returns the client message that subscribes to the groups.
 func message(groups []protocol.Group) []byte {
 	set := map[string][]string{}
 	for _, g := range groups {
@@ -173,7 +173,7 @@ func read(ctx context.Context, conn *websocket.Conn, v any) error {
 	return nil
 }
 
-// ended tells what the end of a connection means.
+// ended returns the error for the end of a connection.
 func ended(err error) error {
 	var closed websocket.CloseError
 	if !errors.As(err, &closed) {

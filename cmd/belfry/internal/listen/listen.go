@@ -14,17 +14,17 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// Options say what to listen to.
+// Options configures Run.
 type Options struct {
 	URL    string // ws:// or wss://
 	Token  string
 	Groups []protocol.Group
-	Count  int       // end after so many events; 0: never
+	Count  int       // end after this many events; 0: never
 	Out    io.Writer // one event a line
-	// Say is told, in one line, of gaps, denied groups and lost connections.
+	// Say is called with a one-line message about gaps, denied groups and lost connections.
 	Say func(format string, args ...any)
-	// FirstPause is how long the first pause between two attempts may be,
-	// default 500 ms; it doubles up to 15 s.
+	// FirstPause is the longest first pause between two attempts (default 500 ms). It
+	// doubles up to 15 s.
 	FirstPause time.Duration
 }
 
@@ -33,13 +33,13 @@ const (
 	longestPause = 15 * time.Second
 )
 
-// final is an error that another attempt would meet again.
+// final is an error that every further attempt would get, too.
 type final struct{ err error }
 
 func (f final) Error() string { return f.err.Error() }
 func (f final) Unwrap() error { return f.err }
 
-// later is an error after which the gateway wants to be left alone for a while.
+// later is an error after which the gateway asked for a pause.
 type later struct {
 	err   error
 	after time.Duration
@@ -48,17 +48,17 @@ type later struct {
 func (l later) Error() string { return l.err.Error() }
 func (l later) Unwrap() error { return l.err }
 
-// listener is one Run.
+// listener is the state of one Run.
 type listener struct {
 	Options
 	client     *http.Client
-	pause      time.Duration // before the next attempt, at most
-	subscribed bool          // once at least
-	seen       int           // events
+	pause      time.Duration // longest pause before the next attempt
+	subscribed bool          // the groups were active at least once
+	seen       int           // number of events
 }
 
-// Run listens until Count events have come (nil), ctx ends (its error), or an
-// error is final.
+// Run listens until Count events have arrived (then it returns nil), ctx ends, or an error is
+// final.
 func Run(ctx context.Context, o Options) error {
 	if o.FirstPause == 0 {
 		o.FirstPause = defaultPause
@@ -102,7 +102,7 @@ func (l *listener) rest(ctx context.Context, cause error) error {
 	}
 }
 
-// active is told that the groups are subscribed.
+// active is called when the groups are active.
 func (l *listener) active(groups []protocol.Group) error {
 	if len(groups) == 0 {
 		return final{errors.New("none of the groups is allowed for this token; the policy decides (docs/policy.md)")}
@@ -116,8 +116,7 @@ func (l *listener) active(groups []protocol.Group) error {
 	return nil
 }
 
-// frame handles a frame after the subscription; done says that it was the last
-// event that was asked for.
+// frame handles a frame after the subscription. done says that Count events have arrived.
 func (l *listener) frame(text []byte) (done bool, err error) {
 	if groups, ok := gapOf(text); ok {
 		l.Say("gap: events of %s may be lost: reload what depends on them", groups)
@@ -136,8 +135,8 @@ func (l *listener) frame(text []byte) (done bool, err error) {
 	return l.Count > 0 && l.seen >= l.Count, nil
 }
 
-// gapOf reads a gap notice. An event has no envelope; a notice is what looks
-// exactly like one.
+// gapOf decodes a gap notice. Events have no envelope, so a frame is a notice if it has exactly
+// the form of one.
 func gapOf(text []byte) (groups []string, ok bool) {
 	var keys map[string]json.RawMessage
 	if json.Unmarshal(text, &keys) != nil || len(keys) != 1 || keys["gap"] == nil {

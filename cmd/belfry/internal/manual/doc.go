@@ -1,6 +1,6 @@
-// Package manual writes the files that follow from the programs themselves:
-// docs/configuration.md, and the list of all settings that every program
-// carries (pkg/settings/known.go). It holds no state.
+// Package manual generates files from the programs' structs of settings:
+// docs/configuration.md, and the list of all settings that is compiled into every program
+// (pkg/settings/known.go). It has no state.
 package manual
 
 //go:generate go run ./write ../../../..

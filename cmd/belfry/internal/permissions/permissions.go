@@ -1,5 +1,5 @@
-// Package permissions knows what a broker user of each role needs, and writes it
-// as something that can be pasted.
+// Package permissions defines the RabbitMQ permissions that the broker user of each role
+// needs, and prints them as commands or definitions.
 //
 // The patterns are RabbitMQ's, regular expressions over the names of queues and
 // exchanges. deploy/rabbitmq/definitions.json has the same ones; tests compare
@@ -29,15 +29,15 @@ var sets = []Set{
 		`^$`},
 }
 
-// least is a gateway's that declares nothing but its own reply queue.
+// least is the set of a gateway that declares only its own reply queue.
 var least = Set{
 	"gateway", `^belfry\.reply\.(?!all$).*`,
 	`^(amq\.default|belfry\.session|belfry\.interest\.v1\.n[0-9]+|belfry\.reply|belfry\.reply\.(?!all$).*)$`,
 	`^(belfry\.reply|belfry\.reply\..*)$`,
 }
 
-// Least is the set of a role that leaves to others what it can leave to them; false
-// when there is no such role.
+// Least returns the permissions of a role that leaves all declarations to others that it can. It
+// reports false if there is no such role.
 func Least(role string) (Set, bool) {
 	if role == least.Role {
 		return least, true
@@ -45,7 +45,7 @@ func Least(role string) (Set, bool) {
 	return Of(role)
 }
 
-// Roles are all of them.
+// Roles returns all roles.
 func Roles() []string {
 	var out []string
 	for _, s := range sets {
@@ -54,7 +54,7 @@ func Roles() []string {
 	return out
 }
 
-// Of is the set of a role; false when there is no such role.
+// Of returns the permissions of a role. It reports false if there is no such role.
 func Of(role string) (Set, bool) {
 	for _, s := range sets {
 		if s.Role == role {
@@ -64,8 +64,8 @@ func Of(role string) (Set, bool) {
 	return Set{}, false
 }
 
-// Commands writes the lines for a shell that give a user the set. The user is to
-// be made first: a pasted line behind `add_user` would be read as its password.
+// Commands writes the shell commands that give a user these permissions. It does not write the
+// one that makes the user: a line pasted after `add_user` would be read as the password.
 func (s Set) Commands(out io.Writer, user, vhost string) error {
 	_, err := fmt.Fprintf(out, "# %s. Make the user first, which asks for its password: rabbitmqctl add_user %s\nrabbitmqctl set_permissions -p %s %s \\\n  %s \\\n  %s \\\n  %s\n",
 		s.Role, quote(user), quote(vhost), quote(user), quote(s.Configure), quote(s.Write), quote(s.Read))
@@ -82,7 +82,7 @@ type Definition struct {
 	Read      string `json:"read"`
 }
 
-// Definition is the set of a user.
+// Definition returns the definition that gives a user these permissions.
 func (s Set) Definition(user, vhost string) Definition {
 	return Definition{User: user, VHost: vhost, Configure: s.Configure, Write: s.Write, Read: s.Read}
 }
@@ -95,5 +95,5 @@ func Definitions(out io.Writer, all []Definition) error {
 	return encoder.Encode(map[string]any{"permissions": all})
 }
 
-// quote makes one word of a POSIX shell.
+// quote quotes text as one word of a POSIX shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

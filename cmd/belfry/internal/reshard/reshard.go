@@ -1,5 +1,5 @@
-// Package reshard moves an installation to another number of shards, or to
-// another type of queue, while nothing of it runs.
+// Package reshard changes an installation's number of shards or type of queues. No gateway
+// and no worker may run meanwhile.
 package reshard
 
 import (
@@ -12,24 +12,24 @@ import (
 	"belfry/pkg/amqpbus/rabbit"
 )
 
-// Options say what to move. Both numbers are 1 to protocol.MaxShards.
+// Options configures Run. Both numbers of shards must be 1 to protocol.MaxShards.
 type Options struct {
 	Broker rabbit.Options
-	From   int            // the number of shards until now
-	To     amqpbus.Layout // what is to be
-	Out    io.Writer      // a line for each step
+	From   int            // the present number of shards
+	To     amqpbus.Layout // the new layout
+	Out    io.Writer      // gets a line for each step
 }
 
-// held is a queue of the old layout that is there.
+// held is an existing queue of the old layout.
 type held struct {
 	name     string
 	messages int
 }
 
-// Run looks first, and changes nothing when a worker still consumes, when there
-// are no queues of the old layout, or when somebody should read belfry.dead.
-// Events that wait in the old queues go with them: they are for connections of
-// gateways that have stopped, which were closed.
+// Run deletes the queues of the old layout and declares those of the new one. It changes
+// nothing and returns an error if a worker still consumes, if there are no queues of the old
+// layout, or if there are messages in belfry.dead. Events in the old queues are deleted; their
+// connections were closed when the gateways stopped.
 func Run(ctx context.Context, o Options) error {
 	old, err := look(ctx, o)
 	if err != nil {
@@ -44,7 +44,7 @@ func Run(ctx context.Context, o Options) error {
 		if err := bus.Delete(ctx, q.name); err != nil {
 			return err
 		}
-		o.say("deleted  %s, in which %d messages waited", q.name, q.messages)
+		o.say("deleted  %s with %d messages", q.name, q.messages)
 	}
 	to := amqpbus.SharedTopology(o.To)
 	err = bus.Declare(ctx, to)
@@ -57,11 +57,11 @@ func Run(ctx context.Context, o Options) error {
 	for _, q := range to.Queues {
 		o.say("declared %s", q.Name)
 	}
-	o.say("start workers and gateways with BELFRY_SHARDS=%d; emitters with another number are told that no queue takes their events", o.To.Shards)
+	o.say("start workers and gateways with BELFRY_SHARDS=%d, and set it for emitters, too: with another number their events are not accepted", o.To.Shards)
 	return nil
 }
 
-// look finds the queues of the old layout, the mark of the layout first.
+// look returns the existing queues of the old layout, the layout's mark first.
 func look(ctx context.Context, o Options) ([]held, error) {
 	probe, err := rabbit.OpenProbe(ctx, o.Broker)
 	if err != nil {
@@ -81,7 +81,7 @@ func look(ctx context.Context, o Options) ([]held, error) {
 		case state.Consumers > 0:
 			return nil, fmt.Errorf("%s still has %d consumers: stop every worker and gateway first", q.Name, state.Consumers)
 		case q.Name == amqpbus.QueueDead && state.Messages > 0:
-			return nil, fmt.Errorf("%s holds %d messages that could not be decoded: read them, then take them away (belfry dead --purge)", q.Name, state.Messages)
+			return nil, fmt.Errorf("%s holds %d messages that could not be handled: read and remove them first (belfry dead --purge)", q.Name, state.Messages)
 		default:
 			old = append(old, held{q.Name, state.Messages})
 		}

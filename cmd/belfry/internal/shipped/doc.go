@@ -1,9 +1,9 @@
-// Package shipped keeps the files that Belfry ships for its operators true:
-// docker-compose.yml, Procfile's .env, and what is below deploy/. They are
-// written and commented by hand; the ports, paths, users and periods in them are
-// not: they are values, which follow from the programs (values.go), and each
-// place that holds one is a slot (slots_*.go). `make docs` writes every slot.
+// Package shipped keeps the configuration files that Belfry ships for operators
+// (docker-compose.yml, Procfile's .env, and the files below deploy/) in agreement with the
+// programs. The files are written by hand, except for ports, paths, users and periods:
+// these values follow from the programs (values.go). A slot is a place in a file that
+// holds a value (slots_*.go), and `make docs` writes all slots.
 //
-// A slot that is not found, or found more often than it says, is an error: so a
-// value cannot get out of sight when somebody rewrites a file.
+// It is an error if a slot is not found, or is found more often than it says, so that no
+// value is overlooked when somebody rewrites a file.
 package shipped

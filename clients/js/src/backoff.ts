@@ -1,5 +1,5 @@
-/** Full-jitter exponential back-off: each delay is drawn evenly between the
- *  minimum and a ceiling that doubles until the maximum. Milliseconds. */
+/** Exponential back-off with full jitter: each delay is random between the minimum
+ *  and a ceiling that doubles up to the maximum. All times are in milliseconds. */
 export class Backoff {
   private readonly min: number;
   private readonly max: number;

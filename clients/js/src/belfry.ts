@@ -1,7 +1,7 @@
 import { closeRule } from "./close.js";
 import { Emitter, call } from "./emitter.js";
 import { Exchange } from "./exchange.js";
-import { groupName, readWord } from "./frames.js";
+import { groupName, readMessage } from "./frames.js";
 import type { Item } from "./item.js";
 import { Link } from "./link.js";
 import { check } from "./options.js";
@@ -14,15 +14,15 @@ import type {
 import { Wanted, Wish } from "./wanted.js";
 
 /**
- * One websocket to Belfry that is kept open: it reconnects with full jitter,
- * sends its groups again first, and says when events may have been missed.
+ * A client that keeps one websocket to Belfry open: it reconnects with back-off,
+ * subscribes to its groups again, and says when events may have been missed.
  *
  *     const belfry = new Belfry("wss://tower.example/websocket", { getToken });
  *     belfry.on("event", ({ name, payload }) => ...);
  *     belfry.on("gap", ({ groups }) => reload(groups));
  *     await belfry.setGroups({ jobs: ["status_changed"], job_events: [42] });
  *
- * P is the table of payload types by name; Tower's by default.
+ * P maps the names of groups to the types of their payloads; the default has Tower's.
  */
 export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEvents<P>> {
   private static readonly pages = new Map<string, Belfry<any>>();
@@ -34,8 +34,8 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
   private readonly streams = new Set<Pick<Stream<unknown>, "end">>();
   private current: State = "disconnected";
 
-  /** Throws where url or options cannot work. Nothing is opened before the
-   *  present turn is over, so that listeners can be attached. */
+  /** Throws if url or options are invalid. The connection is opened in a microtask,
+   *  so that the caller can attach listeners first. */
   constructor(url: string, private readonly options: BelfryOptions<P>) {
     super();
     check(options);
@@ -58,9 +58,9 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
     this.link.start();
   }
 
-  /** The page's one connection to url. The first call makes it and has to pass
-   *  options; later ones pass the same or none, and anything else throws. One
-   *  that is closed for good is replaced. */
+  /** Returns the page's shared client for url. The first call makes it and must pass
+   *  options. Later calls pass the same options or none; other options throw. A client
+   *  that was closed for good is replaced by a new one. */
   static shared<P extends object = TowerPayloads>(url: string, options?: BelfryOptions<P>): Belfry<P> {
     let one = Belfry.pages.get(url) as Belfry<P> | undefined;
     if (!one || one.link.stopped) {
@@ -74,10 +74,10 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
 
   get state(): State { return this.current; }
 
-  /** Replaces what the page watches. Resolves when the new set is active: every
-   *  event that is emitted from then on arrives. May be called at any time.
-   *  Rejects where the server calls the set invalid; the last accepted one stays.
-   *  Rejects while the connection is closed; connect() asks for the set again. */
+  /** Replaces the groups that the page watches. Resolves when the new set is active:
+   *  every event that is emitted from then on arrives. May be called at any time.
+   *  Rejects if the server refuses the set as invalid; the last accepted set stays.
+   *  Rejects while the client is closed; connect() then requests the set again. */
   setGroups(groups: Groups<P>): Promise<GroupsResult> {
     const wish = new Wish(groups);
     this.wanted.set(wish);
@@ -86,15 +86,15 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
     return wish.answered;
   }
 
-  /** Watches one group beside those of setGroups, until unsubscribe. The handler
-   *  gets its events, as an iterator would: see events. */
+  /** Watches one group, in addition to those of setGroups, until unsubscribe. The
+   *  handler gets the group's events, chosen as described at itemOf. */
   subscribe<N extends Name<P>>(name: N, item: Item, handler?: (event: EventNotice<P, N>) => void): Subscription {
     const wish = this.hold(name, item);
-    const off = handler && this.route(name, item, (e) => handler(e)); // each has its own, also of the same handler
+    const off = handler && this.route(name, item, (e) => handler(e)); // a function of its own for each call, also of the same handler
     const active = wish.answered.then(({ denied }) => {
       if (denied.includes(`${name}-${item}`)) throw new Error(`access denied to ${name}-${item}`);
     });
-    active.catch(() => {}); // a caller who does not wait need not catch
+    active.catch(() => {}); // so that a caller who ignores the promise gets no unhandled rejection
     return {
       active,
       unsubscribe: () => {
@@ -105,10 +105,10 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
   }
 
   /**
-   * Watches one group as an async iterator; ending the loop unsubscribes. The
-   * loop ends by itself after close(). It throws where the group is denied or
-   * not valid, where the server ends the connection for good, and where nobody
-   * reads: not once within 30 s, or 250,000 events too slowly.
+   * Watches one group as an async iterator. Leaving the loop unsubscribes. The loop
+   * ends by itself after close(). It throws if the group is denied or invalid, if the
+   * server closes the connection for good, if nothing is read within 30 s, or if
+   * 250,000 events are waiting to be read.
    */
   events<N extends Name<P>>(name: N, item: Item): EventIterator<EventNotice<P, N>> {
     const wish = this.hold(name, item);
@@ -129,7 +129,7 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
     return stream;
   }
 
-  /** Opens the connection again after close, or after the server forbade it. */
+  /** Opens the connection again after close(), or after the server closed it for good. */
   connect(): void { this.link.start(); }
 
   /** Closes the connection for good. */
@@ -148,14 +148,14 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
     if (this.wanted.drop(wish)) this.exchange.send();
   }
 
-  private route<N extends Name<P>>(name: N, item: Item, take: (event: EventNotice<P, N>) => void): () => void {
-    return this.routes.add(name, String(item), take as (event: EventNotice<P>) => void);
+  private route<N extends Name<P>>(name: N, item: Item, handler: (event: EventNotice<P, N>) => void): () => void {
+    return this.routes.add(name, String(item), handler as (event: EventNotice<P>) => void);
   }
 
   private deliver(event: EventNotice<P>): void {
     if (!this.routes.has(event.name)) return;
     const item = (this.options.itemOf ?? towersItem)(event);
-    for (const take of this.routes.find(event.name, item === undefined ? item : String(item))) call(take, event);
+    for (const handler of this.routes.find(event.name, item === undefined ? item : String(item))) call(handler, event);
   }
 
   private receive(text: string): void {
@@ -166,13 +166,13 @@ export class Belfry<P extends object = TowerPayloads> extends Emitter<BelfryEven
       this.emit("error", { kind: "event_form", message: "an event is not JSON", cause });
       return;
     }
-    const word = readWord(payload, this.exchange.awaited);
-    if (!word) {
+    const message = readMessage(payload, this.exchange.awaited);
+    if (!message) {
       const event = { name: groupName(payload), payload, text } as EventNotice<P>;
       this.emit("event", event);
-      call((e) => this.deliver(e), event); // itemOf is the page's, and may throw
-    } else if (word.kind === "gap") this.emit("gap", { groups: word.groups, cause: "server" });
-    else this.exchange.receive(word);
+      call((e) => this.deliver(e), event); // itemOf is the page's function and may throw
+    } else if (message.kind === "gap") this.emit("gap", { groups: message.groups, cause: "server" });
+    else this.exchange.receive(message);
   }
 
   private active(returned: string[]): void {
@@ -205,7 +205,7 @@ function closedFor({ code, reason }: { code?: number; reason?: string }): Error 
   return new Error(["the connection is closed", code, reason].filter(Boolean).join(" "));
 }
 
-/** The key of an option in which two callers differ. */
+/** Returns the name of an option that differs between two callers. */
 function difference<T extends object>(a: T, b: T): string | undefined {
   return Object.keys({ ...a, ...b }).find((key) => a[key as keyof T] !== b[key as keyof T]);
 }

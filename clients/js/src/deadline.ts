@@ -1,10 +1,11 @@
-/** One wait with an end. Setting it replaces the wait before. Milliseconds. */
+/** A time-out that can be extended. Setting it replaces the previous one. All times are
+ *  in milliseconds. */
 export class Deadline {
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private due = 0; // as performance.now(), which no clock change moves
-  private last = 0; // due is never later
+  private due = 0; // by performance.now(), which is monotonic
+  private last = 0; // due is never later than this
 
-  /** Calls late after ms, put off to at most longest. */
+  /** Calls late after ms. putOff can extend this to at most longest. */
   set(ms: number, late: () => void, longest = Infinity): void {
     this.clear();
     this.last = performance.now() + longest;
@@ -12,11 +13,11 @@ export class Deadline {
     this.run(ms, late);
   }
 
-  /** Moves the end of the wait. Costs no timer, so every frame may do it; the
-   *  wait must not become shorter. */
+  /** Extends the time-out to ms from now. It sets no timer, so it is cheap enough to
+   *  call for every frame; it must not shorten the time-out. */
   putOff(ms: number): void { this.due = Math.min(this.last, performance.now() + ms); }
 
-  /** Waits for ms more, however long it was put off before. */
+  /** Extends the time-out to ms from now, regardless of longest. */
   renew(ms: number): void {
     this.last = Infinity;
     this.putOff(ms);

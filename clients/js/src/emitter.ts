@@ -1,17 +1,18 @@
-/** Calls a listener. One that throws does not stop the others. */
+/** Calls a listener. If it throws, the error is reported and other listeners are still
+ *  called. */
 export function call<N>(listener: (notice: N) => void, notice: N): void {
   try {
     listener(notice);
   } catch (err) {
-    setTimeout(() => { throw err; }); // the page's own error handler sees it
+    setTimeout(() => { throw err; }); // so that the page's global error handler sees it
   }
 }
 
-/** A typed list of listeners. */
+/** Holds typed listeners by the kind of notice. */
 export class Emitter<Events extends object> {
   private readonly listeners = new Map<keyof Events, Set<(notice: never) => void>>();
 
-  /** Returns a function that removes the listener again. */
+  /** Adds a listener and returns a function that removes it. */
   on<K extends keyof Events>(kind: K, listener: (notice: Events[K]) => void): () => void {
     let set = this.listeners.get(kind);
     if (!set) this.listeners.set(kind, (set = new Set()));

@@ -1,5 +1,5 @@
-/** What Belfry itself says on an accepted connection. */
-export type Word =
+/** A message from the gateway itself on an accepted connection. */
+export type ServerMessage =
   | { kind: "groups"; current: string[]; left: string[]; joined: string[] }
   | { kind: "denied"; name: string; item: string; message: string }
   | { kind: "refused"; message: string }
@@ -7,11 +7,11 @@ export type Word =
 
 const deniedText = /^access denied to channel ([^-]+?) for resource id ([^]+)$/;
 
-/** Reads Belfry's word out of a frame's JSON; undefined for an event.
+/** Decodes a message of the gateway from a frame's JSON; undefined if it is an event.
  *
- *  Events come without an envelope and may be any JSON, so a frame is a word
- *  only where it has exactly its keys, and an answer only while one is awaited. */
-export function readWord(json: unknown, awaited: boolean): Word | undefined {
+ *  Events have no envelope and may be any JSON. So a frame is taken for a message only
+ *  if it has exactly the message's keys, and for an answer only if one is awaited. */
+export function readMessage(json: unknown, awaited: boolean): ServerMessage | undefined {
   const frame = Object(json) as Record<string, unknown>; // null and plain values have no keys
   const { groups_current: current, groups_left: left, groups_joined: joined, error: message, gap } = frame;
   const keys = (count: number) => Object.keys(frame).length === count;
@@ -23,13 +23,13 @@ export function readWord(json: unknown, awaited: boolean): Word | undefined {
   return name && item ? { kind: "denied", name, item, message } : { kind: "refused", message };
 }
 
-/** The payload's `group_name`, where it has one. */
+/** Returns the payload's `group_name`, if it has one. */
 export function groupName(payload: unknown): string | undefined {
   const name = (Object(payload) as Record<string, unknown>)["group_name"];
   return typeof name === "string" ? name : undefined;
 }
 
-/** Whether a connection's first frame lets it in. */
+/** Whether a connection's first frame accepts the connection. */
 export function accepts(text: string): boolean {
   try {
     return (Object(JSON.parse(text)) as Record<string, unknown>)["accept"] === true;

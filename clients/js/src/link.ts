@@ -7,51 +7,51 @@ import { listen } from "./page.js";
 import { tokenFault } from "./token.js";
 import type { BelfryOptions, ErrorNotice, SocketLike, StateNotice } from "./types.js";
 
-/** How long a connection must have lived until the back-off starts anew. A
- *  server that accepts, answers and closes is not well. Milliseconds. */
+/** How long a connection must have lasted, in milliseconds, before the back-off is
+ *  reset. A server that accepts and soon closes connections is not healthy. */
 const stableAfter = 10_000;
 
-/** How many times the time-out an answer may wait behind other frames. */
+/** While other frames arrive, an answer may take this many times the time-out. */
 const patience = 4;
 
-/** After so many handshakes in a row that failed with a token, another is asked
- *  for: a browser does not say whether the token was the reason. */
+/** After this many failed handshakes in a row with the same token, a new one is
+ *  requested, because a browser does not say whether the token was the reason. */
 const triesWithToken = 3;
 
-/** Whom the link tells. */
+/** What the link reports. */
 export interface LinkUser {
   connecting(): void;
-  /** The server has let the connection in. */
+  /** The server has accepted the connection. */
   accepted(): void;
   text(text: string): void;
-  /** Nothing has come for a while: send something that is answered. */
+  /** Nothing was received for a while: send a message that the server answers. */
   silent(): void;
   /** The connection is lost; the notice says when the next try is. */
   lost(notice: StateNotice): void;
-  /** There will be no other try by itself. */
+  /** The link has stopped and will not try again by itself. */
   stopped(notice: StateNotice): void;
   error(notice: ErrorNotice): void;
 }
 
-/** One websocket that is kept open: token, back-off, a bound on every wait, and
- *  the browser's word on page and network. It knows nothing about groups. */
+/** Keeps one websocket open: it gets tokens, backs off, limits every wait, and reacts to
+ *  the browser's events about the page and the network. It knows nothing about groups. */
 export class Link {
   private readonly address: string;
   private readonly backoff: Backoff;
   private readonly wait = new Deadline(); // for a token, acceptance, an answer, or any frame
   private readonly timeout: number;
-  private readonly quiet: number; // silence that is worth a question
+  private readonly quiet: number; // after this much silence the server is asked to answer
   private socket: SocketLike | undefined;
   private token: string | undefined;
-  private failed = 0; // handshakes in a row, with this token
-  private deaf: (() => void) | undefined; // stops listening to the page; there while running
+  private failed = 0; // failed handshakes in a row with this token
+  private unlisten: (() => void) | undefined; // stops listening to page events; undefined while stopped
   private opened = false;
   private acceptedAt: number | undefined;
-  private awaiting = false; // an answer
-  private attempt = 0; // tells an outdated socket or token apart
-  private timer: ReturnType<typeof setTimeout> | undefined; // runs until the next try
-  private due = 0; // when that is; as performance.now(), which no clock change moves
-  private notBefore = 0; // the server asked for no try before that
+  private awaiting = false; // an answer is awaited
+  private attempt = 0; // distinguishes an outdated socket or token
+  private timer: ReturnType<typeof setTimeout> | undefined; // for the next try
+  private due = 0; // when the next try is, by performance.now(), which is monotonic
+  private notBefore = 0; // the server asked not to try before this time
 
   constructor(
     url: string, private readonly options: Omit<BelfryOptions, "itemOf">, private readonly user: LinkUser,
@@ -59,19 +59,19 @@ export class Link {
     this.address = socketAddress(url);
     this.backoff = new Backoff(options);
     this.timeout = options.timeout ?? 12_000;
-    // Drawn, so that clients that heard the same event do not ask all at once.
+    // Random, so that clients which got the same last event do not all ask at once.
     this.quiet = (options.activityTimeout ?? 30_000) * (1 + Math.random() / 4);
   }
 
-  get stopped(): boolean { return !this.deaf; }
+  get stopped(): boolean { return !this.unlisten; }
 
   /** Opens the connection in a microtask, so that listeners can be attached. */
   start(): void {
-    if (this.deaf) return;
-    this.deaf = listen({
+    if (this.unlisten) return;
+    this.unlisten = listen({
       online: () => this.look("online"), offline: () => this.offline(), visible: () => this.look("visible"),
       resumed: () => {
-        this.wait.renew(this.timeout); // what came meanwhile is not read yet
+        this.wait.renew(this.timeout); // frames that arrived meanwhile are not read yet
         this.look("visible");
       },
     });
@@ -80,34 +80,34 @@ export class Link {
   }
 
   stop(notice: StateNotice): void {
-    if (!this.deaf) return;
-    this.deaf();
-    this.deaf = this.token = undefined; // who connects next may be somebody else
+    if (!this.unlisten) return;
+    this.unlisten();
+    this.unlisten = this.token = undefined; // another user may connect next
     this.abandon();
     this.user.stopped(notice);
   }
 
-  /** Sends a message that is answered. */
+  /** Sends a message that the server answers. */
   send(text: string): void {
     this.awaiting = true;
     this.expect("an answer");
     this.socket?.send(text);
   }
 
-  /** The answer has come. */
+  /** The answer has arrived. */
   answered(): void {
     this.awaiting = false;
     this.wait.set(this.quiet, () => this.user.silent());
   }
 
-  /** Ends the try or the connection when nothing comes of it. What comes instead
-   *  puts the end off, for a while: on a slow link an answer waits behind events. */
+  /** Ends the try or the connection if what does not arrive in time. Other frames extend
+   *  the time up to a limit: on a slow network an answer waits behind events. */
   private expect(what: string): void {
     const message = `${what} did not come within ${this.timeout} ms`;
     this.wait.set(this.timeout, () => this.fail({ kind: "timeout", message }), patience * this.timeout);
   }
 
-  /** The next try may come sooner: a network is there, or somebody looks. */
+  /** Makes the next try sooner, because there is a network or the user sees the page. */
   private hurry(reason: string): void {
     if (this.timer === undefined) return;
     const now = performance.now();
@@ -115,13 +115,13 @@ export class Link {
     if (due < this.due) this.retry({ state: "disconnected", reason }, Math.round(due - now));
   }
 
-  /** No network is there. Browsers err, so tries go on. */
+  /** The browser reports that there is no network. That may be wrong, so tries continue. */
   private offline(): void {
     if (this.socket) this.lose({ state: "disconnected", reason: "offline" }, 0);
   }
 
-  /** A page that was away, or has another network, may have a dead socket: finds
-   *  out. */
+  /** Checks whether the socket is dead, because the page was inactive or the network has
+   *  changed. */
   private look(reason: string): void {
     this.hurry(reason);
     if (this.acceptedAt !== undefined && !this.awaiting) this.user.silent();
@@ -161,7 +161,7 @@ export class Link {
     let socket: SocketLike;
     try {
       socket = new Socket(`${this.address}${separator}token=${encodeURIComponent(this.token!)}`);
-    } catch (err) { // its message may have the address in it, and so the token
+    } catch (err) { // its message may contain the address, and so the token
       this.giveUp(`the socket was refused (${(err as Error).name}): pages of https:// need wss://`);
       return;
     }
@@ -172,7 +172,7 @@ export class Link {
     socket.onopen = current(() => { this.opened = true; });
     socket.onmessage = current((e: { data: unknown }) => this.receive(String(e.data)));
     socket.onclose = closed;
-    // A close follows at once; not where the page's policy forbids the socket.
+    // Usually a close event follows at once, but not if the page's policy forbids the socket.
     socket.onerror = () => { setTimeout(closed, 1000, { code: 1006 }); };
   }
 
@@ -180,7 +180,7 @@ export class Link {
     if (this.acceptedAt !== undefined) {
       this.wait.putOff(this.awaiting ? this.timeout : this.quiet);
       this.user.text(text);
-    } else if (accepts(text)) { // otherwise a close with 4401 follows
+    } else if (accepts(text)) { // otherwise the server closes with 4401
       this.acceptedAt = performance.now();
       this.failed = 0;
       this.user.accepted();
@@ -206,14 +206,14 @@ export class Link {
     else this.stop(notice);
   }
 
-  /** Tells why the try or the connection came to nothing, and tries again. */
+  /** Reports why the try or the connection failed, and schedules the next try. */
   private fail(fault: ErrorNotice): void {
     const { attempt } = this;
     this.user.error(fault);
     if (attempt === this.attempt) this.lose({ state: "disconnected", reason: fault.kind }, 0);
   }
 
-  /** Tells what no other try can mend. */
+  /** Reports an error that another try would get, too, and stops. */
   private giveUp(message: string): void {
     const { attempt } = this;
     this.user.error({ kind: "no_socket", message });
@@ -238,7 +238,7 @@ export class Link {
     this.user.lost({ ...notice, retryIn });
   }
 
-  /** Forgets the socket, the try and the timers. */
+  /** Closes the socket and clears the timers and the state of the try. */
   private abandon(): void {
     clearTimeout(this.timer);
     this.wait.clear();

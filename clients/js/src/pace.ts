@@ -1,11 +1,11 @@
-/** Does a task once for all who ask in one turn of the event loop, and no two
- *  times within `interval` milliseconds. */
+/** Runs a task once for all requests in one turn of the event loop, and at most once
+ *  within `interval` milliseconds. */
 export class Pace {
   private waiting = false;
   private last = -Infinity;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** task says whether it did something: otherwise it may be repeated at once. */
+  /** task returns whether it did something; if not, it may run again at once. */
   constructor(private readonly interval: number, private readonly task: () => boolean) {}
 
   ask(): void {
@@ -16,13 +16,13 @@ export class Pace {
     else queueMicrotask(() => this.run());
   }
 
-  /** Does it now. */
+  /** Runs the task now. */
   now(): void {
     this.waiting = true;
     this.run();
   }
 
-  /** Forgets who asked. */
+  /** Drops the requests. */
   cancel(): void {
     clearTimeout(this.timer);
     this.waiting = false;

@@ -1,15 +1,15 @@
-/** What the browser tells a page about itself and the network. */
+/** The browser's events about the page and the network. */
 export interface PageUser {
   online(): void;
   offline(): void;
-  /** The user looks at the page. */
+  /** The page became visible. */
   visible(): void;
   /** The page did not run for a while: it was frozen, or in the back-forward cache. */
   resumed(): void;
 }
 
-/** Listens until the function that it returns is called. Outside of a page
- *  there is nothing to hear. */
+/** Listens until the returned function is called. Outside a page there are no such
+ *  events. */
 export function listen(user: PageUser): () => void {
   const { document } = globalThis;
   const heard: [EventTarget | undefined, string, (e: Event) => void][] = [

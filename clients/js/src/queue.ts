@@ -1,7 +1,7 @@
-/** First in, first out, at the same cost for any length. */
+/** A first-in, first-out queue whose operations take constant time on average. */
 export class Queue<T> {
   private items: (T | undefined)[] = [];
-  private first = 0; // those before it are taken
+  private first = 0; // the index of the first item; those before it were removed
 
   get size(): number { return this.items.length - this.first; }
 
@@ -9,8 +9,8 @@ export class Queue<T> {
 
   shift(): T | undefined {
     const item = this.items[this.first];
-    if (this.size > 0) this.items[this.first++] = undefined; // what is taken is not kept
-    if (this.size <= this.first) { // what moves is no more than what was taken
+    if (this.size > 0) this.items[this.first++] = undefined; // so that it can be freed
+    if (this.size <= this.first) { // copies no more items than were removed
       this.items = this.items.slice(this.first);
       this.first = 0;
     }

@@ -8,10 +8,10 @@ const done = { value: undefined, done: true } as const;
 /** How long an iterator waits for its first read, in milliseconds. */
 const unreadFor = 30_000;
 
-/** How many values it keeps for a reader that is slower than they come. */
+/** How many values may wait to be read. */
 const most = 250_000;
 
-/** An async iterator over pushed values. It keeps what is not yet read. */
+/** An async iterator over pushed values, which it stores until they are read. */
 export class Stream<T> implements EventIterator<T> {
   private values = new Queue<T>();
   private readonly readers = new Queue<(result: Result<T> | Promise<Result<T>>) => void>();
@@ -31,7 +31,7 @@ export class Stream<T> implements EventIterator<T> {
     else this.end(new Error(`${most} events wait to be read: no longer watched`));
   }
 
-  /** Ends the iteration after what is kept; with an error, one read throws it. */
+  /** Ends the iteration after the stored values. With an error, one read throws it. */
   end(err?: Error): void {
     if (this.ended) return;
     clearTimeout(this.unread);
@@ -51,7 +51,7 @@ export class Stream<T> implements EventIterator<T> {
     return new Promise((resolve) => { this.readers.push(resolve); });
   }
 
-  /** Ends it at once, what is kept included: the reader has left. */
+  /** Ends the iteration at once and drops the stored values, because the loop was left. */
   return(): Promise<Result<T>> {
     this.values = new Queue();
     this.end();

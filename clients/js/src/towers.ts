@@ -1,6 +1,6 @@
 import type { Item } from "./item.js";
 
-/** A change of a job's state, of `jobs` `status_changed`. */
+/** A change of a job's status (`jobs` `status_changed`). */
 export interface JobStatusChanged {
   group_name: "jobs";
   unified_job_id: number;
@@ -11,15 +11,15 @@ export interface JobStatusChanged {
   project_id?: number;
 }
 
-/** A job's counts are complete, of `jobs` `summary`. It has no status, which is
- *  what tells the two apart. */
+/** A job's counts are complete (`jobs` `summary`). It has no status, which
+ *  distinguishes it from JobStatusChanged. */
 export interface JobSummary {
   group_name: "jobs";
   unified_job_id: number;
   status?: never;
 }
 
-/** A change of an inventory's state, of `inventories` `status_changed`. */
+/** A change of an inventory's status (`inventories` `status_changed`). */
 export interface InventoryStatusChanged {
   group_name: "inventories";
   inventory_id: number;
@@ -29,7 +29,7 @@ export interface InventoryStatusChanged {
 
 export interface ScheduleChanged { group_name: "schedules"; id: number }
 
-/** What the events of every kind of job have, beside the id of the job and keys
+/** The keys that events of every kind of job have, in addition to the job's id and keys
  *  that depend on the event. */
 export interface OutputEvent {
   counter: number;
@@ -55,7 +55,7 @@ export interface WorkflowEvent {
 
 export interface Control { group_name: "control"; reason: string }
 
-/** The payloads that Tower's backends emit, by name. */
+/** The payloads that Tower's backends emit, by group name. */
 export interface TowerPayloads {
   jobs: JobStatusChanged | JobSummary;
   schedules: ScheduleChanged;
@@ -69,8 +69,8 @@ export interface TowerPayloads {
   control: Control;
 }
 
-/** The item that one of Tower's payloads belongs to; undefined where the payload
- *  does not say it (`control`), or is not one of Tower's. */
+/** Returns the item that one of Tower's payloads belongs to; undefined if the payload
+ *  does not say it (`control`) or is not Tower's. */
 export function towersItem({ name, payload }: { name: string; payload: unknown }): Item | undefined {
   const keys = payload as Record<string, unknown>;
   if (name === "jobs") return "status" in keys ? "status_changed" : "summary";

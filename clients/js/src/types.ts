@@ -1,10 +1,10 @@
 import type { Item } from "./item.js";
 import type { TowerPayloads } from "./towers.js";
 
-/** The names that a table of payload types knows. */
+/** The group names in a map of payload types. */
 export type Name<P extends object> = keyof P & string;
 
-/** What to watch: `{jobs: ["status_changed"], job_events: [42]}`. */
+/** The groups to watch: `{jobs: ["status_changed"], job_events: [42]}`. */
 export type Groups<P extends object = TowerPayloads> = { readonly [N in Name<P>]?: readonly Item[] };
 
 /** connecting: a socket is being opened, or its groups are not active yet.
@@ -15,15 +15,15 @@ export interface StateNotice {
   state: State;
   /** The websocket close code that led here, if one did. */
   code?: number;
-  /** The server's words, the kind of an error notice, or what the browser said:
+  /** The server's close reason, the kind of an error notice, or the browser's event:
    *  "offline", "online", "visible". */
   reason?: string;
-  /** Milliseconds until the next try; absent when there will be none by itself. */
+  /** Milliseconds until the next try; absent if the client will not try by itself. */
   retryIn?: number;
 }
 
-/** One event. What a payload is must be known from its name: types say what
- *  backends emit, and nothing is checked when it arrives. */
+/** One event. The payload's type follows from the name, as the map of payload types
+ *  says; the payload is not checked when it arrives. */
 export interface Notice<N, T> {
   /** The payload's `group_name`. */
   name: N;
@@ -32,14 +32,14 @@ export interface Notice<N, T> {
   text: string;
 }
 
-/** The event of a name, or of any name of the table: then `name` tells the
- *  payload's type. */
+/** An event of one name or, by default, of any name in the map; then `name` determines
+ *  the payload's type. */
 export type EventNotice<P extends object = TowerPayloads, N extends Name<P> = Name<P>> = {
   [K in N]: Notice<K, P[K]>;
 }[N];
 
-/** An event without a `group_name` that is text. Any JSON may be one: null, a
- *  number, a text, a list. */
+/** An event whose payload has no string `group_name`. It may be any JSON: null, a number,
+ *  a string, a list. */
 export type UnnamedNotice = Notice<undefined, unknown>;
 
 /** The events of one group, for a `for await` loop. */
@@ -50,9 +50,9 @@ export interface EventIterator<E> {
 }
 
 export interface GapNotice {
-  /** The groups of which events may have been missed: load them from your API. */
+  /** The groups of which events may be missing: load their state from your API. */
   groups: string[];
-  /** "server": Belfry said so. "reconnect": the socket was away in between. */
+  /** "server": Belfry reported it. "reconnect": the connection was interrupted. */
   cause: "server" | "reconnect";
 }
 
@@ -61,14 +61,15 @@ export interface DeniedNotice { name: string; item: string; message: string }
 /** What went wrong.
  *
  *  - `token_failed`: getToken threw, or its promise was rejected (`cause`).
- *  - `token_empty`, `token_form`: it returned nothing, or what no token can be.
- *  - `token_refused`: the server does not take the token.
- *  - `handshake_failed`: no socket came about. A browser does not say whether
- *    the server is away or refuses this origin, nor whether the page's policy
+ *  - `token_empty`, `token_form`: it returned nothing, or something that cannot be a
+ *    token.
+ *  - `token_refused`: the server refused the token.
+ *  - `handshake_failed`: the socket could not be opened. A browser does not say whether
+ *    the server is unreachable or refuses this origin, nor whether the page's policy
  *    (Content-Security-Policy, connect-src) forbids it.
- *  - `timeout`: a token, the server's acceptance or an answer did not come.
- *  - `no_socket`: this runtime cannot open the socket; it is not tried again.
- *  - `groups_invalid`: the server calls a set of groups invalid; it is forgotten.
+ *  - `timeout`: a token, the server's acceptance or an answer did not arrive in time.
+ *  - `no_socket`: this runtime cannot open the socket; the client stops.
+ *  - `groups_invalid`: the server refused a set of groups as invalid; it was dropped.
  *  - `event_form`: an event is not JSON. */
 export type ErrorKind =
   | "token_failed" | "token_empty" | "token_form" | "token_refused" | "handshake_failed" | "timeout" | "no_socket"
@@ -88,10 +89,11 @@ export interface GroupsResult { current: string[]; joined: string[]; left: strin
 
 export interface Subscription {
   /** Resolves when the group is active: every event that is emitted from then on
-   *  arrives. Rejects where the group is denied or not valid, when the client is
-   *  closed, and by unsubscribe. */
+   *  arrives. Rejects if the group is denied or invalid, if the client is closed, and
+   *  on unsubscribe. */
   readonly active: Promise<void>;
-  /** Leaves the group, unless somebody else watches it. May be called twice. */
+  /** Leaves the group, unless another subscription or setGroups includes it. A second
+   *  call does nothing. */
   unsubscribe(): void;
 }
 
@@ -106,23 +108,23 @@ export interface SocketLike {
 }
 
 export interface BelfryOptions<P extends object = TowerPayloads> {
-  /** Returns the auth token. Called before the first connection, after close(),
-   *  after the server refused or expired the last one, and after three handshakes
-   *  in a row that failed. */
+  /** Returns the auth token. Called before the first connection, after close(), after the
+   *  server refused the last token or it expired, and after three failed handshakes in a
+   *  row. */
   getToken: () => string | Promise<string>;
-  /** A WebSocket constructor, for runtimes that have none of their own. */
+  /** A WebSocket constructor, for runtimes that have none. */
   WebSocket?: new (url: string) => SocketLike;
   /** Back-off bounds in milliseconds. Default 500 and 20,000. */
   minDelay?: number;
   maxDelay?: number;
-  /** How long to wait for a token, for the server's acceptance, and for each of
-   *  its answers, before it is tried anew. Milliseconds, default 12,000. */
+  /** How long to wait for a token, for the server's acceptance, and for each of its
+   *  answers before trying again. Milliseconds, default 12,000. */
   timeout?: number;
-  /** After how much silence the server is asked for a sign of life, in
-   *  milliseconds; up to a quarter is added by chance. Default 30,000. */
+  /** After how much silence the client sends a message to see whether the server
+   *  answers, in milliseconds; up to a quarter is added at random. Default 30,000. */
   activityTimeout?: number;
-  /** Says which item of its name an event belongs to, for iterators; undefined
-   *  where its payload does not tell: every iterator of the name gets it then.
-   *  The default knows Tower's families (`job_events`: `job`, ...). */
+  /** Returns the item that an event belongs to, for iterators and handlers of subscribe;
+   *  undefined if the payload does not say it: then all of the event's name get it. The
+   *  default knows Tower's payloads (`job_events`: `job`, ...). */
   itemOf?: (event: EventNotice<P>) => Item | undefined;
 }

@@ -1,9 +1,10 @@
 import type { Item } from "./item.js";
 import type { GroupsResult } from "./types.js";
 
-/** What one call asked for: a dictionary of setGroups, or a group of subscribe. */
+/** The groups that one call requested: the set of setGroups, or the group of subscribe or
+ *  events. */
 export class Wish {
-  /** The server has accepted it once. */
+  /** Whether the server has accepted it before. */
   proven = false;
   readonly answered: Promise<GroupsResult>;
   resolve!: (result: GroupsResult) => void;
@@ -13,29 +14,30 @@ export class Wish {
   constructor(groups: { readonly [name: string]: readonly Item[] | undefined }) {
     this.groups = Object.entries(groups).map(([name, items = []]) => [name, items.map(String)]);
     this.answered = new Promise((resolve, reject) => { this.resolve = resolve; this.reject = reject; });
-    this.answered.catch(() => {}); // a caller who does not wait need not catch
+    this.answered.catch(() => {}); // so that a caller who ignores the promise gets no unhandled rejection
   }
 }
 
-/** A client message, and whose wishes it carries. */
+/** A client message and the wishes in it. */
 export interface Message {
   text: string;
   page: Wish | undefined;
-  /** Those of its wishes that the server has not accepted yet. */
+  /** Its wishes that the server has not accepted yet. */
   trial: Wish[];
-  /** The page's is among them: an answer is due, also where nothing changes. */
+  /** Whether the set of setGroups is among them: its caller waits for the answer, even if
+   *  no group changes. */
   asked: boolean;
 }
 
-/** All that the page wants to watch: the dictionary of setGroups, and beside it
- *  the groups of subscribe. */
+/** All groups that the page wants to watch: the set of setGroups and the groups of
+ *  subscribe and events. */
 export class Wanted {
-  private page: Wish | undefined; // the last dictionary that the server accepted
-  private next: Wish | undefined; // the one that is to replace it
+  private page: Wish | undefined; // the last set of setGroups that the server accepted
+  private next: Wish | undefined; // the set that will replace it
   private readonly held = new Set<Wish>();
 
-  /** Replaces the dictionary. One whose turn has not come shares the answer of
-   *  its successor; one that is on its way gets its own, which comes first. */
+  /** Replaces the set of setGroups. A set that was not sent yet gets the same answer as the
+   *  new one; one that was sent gets its own answer, which comes first. */
   set(wish: Wish): void {
     const last = this.next;
     this.next = wish;
@@ -44,8 +46,8 @@ export class Wanted {
 
   hold(wish: Wish): void { this.held.add(wish); }
 
-  /** Forgets a wish; false if it was forgotten before. A refused dictionary
-   *  leaves the last accepted one in its place. */
+  /** Drops a wish and returns false if it was dropped before. If a set of setGroups is
+   *  refused, the last accepted one stays. */
   drop(wish: Wish): boolean {
     if (this.next === wish) this.next = undefined;
     else if (this.page === wish) this.page = undefined;
@@ -53,8 +55,7 @@ export class Wanted {
     return true;
   }
 
-  /** The message that makes it the connection's set: what is proven, and of the
-   *  rest the first `portion` wishes. */
+  /** Returns the message for the accepted wishes and the first `portion` of the others. */
   message(portion: number): Message {
     const trial: Wish[] = [];
     const all = new Map<string, Set<string>>();
@@ -84,14 +85,14 @@ export class Wanted {
     }
   }
 
-  /** Takes every proof back, and returns what is to be proven again. */
+  /** Marks all wishes as not accepted, and returns them. */
   doubted(): Wish[] {
     const all = this.all();
     for (const wish of all) wish.proven = false;
     return all;
   }
 
-  /** Tells those who wait that no answer will come; what is wanted stays. */
+  /** Rejects the promises of all waiting calls. The wanted groups stay. */
   rejectAll(err: Error): void {
     for (const wish of this.all()) wish.reject(err);
   }

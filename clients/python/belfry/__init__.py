@@ -1,12 +1,11 @@
-"""Emit events to the browsers that watch for them, from any Python backend.
+"""Emit events to browsers through Belfry, from any Python backend.
 
     from belfry import emit_channel_notification
     emit_channel_notification("jobs-status_changed", {"unified_job_id": 42, "status": "running"})
 
-The call is synchronous, may be made from any thread and after a fork, takes at
-most its timeout, and raises nothing that is about the event: what could not be
-emitted is logged and counted. Use ``Emitter(raise_errors=True)`` where the
-caller wants to know.
+The call is synchronous, may be made from any thread and after a fork, and takes at
+most its timeout. It does not raise if the event cannot be emitted; the failure is
+logged and counted. Use ``Emitter(raise_errors=True)`` if the caller must know.
 """
 
 from .emitter import Emitter

@@ -1,10 +1,10 @@
 """A broker's address: ``amqp://user:password@host:port/vhost``.
 
-It means the same to both drivers and to Belfry's programs in Go, whose
-libraries read addresses in ways of their own: so none of them is asked to.
-``pkg/amqpbus/testdata/broker_addresses.json`` has the forms; the tests of each
-language go through it. No error shows the address or a piece of it, because a
-password that is not percent-encoded may end up in any piece.
+The AMQP libraries parse addresses differently, so this module does it instead, in
+the same way for both drivers and for Belfry's programs in Go. The tests of both
+languages use ``pkg/amqpbus/testdata/broker_addresses.json``. No error shows the
+address or a part of it, because a password that is not percent-encoded may end up
+in any part.
 """
 
 import dataclasses
@@ -39,11 +39,11 @@ class Address:
 
 
 def parse(text):
-    """Returns the Address. Raises ValueError, which goes on after the name of a setting.
+    """Returns the Address. Raises ValueError with a text that continues the name of a setting.
 
-    Without user and password they are guest and guest, and guest's password may
-    be left out. The port is 5672, or 5671 with TLS. The virtual host is what
-    follows the slash after the host, decoded, and ``/`` when nothing does.
+    User and password default to guest and guest; guest's password may be left out.
+    The port defaults to 5672, or 5671 with TLS. The virtual host is the decoded text
+    after the slash that follows the host, by default ``/``.
     """
     if any(not "!" <= c <= "~" for c in text):
         raise ValueError(f"holds a space, a control character, or one beyond ASCII: {_ENCODE}")

@@ -9,15 +9,16 @@ from . import address
 
 MAX_ADDRESSES = 32
 
-# What stands between two addresses: a comma, or kombu's semicolon. A password
-# may hold both; what follows tells them apart.
+# The separator of two addresses: a comma, or kombu's semicolon. A password may
+# contain both, but is not followed by a scheme.
 _BETWEEN = re.compile(r"[,;]\s*(?=amqps?://)", re.IGNORECASE)
 
 
 def parse(text):
-    """Returns the Addresses of whole addresses with a comma or semicolon between
-    them, or of one whose hosts are separated by commas; all of one user and one
-    virtual host. Raises ValueError, which goes on after the name of a setting."""
+    """Returns a tuple of Addresses. text is a list of addresses, separated by commas or
+    semicolons, or one address with several hosts, separated by commas. All must have
+    the same user and virtual host. Raises ValueError with a text that continues the
+    name of a setting."""
     if text.strip().endswith((",", ";")):
         raise ValueError("ends in a separator: write another address behind it, or take it away")
     texts = [one for whole in _BETWEEN.split(text) for one in _each_host(whole)]

@@ -1,16 +1,15 @@
-"""A circuit breaker: while the broker is away, events fail at once.
+"""A circuit breaker: while the broker cannot be reached, events fail at once.
 
-            a call failed                      the pause is over, one call looks
-    CLOSED ---------------> OPEN, for a pause ----------------------------------> LOOKING
+            a call failed                      the pause is over, one call tries
+    CLOSED ---------------> OPEN, for a pause ----------------------------------> HALF-OPEN
        ^                      ^                                                     |  |
-       |                      |  still away: the pause doubles, up to LAST_PAUSE    |  |
+       |                      |  it failed: the pause doubles, up to LAST_PAUSE     |  |
        |                      +-----------------------------------------------------+  |
        +-------------------------------------------------------------------------------+
                                         the broker answered
 
-The log tells of each change in one line, and of the events that failed at once
-by their number. All methods may be called from any thread, and
-never wait.
+Each change is logged in one line, with the number of events that failed at once.
+All methods may be called from any thread, and never wait.
 """
 
 import logging
@@ -24,7 +23,7 @@ log = logging.getLogger("belfry")
 
 FIRST_PAUSE = 1.0  # seconds
 LAST_PAUSE = 5.0
-# Whether an alarm is over is seen at the link that is there, without waiting.
+# The open connection says when an alarm is over, so the pause can be short.
 PAUSE_OF_AN_ALARM = 0.2
 
 
@@ -33,13 +32,13 @@ class Breaker:
         self._lock = threading.Lock()
         self._failure = None  # the error that opened it, while it is open
         self._pause = 0.0
-        self._again = 0.0  # monotonic time of the next look
-        self._looking = None  # identity of the call that looks
+        self._again = 0.0  # monotonic time of the next try
+        self._looking = None  # the call that tries, while half-open
         self._missed = 0  # events that failed at once
 
     def admit(self, call):
-        """Lets a call through and returns whether it is one that looks. Raises
-        the error that opened the breaker, at once, for all others."""
+        """Returns whether the call is the one that tries, while the breaker is not
+        closed. Raises the error that opened the breaker for all other calls."""
         with self._lock:
             if self._failure is None:
                 return False
@@ -53,7 +52,7 @@ class Breaker:
             raise self._failure.again(max(wait, 0.0))
 
     def failed(self, err):
-        """A call found the broker away."""
+        """A call could not reach the broker: opens the breaker."""
         with self._lock:
             known = self._failure
             self._failure, self._looking = err, None
@@ -62,26 +61,26 @@ class Breaker:
             self._again = time.monotonic() + pause
             new = known is None or type(known) is not type(err)
         if new:
-            log.warning("the broker takes no events, and until it does they fail at once: %s", err)
+            log.warning("the broker does not accept events; until it does, events fail at once: %s", err)
 
     def answered(self):
-        """The broker gave a verdict on an event, whatever it was."""
+        """The broker confirmed or refused an event: closes the breaker."""
         with self._lock:
             was, missed = self._failure, self._missed
             self._failure = self._looking = None
             self._pause, self._missed = 0.0, 0
         if was is not None:
-            log.warning("the broker takes events again; %d failed at once meanwhile", missed)
+            log.warning("the broker accepts events again; %d failed at once meanwhile", missed)
 
     def gave_up(self, call):
-        """The call ended for a reason of its own: another may look."""
+        """The call ended for another reason: another call may try."""
         with self._lock:
             if self._looking is call:
                 self._looking = None
 
     def end(self):
-        """Tells what would not be told any more."""
+        """Logs the number of failed events that no later line would report."""
         with self._lock:
             missed, self._missed = self._missed, 0
         if missed:
-            log.warning("the emitter is closed while the broker takes no events; %d failed at once", missed)
+            log.warning("the emitter was closed while the broker did not accept events; %d failed at once", missed)

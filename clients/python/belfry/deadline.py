@@ -1,10 +1,10 @@
-"""The time that one call has."""
+"""The time limit of one call."""
 
 import time
 
 
 class Deadline:
-    """Begins with the call and is handed to everything in it that waits."""
+    """Starts when the call starts, and is passed to everything in it that waits."""
 
     def __init__(self, seconds):
         self._end = time.monotonic() + seconds
@@ -17,5 +17,5 @@ class Deadline:
         return self.left() == 0.0
 
     def within(self, seconds):
-        """A Deadline so far from now, and not after this one."""
+        """Returns a Deadline that many seconds from now, but not after this one."""
         return Deadline(min(seconds, self.left()))

@@ -1,22 +1,22 @@
-"""Two AMQP libraries behind five methods.
+"""The interface to two AMQP libraries, pika and py-amqp (kombu).
 
-A driver is an open connection. It is used by one thread at a time, and by the
-process that opened it.
+A driver is an open connection. One thread at a time may use it, in the process that
+opened it. It has five methods:
 
     publish(event, route, until, silence)
-                   returns when the broker has confirmed, or raises Refused,
-                   Unroutable, EmitError, LinkLost or Blocked. Without an answer
-                   it waits until silence is over, and until until is over where
-                   it knows that an alarm is the reason
-    alarm()        the alarm for which the broker blocks this connection, empty
-                   for none and for a connection that is lost; it does not wait
-    usable()       whether it can publish again after an error
-    close(until)   says good-bye to the broker
-    abort()        ends it at once, and never waits
+                   returns when the broker has confirmed the event, or raises Refused,
+                   Unroutable, EmitError, LinkLost or Blocked. If the broker does not
+                   answer, it waits until the deadline silence, or until the deadline
+                   until if the broker has said that it has an alarm
+    alarm()        returns the alarm for which the broker blocks this connection; empty
+                   if there is none or the connection is lost. It does not wait
+    usable()       whether the driver can publish again after an error
+    close(until)   closes the connection with the broker's consent
+    abort()        closes the connection at once, and never waits
 
-Whatever waits ends with the Deadline that it is given. Exceptions that are not
-about the link pass through, and leave the driver in an unknown state: abort it
-then. No message of an error holds the address.
+Every wait ends at the given Deadline. Exceptions that are not about the connection
+pass through and leave the driver in an unknown state: abort it then. No error message
+contains the address.
 """
 
 import typing
@@ -27,18 +27,18 @@ from .null import NullDriver
 
 
 class Route(typing.NamedTuple):
-    """Where an event goes, and how it travels."""
+    """Where and how an event is published."""
 
     exchange: str
     key: str
     headers: dict
-    expiration: str  # milliseconds; None: it does not expire
+    expiration: str  # in milliseconds; None: it does not expire
     delivery_mode: int
 
 
 def open_driver(settings, until):
-    """Connects to the first address that can be reached, each with its share of
-    the time, with the library that the settings name or the first installed."""
+    """Connects to the first address that can be reached. Each gets an equal share of the
+    remaining time. The library is the one in the settings or the first installed one."""
     if not settings.addresses:
         return NullDriver()
     driver = _library(settings.driver)

@@ -25,60 +25,60 @@ log = logging.getLogger("belfry")
 
 _emitters = weakref.WeakSet()
 
-# A connection that was there before the call may be dead without anybody having
-# noticed. So it gets a part of the time, and a new one what is left.
+# A connection that was opened before the call may be dead unnoticed. So it gets a part of
+# the call's time, and a new connection the rest.
 PART_OF_AN_OLD_LINK = 1 / 3
 MOST_OF_AN_OLD_LINK = 5.0  # seconds
-SLOWEST_LINK = 128 * 1024  # bytes per second: a large event takes its time
+SLOWEST_LINK = 128 * 1024  # bytes per second: a large event gets more time
 MOST_FOR_A_LARGE_EVENT = 2 / 3
 
-# While the broker is away one call in a while looks for it, and is not held up
-# for all its time.
+# The part of its time that a call gets which tries whether the broker is back.
 PART_OF_A_LOOK = 1 / 2
 
-# A call that had so much of its time and reached nobody has seen enough.
+# A call that had at least this part of its time and did not reach the broker opens the
+# breaker.
 PART_OF_A_VERDICT = 1 / 4
 
-# Seconds after which a new connection is made to ask again: a network that went
-# silent in an alarm would hide its end.
+# After this many seconds of an alarm a new connection is made, because the old one may have
+# died without a sign.
 TIME_OF_AN_ALARM = 120.0
 
-# Seconds, for all emitters of the process together.
+# Seconds for closing all emitters at the end of the process.
 TIME_AT_EXIT = 1.0
 
 
 class Emitter:
-    """Emits events through RabbitMQ, confirmed.
+    """Emits events through RabbitMQ and waits for the broker's confirm.
 
-    url: the broker, amqp:// or amqps://, default BELFRY_AMQP_URL or
-        amqp://guest:guest@127.0.0.1:5672/; null:// checks events and sends none
-    shards: the workers' BELFRY_SHARDS, 1 to 256, default that variable or 1
-    expiration: seconds after which an undelivered event is given up (a gap is
-        declared for its group), default 60
-    timeout: seconds that one call may take at most, default 5: waiting for
-        other threads, looking up the broker's name, connecting, trying again
-        and the broker's confirm together
-    raise_errors: raise EmitError, or ValueError and TypeError for bad
-        arguments, instead of logging and counting
-    persistent: the event survives a restart of the broker, and costs more
-    driver: "pika" or "kombu"; default whichever is installed, pika first
-    trace: called with the group for each event that brings no traceparent of
-        its own; returns the traceparent that travels with it, or None
-    encoder, default: how a payload's objects are written that JSON does not
-        know: a json.JSONEncoder class such as DjangoJSONEncoder, and a
-        function, as json.dumps has them for cls and default
+    url: the broker, amqp:// or amqps://; default BELFRY_AMQP_URL or
+        amqp://guest:guest@127.0.0.1:5672/. null:// checks events and sends none
+    shards: the workers' BELFRY_SHARDS, 1 to 256; default that variable or 1
+    expiration: seconds after which an undelivered event expires (its group then
+        gets a gap); default 60
+    timeout: seconds that one call may take at most, default 5. It includes waiting
+        for other threads, looking up the broker's name, connecting, trying again
+        and waiting for the broker's confirm
+    raise_errors: raise EmitError, or ValueError and TypeError for wrong
+        arguments, instead of logging and counting failures
+    persistent: make events survive a restart of the broker, at the cost of speed
+    driver: "pika" or "kombu"; default the one that is installed, pika first
+    trace: called with the group for each event without a traceparent; returns
+        the traceparent to send with it, or None
+    encoder, default: for objects that JSON does not know: a json.JSONEncoder
+        class such as DjangoJSONEncoder, and a function, like the parameters cls
+        and default of json.dumps
 
-    Without raise_errors nothing about an event or the settings is raised, also
-    not by this constructor: each emit logs what is wrong and returns False.
-    Exceptions that are not about the event are never kept back, above all those
-    that a signal raises in the middle of a call.
+    Without raise_errors neither emit nor this constructor raises for an event or a
+    setting: each emit logs what is wrong and returns False. Exceptions that are not
+    about the event always pass through, above all those that a signal handler raises
+    during a call.
 
-    After a call that did not reach the broker in its time the next ones fail at
-    once, for 1 to 5 s; then one of them tries again.
+    After a call that could not reach the broker in time, further calls fail at once
+    for 1 to 5 s; then one of them tries again.
 
-    emitted and failed count the events of this process; a forked child begins
-    at 0. All methods may be called from any thread. After a fork the child
-    opens a connection of its own and leaves the parent's alone.
+    emitted and failed count the events of this process; a forked child starts at 0.
+    All methods may be called from any thread. After a fork the child opens its own
+    connection and does not touch the parent's.
     """
 
     def __init__(self, url: str | None = None, shards: int | str | None = None, expiration: float = 60.0,
@@ -92,14 +92,14 @@ class Emitter:
         self.failed = 0
         self._trace = trace
         self._form = payloads.Form(encoder, default)
-        self._warned = False  # of a text that already is JSON
+        self._warned = False  # whether the warning about a str with JSON was logged
         self._settings = self._problem = None
         self._driver = None
-        self._inherited = []  # drivers of the parent, kept so that no destructor ends them
+        self._inherited = []  # the parent's drivers, kept so that no destructor closes them
         self._pid = os.getpid()
         self._turn = Turn()
         self._breaker = Breaker()
-        self._believed = None  # the Deadline until which the connection's alarm is believed
+        self._believed = None  # the Deadline after which an alarm is checked with a new connection
         self._counting = threading.Lock()
         try:
             self._settings = settings.read(url, shards, expiration, timeout, driver)
@@ -111,14 +111,14 @@ class Emitter:
 
     def emit(self, group: str, payload: typing.Any, message_id: str | None = None,
              traceparent: str | None = None) -> bool:
-        """Emits one event and returns True when the broker confirmed it.
+        """Emits one event and returns True when the broker has confirmed it.
 
-        payload is an object that the json module can write, with encoder and
-        default where they are given, sent compact and as UTF-8; or the JSON
-        text itself as bytes, which browsers then get byte for byte; at most
-        1 MiB. A str is an object, too: browsers get a JSON string. message_id has at most 200 bytes; an event that
-        is emitted again with the same id, group and payload is delivered once.
-        traceparent is a W3C trace context of at most 128 bytes.
+        payload is an object that the json module can encode, with the emitter's encoder
+        and default, which is sent as compact UTF-8; or the JSON text itself as bytes,
+        which browsers then receive byte for byte. It has at most 1 MiB. A str is an
+        object, too: browsers get a JSON string. message_id has at most 200 bytes; an
+        event that is emitted again with the same id, group and payload is delivered
+        once. traceparent is a W3C trace context of at most 128 bytes.
         """
         try:
             self._emit(group, payload, message_id, traceparent)
@@ -126,7 +126,7 @@ class Emitter:
             self._count("failed")
             if self.raise_errors or not about_event(err):
                 raise
-            # The breaker has told what it knows already.
+            # The breaker has logged a repeated error already.
             level = logging.DEBUG if getattr(err, "repeated", False) else logging.WARNING
             log.log(level, "event for group %.300r was not emitted: %s", group, err)
             return False
@@ -134,23 +134,24 @@ class Emitter:
         return True
 
     def disconnect(self, user: str | int, session: str | None = None, message_id: str | None = None) -> None:
-        """Ends the websocket connections of a user with 4403, on all gateways.
+        """Closes a user's websocket connections on all gateways with 4403.
 
-        user is the id that tokens carry, a text or an integer; session, when it
-        is given, says which login session's alone (the claim sid). For a
-        log-out, a right that was taken away, a session limit.
+        user is the user's id as tokens carry it, a str or an int. If session is given
+        (the claim sid), only connections of that login session are closed. Use it for a
+        log-out, a revoked permission or a session limit.
 
-        It returns when the broker has confirmed, and raises otherwise, whatever
-        raise_errors says: a log-out that does not happen must be known. An
-        order that is given again with the same message_id takes effect once.
+        It returns when the broker has confirmed the order, and raises otherwise, also
+        without raise_errors, because the caller must know that a log-out failed. An
+        order that is repeated with the same message_id takes effect once.
         """
         if self._settings is None:
             raise EmitError(self._problem)
         self._send(order.make(user, session, message_id), order.ROUTE, Deadline(self._settings.timeout))
 
     def close(self) -> None:
-        """Closes the connection, in the time of one call. The next emit opens
-        another. What is still open when the process ends is closed in a second."""
+        """Closes the connection, within the timeout of one call. The next emit opens
+        another. Connections that are open when the process ends are closed within a
+        second."""
         if self._settings is None:
             return
         try:
@@ -184,7 +185,7 @@ class Emitter:
         if not self._warned and payloads.looks_written(payload):
             self._warned = True
             log.warning("the payload for group %.300r is a str that holds JSON, so browsers get a string with JSON in "
-                        "it: pass the object, or the text as bytes (told once)", group)
+                        "it: pass the object, or the text as bytes (logged once)", group)
         self._send(made, self._route(made), until)
 
     def _send(self, message, route, until):
@@ -194,7 +195,7 @@ class Emitter:
             with self._turn.held(until):
                 if self._pid != os.getpid():
                     self._leave()
-                looks = self._breaker.admit(call)  # another thread may know more by now
+                looks = self._breaker.admit(call)  # the state may have changed while waiting
                 self._attempt(message, route, until.within(self._settings.timeout * PART_OF_A_LOOK) if looks else until, looks)
         finally:
             self._breaker.gave_up(call)
@@ -204,7 +205,7 @@ class Emitter:
         try:
             with quiet():
                 self._publish(message, route, until, looks)
-        except Blocked as err:  # the connection will tell when the alarm is over
+        except Blocked as err:  # the connection will say when the alarm is over
             self._breaker.failed(err)
             raise
         except (AccessRefused, LinkLost) as err:
@@ -212,19 +213,19 @@ class Emitter:
             if enough or isinstance(err, AccessRefused):
                 self._breaker.failed(err)
             raise
-        except (Refused, Unroutable):  # a clear answer: the connection is as good as before
+        except (Refused, Unroutable):  # an answer, so the connection works
             self._breaker.answered()
             if not self._driver.usable():
                 self._drop()
             raise
-        except BaseException:  # it may be in the middle of anything
+        except BaseException:  # the driver's state is unknown
             self._drop()
             raise
         self._believed = None
         self._breaker.answered()
 
     def _traced(self, group):
-        """What the hook says; a hook that fails does not cost the event."""
+        """Returns the trace hook's result; if the hook fails, the event is sent without."""
         if self._trace is None:
             return None
         try:
@@ -235,11 +236,11 @@ class Emitter:
         except Exception as err:
             if not stumble(err):
                 raise
-            log.warning("an event for group %.300r goes without its trace: %s", group, err)
+            log.warning("an event for group %.300r is sent without its trace: %s", group, err)
             return None
 
     def _publish(self, message, route, until, looks):
-        """Publishes, and again with the same id when the link was lost."""
+        """Publishes, and tries again with the same id if the connection was lost."""
         pause = 0.05
         while True:
             try:
@@ -251,7 +252,7 @@ class Emitter:
                     if alarm and self._believed is not None:
                         if not self._believed.over():
                             raise blocked(alarm)
-                        raise LinkLost("the broker has not said for long whether its alarm is over")
+                        raise LinkLost("the broker has not said for a long time whether its alarm is over")
                     silence = until.within(_time_of_an_old_link(until, len(message.body)))
                 return self._driver.publish(message, route, until, silence)
             except Blocked:
@@ -261,7 +262,7 @@ class Emitter:
             except LinkLost:
                 self._drop()
                 if old and not until.over():
-                    continue  # a new one, at once
+                    continue  # with a new connection, at once
                 if looks or until.left() <= pause:
                     raise
                 time.sleep(pause)
@@ -286,19 +287,19 @@ class Emitter:
             driver.abort()
 
     def _leave(self):
-        """Leaves the connection to the process that opened it."""
+        """Gives up the connection without closing it: the parent process owns it."""
         self._inherited.append(self._driver)
         self._driver, self._pid = None, os.getpid()
 
     def _after_fork(self):
-        # The locks may have been held by threads that do not exist here.
+        # The locks may be held by threads that do not exist in this process.
         self._turn, self._breaker, self._counting = Turn(), Breaker(), threading.Lock()
         self.emitted = self.failed = 0
         self._leave()
 
 
 def _time_of_an_old_link(until, size):
-    """Seconds."""
+    """Returns how many seconds an old connection gets for a message of size bytes."""
     part = min(until.left() * PART_OF_AN_OLD_LINK, MOST_OF_AN_OLD_LINK)
     return min(part + size / SLOWEST_LINK, max(part, until.left() * MOST_FOR_A_LARGE_EVENT))
 
@@ -309,12 +310,12 @@ def _after_fork_in_child():
 
 
 def _close_all():
-    """At the end of the process: none of them may hold it up, an alarm included."""
+    """Closes all emitters at the end of the process, in bounded time even in an alarm."""
     until = Deadline(TIME_AT_EXIT)
     for emitter in list(_emitters):
         try:
             emitter._close(until)
-        except EmitError as err:  # a thread is in the middle of a call
+        except EmitError as err:  # a thread is still in a call
             log.debug("an emitter was not closed at exit: %s", err)
 
 

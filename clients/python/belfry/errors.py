@@ -1,4 +1,4 @@
-"""What can go wrong when an event is emitted, and what is not about the event."""
+"""The errors of emitting, and which exceptions are about the event or the connection."""
 
 
 class EmitError(Exception):
@@ -6,42 +6,42 @@ class EmitError(Exception):
 
 
 class Refused(EmitError):
-    """The broker refused the event: its queue is full. It is not tried again."""
+    """The broker refused the event, because the queue is full. The emitter does not try again."""
 
 
 class Unroutable(EmitError):
-    """No queue takes the event: BELFRY_SHARDS differs from the workers'."""
+    """No queue receives the event: BELFRY_SHARDS differs from the workers', or no worker ever ran."""
 
 
 class _Away(EmitError):
-    """The broker does not take events, and may not for a while."""
+    """The broker does not accept events at present."""
 
-    repeated = False  # an earlier call found out; this one sent nothing
+    repeated = False  # True if an earlier call failed with it and this one sent nothing
 
     def again(self, pause):
-        """The same for a later call, which is not tried; the next is in pause seconds."""
+        """Returns the error for a later call that is not tried. The next try is in pause seconds."""
         err = type(self)(f"{self}; nothing was sent, the next try is in {pause:.1f} s")
         err.repeated = True
         return err
 
 
 class LinkLost(_Away):
-    """The broker was not reached in time. The event may or may not have arrived."""
+    """The broker was not reached, or did not answer in time. The event may or may not be stored."""
 
 
 class Blocked(LinkLost):
-    """The broker has an alarm, memory or disk, and reads nothing that is published."""
+    """The broker has a memory or disk alarm and accepts no messages until it is over."""
 
 
 class AccessRefused(_Away):
-    """The broker does not let this user in, or not into this virtual host. Nothing was sent."""
+    """The broker refused the user, the password or the access to the virtual host. Nothing was sent."""
 
 
 _LIBRARIES = {"pika", "amqp", "kombu", "vine"}
 _PYTHON = {"builtins", "json", "select", "socket", "ssl", "struct"}
 
-# What code lets out that stumbles over its own state, as the AMQP libraries do
-# when a connection breaks at a bad moment.
+# What the AMQP libraries raise, beside their own errors, when a connection breaks at an
+# unexpected moment.
 _STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError)
 
 
@@ -52,22 +52,22 @@ def _home(err):
 def about_event(err):
     """Whether the emitter may log and count err instead of raising it.
 
-    That is: Belfry's own errors, ValueError and TypeError for bad arguments,
-    OSError. Everything else goes through to the caller, and so does any class
-    that somebody else defined, whatever it derives from: a signal may raise in
-    the middle of a call, as Celery's SoftTimeLimitExceeded and the time limits
-    of other task queues do, and such an exception must never be lost. The rule
-    cannot tell when a signal handler raises a bare ValueError, TypeError or
-    OSError (TimeoutError is one): define a class for it.
+    These are Belfry's own errors, ValueError and TypeError for wrong arguments, and
+    OSError. All others pass through to the caller, and so does any class that is not
+    Python's own, whatever it derives from: a signal handler may raise during a call,
+    as for Celery's SoftTimeLimitExceeded and the time limits of other task queues, and
+    such an exception must never be lost. A plain ValueError, TypeError or OSError
+    (TimeoutError is one) from a signal handler cannot be recognized: define a class
+    for it.
     """
     return isinstance(err, EmitError) or (isinstance(err, (ValueError, TypeError, OSError)) and _home(err) in _PYTHON)
 
 
 def stumble(err):
-    """Whether err is one of Python's own that tell of a mistake or of the system."""
+    """Whether err is one of Python's own exceptions for bugs and system errors."""
     return isinstance(err, _STUMBLES) and _home(err) in _PYTHON or _home(err) == "struct"
 
 
 def about_link(err):
-    """Whether err, raised while an AMQP library worked, means a lost link."""
+    """Whether err, raised inside an AMQP library, means that the connection is lost."""
     return isinstance(err, Exception) and (_home(err) in _LIBRARIES or stumble(err))

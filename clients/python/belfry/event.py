@@ -1,4 +1,4 @@
-"""An event, checked before anything is sent."""
+"""Events, which are checked before anything is sent."""
 
 import typing
 import uuid
@@ -19,8 +19,8 @@ class Event(typing.NamedTuple):
 
 
 def make(group, payload, message_id, traceparent, form):
-    """form is how objects are written, a payloads.Form. Raises ValueError or
-    TypeError, which say what is wrong with an argument."""
+    """Returns the Event. form encodes objects (payloads.Form). Raises ValueError or
+    TypeError that says what is wrong with an argument."""
     check_group(group)
     body = payloads.raw(payload) if isinstance(payload, (bytes, bytearray, memoryview)) else form.encode(payload)
     if len(body) > MAX_PAYLOAD_BYTES:

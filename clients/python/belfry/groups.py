@@ -6,7 +6,7 @@ MAX_GROUP_BYTES = 200
 
 
 def check_group(group: str) -> None:
-    """Raises ValueError unless group is ``<name>-<item>`` in bounds."""
+    """Raises TypeError or ValueError unless group is a valid ``<name>-<item>``."""
     if not isinstance(group, str):
         raise TypeError(f"the group is of type {type(group).__name__}, not str")
     name, dash, item = group.partition("-")
@@ -19,7 +19,7 @@ def check_group(group: str) -> None:
 
 
 def shard_of(group: str, shards: int) -> int:
-    """FNV-1a, 32 bit, of the group's UTF-8 bytes, modulo the number of shards."""
+    """Returns the group's shard: the 32-bit FNV-1a hash of its UTF-8 bytes, modulo shards."""
     if shards < 2:
         return 0
     h = 2166136261

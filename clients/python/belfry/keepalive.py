@@ -1,12 +1,12 @@
-"""Lets the system find out that a link is dead while no event is sent."""
+"""TCP keep-alive: the system detects a dead connection while no event is sent."""
 
 import socket
 
-# Seconds: a dead link is known after about 30, and so is one that takes nothing.
+# Seconds: a connection whose peer is gone, or reads nothing, is closed after about 30.
 _IDLE, _INTERVAL, _PROBES = 15, 5, 3
 _UNTAKEN = 30_000  # milliseconds
 
-# Those that this system has.
+# The options that this system supports.
 OPTIONS = {getattr(socket, name): value for name, value in [
     ("TCP_KEEPIDLE", _IDLE), ("TCP_KEEPINTVL", _INTERVAL), ("TCP_KEEPCNT", _PROBES), ("TCP_USER_TIMEOUT", _UNTAKEN),
     ("TCP_NODELAY", 1)] if hasattr(socket, name)}

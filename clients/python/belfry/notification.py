@@ -1,4 +1,4 @@
-"""Tower's own call, over one emitter for the process."""
+"""Tower's emit_channel_notification, with one emitter for the process."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def default_emitter() -> Emitter:
 
 def emit_channel_notification(group: str, payload: typing.Any, message_id: str | None = None,
                               traceparent: str | None = None) -> bool:
-    """Emits one event to a group. Returns True when the broker confirmed it.
+    """Emits one event to a group. Returns True when the broker has confirmed it.
 
-    It never raises about the event, its arguments or the settings, unless
+    It does not raise for the event, its arguments or the settings, unless
     configure(raise_errors=True) was called: see Emitter.
     """
     return default_emitter().emit(group, payload, message_id, traceparent)
 
 
 def disconnect_user(user: str | int, session: str | None = None) -> None:
-    """Ends the websocket connections of a user, or of one login session. It
-    raises where the broker does not take the order: see Emitter.disconnect."""
+    """Closes the websocket connections of a user, or of one login session. It raises if
+    the broker does not confirm the order: see Emitter.disconnect."""
     default_emitter().disconnect(user, session)
 
 

@@ -1,8 +1,8 @@
-"""The address ``null://``: for tests and for machines that have no broker."""
+"""The driver of the address ``null://``, for tests and machines without a broker."""
 
 
 class NullDriver:
-    """Takes every event and every order, and sends nothing."""
+    """Accepts every event and order, and sends nothing."""
 
     def publish(self, event, route, until, silence):
         pass

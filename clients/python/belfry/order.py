@@ -1,4 +1,4 @@
-"""An order to end a user's connections (docs/disconnecting.md), checked before anything is sent."""
+"""Orders to close a user's connections (docs/disconnecting.md), which are checked before anything is sent."""
 
 import json
 import unicodedata
@@ -10,12 +10,13 @@ from .event import MAX_ID_BYTES, Event, check_text
 MAX_USER_LENGTH = 255  # characters
 MAX_SESSION_BYTES = 255
 
-# It does not expire, and survives a restart of the broker.
+# Orders do not expire, and survive a restart of the broker.
 ROUTE = Route("belfry.disconnect", "", {}, None, 2)
 
 
 def make(user, session, message_id):
-    """Raises ValueError or TypeError, which say what is wrong with an argument."""
+    """Returns the order as an Event. Raises ValueError or TypeError that says what is
+    wrong with an argument."""
     if isinstance(user, bool) or not isinstance(user, (int, str)):
         raise TypeError(f"the user is of type {type(user).__name__}, not str or int")
     _check("the user", str(user), 4 * MAX_USER_LENGTH)

@@ -1,8 +1,8 @@
-"""py-amqp, the library below kombu, with a bound on every wait.
+"""A driver over py-amqp, the library that kombu uses, with a time limit on every wait.
 
-py-amqp takes a timeout for some of its waits, and has none for others: a TLS
-handshake, the opening of a channel, a write, the answer to a close. So the
-bound is put where all of them end, at the transport.
+py-amqp has a timeout for some of its waits, but none for a TLS handshake, the opening
+of a channel, a write, or the answer to a close. So the limit is applied in the
+transport, which all of them use.
 """
 
 import socket
@@ -17,15 +17,15 @@ from .errors import LinkLost
 from .resolve import resolve
 from .verdict import blocked, channel_closed, connection_refused, ignoring_link, link, refused, unroutable
 
-_LOOK = 0.01  # seconds, for what has come already
+_LOOK = 0.01  # seconds, to read what has arrived already
 
 
 class _Bounded:
-    """A transport each of whose waits ends with the time of the call."""
+    """A transport whose waits all end at the call's deadline."""
 
-    until = None  # the Deadline of the call that uses it
-    context = None  # of TLS
-    name = None  # that the broker's certificate must have
+    until = None  # the Deadline of the current call
+    context = None  # the TLS context
+    name = None  # the host name that the broker's certificate must have
 
     def _bound(self):
         left, less = self.until.left(), self.sock.gettimeout()
@@ -38,7 +38,7 @@ class _Bounded:
         for n, (family, kind, protocol, _, address) in enumerate(found):
             self.sock = socket.socket(family, kind, protocol)
             try:
-                # One that is silent leaves time for those after it.
+                # An address that does not answer must leave time for the others.
                 self.sock.settimeout(max(self.until.left() / (len(found) - n), 0.001))
                 self.sock.connect(address)
                 return
@@ -72,8 +72,8 @@ class _TLS(_Bounded, amqp.transport.SSLTransport):
 
 
 class _Connection(amqp.Connection):
-    bounded = None  # the transport, also when the library has forgotten it
-    alarm = ""  # the broker's, while it blocks this connection
+    bounded = None  # the transport, also after the library has dropped it
+    alarm = ""  # the alarm for which the broker blocks this connection
 
     def __init__(self, address, context, until):
         self._to, self._context, self._until = address, context, until
@@ -98,8 +98,8 @@ class _Connection(amqp.Connection):
 class KombuDriver:
     def __init__(self, address, files, until):
         self._address = address
-        self._published = 0  # the delivery tag of the newest
-        self._answer = None  # "ack" or "nack" of the event that is on its way
+        self._published = 0  # the delivery tag of the last event
+        self._answer = None  # "ack" or "nack" of the last event
         self._returned = False
         self._connection = None
         try:
@@ -118,8 +118,8 @@ class KombuDriver:
                 if not err.reply_code:
                     raise
                 raise connection_refused(err.reply_code, err.reply_text, self._address) from None
-            # With the broker's notices of an alarm the library reads before each
-            # publish, and drops every TimeoutError that comes up there, also a signal's.
+            # If the broker sends notices of alarms, the library reads before each publish and
+            # drops every TimeoutError that is raised there, also a signal handler's.
             self._connection.client_properties = {}
             self._channel = self._connection.channel()
             self._channel.events["basic_return"].add(self._on_return)
@@ -162,7 +162,7 @@ class KombuDriver:
         self._returned = True
 
     def _on_answer(self, answer, tag, multiple):
-        """An event that an alarm held back may have its answer only now."""
+        """The answer may be that of an earlier event, which an alarm has delayed."""
         if tag == self._published or multiple and tag > self._published:
             self._answer = answer
         else:
@@ -183,7 +183,7 @@ class KombuDriver:
         self._connection.bounded.until = until
         try:
             with ignoring_link():
-                if not self._connection.alarm:  # or it would not be read
+                if not self._connection.alarm:  # in an alarm the broker would not read it
                     self._connection.close()
         finally:
             self.abort()
@@ -194,5 +194,5 @@ class KombuDriver:
             return
         with ignoring_link():
             if connection.bounded is not None and connection.bounded.sock is not None:
-                connection.bounded.sock.settimeout(0)  # TLS would wait for the other's good-bye
+                connection.bounded.sock.settimeout(0)  # TLS would wait for the peer's close notice
             connection.collect()

@@ -1,8 +1,8 @@
-"""pika, with a bound on every wait.
+"""A driver over pika with a time limit on every wait.
 
-BlockingConnection waits for a confirm for as long as the socket lives, and its
-timers do not run meanwhile. So this turns the loop of a SelectConnection, for
-as long as the call has, with what pika makes public for those who bring a loop.
+pika's BlockingConnection waits for a confirm as long as the socket lives, and its
+timers do not run meanwhile. So this driver runs the loop of a SelectConnection itself,
+until the call's deadline, through pika's public interface for custom loops.
 """
 
 import pika
@@ -15,23 +15,23 @@ from .errors import LinkLost, about_link
 from .resolve import resolve
 from .verdict import blocked, channel_closed, connection_refused, ignoring_link, link, refused, unroutable
 
-# An abort is a few callbacks, each of which asks for the next.
+# An abort takes a few callbacks, each of which schedules the next.
 _STEPS_OF_AN_ABORT = 20
 
 
 class _Found(AbstractIOReference):
-    """A look-up that is over."""
+    """A finished name look-up."""
 
     def cancel(self):
         return False
 
 
 class _Services(SelectorIOServicesAdapter):
-    """pika's own I/O, which also tells its transport and what ended that, and
-    knows the broker's addresses already.
+    """pika's I/O services, which also expose the transport and the exception that ended
+    it, and use broker addresses that were resolved before.
 
-    pika keeps of the exception that ended a stream only its text, and a signal
-    may raise anywhere, also where pika takes everything for a broken stream.
+    pika only keeps the text of the exception that ended a stream. But a signal handler
+    may raise anywhere, also where pika takes every exception for a broken stream.
     """
 
     transport = None
@@ -76,12 +76,12 @@ class _Services(SelectorIOServicesAdapter):
 class PikaDriver:
     def __init__(self, address, files, until):
         self._address = address
-        self._ended = None  # why the connection is over
-        self._refused = None  # the broker's close of a connection that is not open yet
+        self._ended = None  # why the connection has ended
+        self._refused = None  # the broker's close frame if it refused the connection
         self._closed = None  # why the broker closed the channel
-        self._alarm = ""  # the broker's, while it blocks this connection
-        self._published = 0  # on this channel: the delivery tag of the newest
-        self._answer = None  # the ack or nack of the event that is on its way
+        self._alarm = ""  # the alarm for which the broker blocks this connection
+        self._published = 0  # the delivery tag of the last event on this channel
+        self._answer = None  # the ack or nack of the last event
         self._returned = False
         self._connection = self._channel = None
         self._loop = IOLoop()
@@ -96,7 +96,7 @@ class PikaDriver:
         with link(f"the broker at {self._address.endpoint()} was not reached", until, self._cause):
             parameters = self._parameters(files)
             self._services.found = resolve(self._address.host, self._address.port, until)
-            # pika tries one of them after the other, each for as long as it is told.
+            # pika tries the addresses one after the other, each for socket_timeout.
             parameters.socket_timeout = max(until.left() / len(self._services.found), 0.001)
             parameters.stack_timeout = max(until.left(), 0.001)
             self._loop.activate_poller()
@@ -137,8 +137,8 @@ class PikaDriver:
             with link("the connection was lost", silence, self._cause):
                 self._published += 1
                 self._channel.basic_publish(route.exchange, route.key, event.body, properties, mandatory=True)
-                self._turn(lambda: self._settled() or self._alarm, silence)
-                self._turn(self._settled, until)
+                self._turn(lambda: self._answered() or self._alarm, silence)
+                self._turn(self._answered, until)
         except LinkLost:
             if self._alarm and self.usable():
                 raise blocked(self._alarm) from None
@@ -150,13 +150,13 @@ class PikaDriver:
         if self._returned:  # the broker sends it before the ack
             raise unroutable()
 
-    def _settled(self):
+    def _answered(self):
         return self._answer is not None or self._closed is not None
 
     def alarm(self):
         if self._alarm and self.usable():
             with ignoring_link():
-                self._loop.call_later(0, lambda: None)  # the poll does not wait
+                self._loop.call_later(0, lambda: None)  # so that poll does not wait
                 self._loop.poll()
                 self._loop.process_timeouts()
         return self._alarm if self.usable() else ""
@@ -167,7 +167,7 @@ class PikaDriver:
     def close(self, until):
         try:
             with ignoring_link():
-                if not self._alarm:  # or it would not be read
+                if not self._alarm:  # in an alarm the broker would not read it
                     self._connection.close()
                     self._turn(lambda: self._ended is not None, until)
         finally:
@@ -177,7 +177,7 @@ class PikaDriver:
         try:
             with ignoring_link():
                 if self._connection is not None and not (self._connection.is_closing or self._connection.is_closed):
-                    self._connection.close()  # says whose will it was; what it wants to send is not waited for
+                    self._connection.close()  # marks the close as intended; nothing is sent before the abort
                 if self._services.transport is not None:
                     self._services.transport.abort()
                 for _ in range(_STEPS_OF_AN_ABORT):
@@ -188,8 +188,8 @@ class PikaDriver:
             self._loop.close()
 
     def _turn(self, done, until):
-        """Turns the loop until done(), and raises what ended it before."""
-        alarm = self._loop.call_later(until.left(), lambda: None)  # ends the last poll
+        """Runs the loop until done(), and raises what has ended the connection before that."""
+        alarm = self._loop.call_later(until.left(), lambda: None)  # ends the last poll in time
         try:
             while True:
                 cause = self._services.cause
@@ -207,7 +207,7 @@ class PikaDriver:
             self._loop.remove_timeout(alarm)
 
     def _cause(self, err):
-        """What pika made err of."""
+        """Returns the exception from which pika made err."""
         return self._services.cause if isinstance(err, pika.exceptions.AMQPError) and self._services.cause else err
 
     def _on_end(self, _connection, reason):
@@ -230,7 +230,7 @@ class PikaDriver:
         self._returned = True
 
     def _on_answer(self, frame):
-        """An event that an alarm held back may have its answer only now."""
+        """The answer may be that of an earlier event, which an alarm has delayed."""
         method = frame.method
         if method.delivery_tag == self._published or method.multiple and method.delivery_tag > self._published:
             self._answer = method

@@ -1,4 +1,4 @@
-"""A payload as the JSON text that browsers get."""
+"""Payloads: encoding objects as JSON, and checking JSON text."""
 
 import json
 
@@ -6,10 +6,10 @@ from .errors import stumble
 
 
 class Form:
-    """How an emitter writes objects.
+    """How an emitter encodes objects.
 
-    encoder: a json.JSONEncoder class, as json.dumps has it for cls
-    default: a function for what JSON does not know, as json.dumps has it
+    encoder: a json.JSONEncoder class, as the parameter cls of json.dumps
+    default: a function for objects that JSON does not know, as that of json.dumps
     """
 
     def __init__(self, encoder=None, default=None):
@@ -20,9 +20,9 @@ class Form:
             self._options["default"] = default
 
     def encode(self, payload):
-        """JSON as browsers read it (RFC 8259): compact, UTF-8, no NaN and no
-        Infinity. Raises ValueError or TypeError, also for what an encoder of
-        the application stumbles over."""
+        """Returns the payload as JSON (RFC 8259), compact and in UTF-8, without NaN and
+        Infinity. Raises ValueError or TypeError, also for errors in the application's
+        encoder."""
         try:
             return json.dumps(payload, **self._options).encode("utf-8")
         except UnicodeEncodeError:
@@ -40,10 +40,10 @@ class Form:
 
 
 def raw(payload):
-    """The JSON text that the caller brings, unchanged, when it is one."""
+    """Returns the caller's JSON text unchanged. Raises ValueError if it is not JSON."""
     body = bytes(payload)
     try:
-        # The numbers themselves are not looked at, only what is not a number.
+        # Numbers are not converted, which could be slow; NaN and Infinity are refused.
         json.loads(body.decode("utf-8"), parse_int=len, parse_float=len, parse_constant=_no_constant)
     except UnicodeDecodeError:
         raise ValueError("the payload is not UTF-8") from None
@@ -55,8 +55,8 @@ def raw(payload):
 
 
 def looks_written(payload):
-    """Whether a str is the JSON text of an object or a list: then browsers
-    would get a text with JSON in it, which is seldom meant."""
+    """Whether payload is a str with the JSON text of an object or a list. Browsers would
+    get a string with JSON in it, which is seldom intended."""
     if not isinstance(payload, str) or payload.lstrip()[:1] not in ("{", "["):
         return False
     try:

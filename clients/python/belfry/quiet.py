@@ -1,9 +1,9 @@
-"""Keeps an AMQP library's own lines out of the application's log.
+"""Keeps the AMQP libraries' log lines about the emitter out of the application's log.
 
-pika tells one refused connection in a dozen lines, some with a traceback. What
-they say is in the emitter's error, once. Only lines about the emitter's own
-connection are left out: an application that uses the library itself still gets
-all of its own. With the logger ``belfry`` at DEBUG nothing is left out.
+pika logs a refused connection in a dozen lines, some with a traceback. The emitter's own
+error says the same once. Only lines about the emitter's connection are dropped: an
+application that uses the library itself still gets its lines. If the logger ``belfry``
+is at DEBUG, nothing is dropped.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ def _loggers():
 
 
 def install():
-    """A filter belongs to one logger and not to those below it. Once per library is enough."""
+    """Adds the filter to each logger of the libraries, because filters are not inherited."""
     for logger in _loggers():
         if _passes not in logger.filters:
             logger.addFilter(_passes)
@@ -34,7 +34,7 @@ def install():
 
 @contextlib.contextmanager
 def quiet():
-    """In this thread, and until the block ends."""
+    """Drops the libraries' log lines of this thread until the block ends."""
     _here.quiet = True
     try:
         yield

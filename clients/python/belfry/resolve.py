@@ -1,15 +1,15 @@
-"""Looking up the broker's name, in the time of the call."""
+"""Looks up the broker's name within the time of the call."""
 
 import socket
 import threading
 
 
 def resolve(host, port, until):
-    """Returns what getaddrinfo does. Raises its errors, and TimeoutError.
+    """Returns the result of getaddrinfo. Raises its errors, or TimeoutError.
 
-    The system's look-up has no bound of its own, so it runs in a thread, which
-    is left to itself when the time is over. Its arguments go by place: the
-    look-up of eventlet gives them other names than Python's.
+    The system's look-up has no time limit, so it runs in a thread, which is abandoned
+    when the time is over. The arguments are positional, because eventlet's look-up has
+    other parameter names.
     """
     outcome = []
 

@@ -1,4 +1,4 @@
-"""What an emitter is told, by arguments or by the environment."""
+"""An emitter's settings, from arguments and the environment."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ MAX_TIMEOUT = 86400
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    addresses: typing.Tuple[address.Address, ...]  # of a cluster's nodes; none: nothing is sent
+    addresses: typing.Tuple[address.Address, ...]  # of the broker's nodes; empty: nothing is sent
     files: tls.Files
     shards: int
     expiration: float
@@ -25,7 +25,7 @@ class Settings:
 
 
 def read(url, shards, expiration, timeout, driver):
-    """Checks them. Raises ValueError, which names what is wrong and what to set."""
+    """Returns the Settings. Raises ValueError that says which setting is wrong and what to set."""
     _number("expiration", expiration, MAX_EXPIRATION)
     _number("timeout", timeout, MAX_TIMEOUT)
     if driver not in (None, "pika", "kombu"):
@@ -35,11 +35,11 @@ def read(url, shards, expiration, timeout, driver):
 
 def _number(name, value, most):
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 < value <= most:
-        raise ValueError(f"{name} is {value!r}: it is a number of seconds, above 0 and at most {most}")
+        raise ValueError(f"{name} is {value!r}: it must be a number of seconds, above 0 and at most {most}")
 
 
 def _addresses(url):
-    """None of them is the address null://, where nothing is sent."""
+    """Returns the addresses; an empty tuple for null://."""
     name, url = ("url", url) if url else ("BELFRY_AMQP_URL", os.environ.get("BELFRY_AMQP_URL") or DEFAULT_URL)
     if not isinstance(url, str):
         raise ValueError(f"{name} is of type {type(url).__name__}: write amqp://user:password@host:5672/")
@@ -52,7 +52,7 @@ def _addresses(url):
 
 
 def _files():
-    """The same variables as Belfry's programs have."""
+    """Reads the same variables as Belfry's programs."""
     files = tls.Files(*(os.environ.get(f"BELFRY_AMQP_{what}_FILE") or None for what in ("CA", "CERT", "KEY")))
     if (files.certificate is None) != (files.key is None):
         raise ValueError("BELFRY_AMQP_CERT_FILE and BELFRY_AMQP_KEY_FILE belong together: set both or neither")

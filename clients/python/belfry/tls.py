@@ -1,11 +1,11 @@
-"""How amqps:// is spoken: the broker's certificate and its name are checked."""
+"""TLS for amqps://. The broker's certificate and host name are verified."""
 
 import ssl
 import typing
 
 
 class Files(typing.NamedTuple):
-    """PEM files, as BELFRY_AMQP_CA_FILE and so on name them; None: none."""
+    """The PEM files in BELFRY_AMQP_CA_FILE, _CERT_FILE and _KEY_FILE; None if not set."""
 
     authorities: typing.Optional[str] = None
     certificate: typing.Optional[str] = None
@@ -13,9 +13,10 @@ class Files(typing.NamedTuple):
 
 
 def context(files):
-    """The system's authorities (SSL_CERT_FILE is honoured), or those of the file alone.
+    """Returns an SSL context that trusts the authorities in the file or, without one, the
+    system's (SSL_CERT_FILE is honoured).
 
-    Raises OSError, of which ssl.SSLError is one, for a file that cannot be used.
+    Raises OSError (ssl.SSLError is one) if a file cannot be used.
     """
     made = ssl.create_default_context(cafile=files.authorities)
     made.minimum_version = ssl.TLSVersion.TLSv1_2

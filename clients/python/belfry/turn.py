@@ -1,4 +1,4 @@
-"""Whose turn it is to use the emitter's connection."""
+"""The lock of the emitter's connection, with a time limit."""
 
 import contextlib
 import threading
@@ -7,31 +7,32 @@ from .errors import EmitError
 
 
 class Turn:
-    """One thread at a time, and no thread waits longer than its call may take.
+    """Lets one thread at a time use the connection. No thread waits longer than its call
+    may take.
 
-    The lock is an RLock because only that knows its owner. A signal may raise
-    right after acquire() has returned and before anything could note that it
-    did; release() then still knows whether there is something to release.
+    The lock is an RLock because that knows its owner: a signal handler may raise right
+    after acquire() has returned, before this class could record it, and release() still
+    does the right thing.
 
-    It is made at the first use. A server that forks and then makes greenlets of
-    threads, as gunicorn and uwsgi do with gevent, would otherwise leave here a
-    lock for which all greenlets are one thread.
+    The lock is made at the first use. If a server forks and then replaces threads by
+    greenlets, as gunicorn and uwsgi do with gevent, a lock that was made before would
+    take all greenlets for the same thread.
     """
 
     def __init__(self):
-        self._locks = {}  # at most one: setdefault is one step for all threads
+        self._locks = {}  # holds at most one lock: dict.setdefault is atomic
         self._owner = None
 
     @contextlib.contextmanager
     def held(self, until):
-        """Raises EmitError, before anything was sent, when the turn does not come."""
+        """Holds the lock during the block. Raises EmitError if it is not free in time."""
         if self._owner == threading.get_ident():
-            raise EmitError("an emit began inside another of the same thread and emitter, "
-                            "in a logging or signal handler perhaps: give that an Emitter of its own")
+            raise EmitError("emit was called during another emit of the same thread and emitter, "
+                            "perhaps by a logging or signal handler: use another Emitter there")
         lock = self._locks.get("it") or self._locks.setdefault("it", threading.RLock())
         try:
             if not lock.acquire(timeout=until.left()):
-                raise EmitError("other threads used the connection for all the time of this call: nothing was sent")
+                raise EmitError("other threads used the connection until this call's time was over: nothing was sent")
             self._owner = threading.get_ident()
             yield
         finally:

@@ -1,4 +1,4 @@
-"""What an AMQP library's errors, and the broker's answers, mean for an event."""
+"""Translates the AMQP libraries' errors and the broker's answers into Belfry's errors."""
 
 import contextlib
 import logging
@@ -10,18 +10,18 @@ from .errors import AccessRefused, Blocked, EmitError, LinkLost, Refused, Unrout
 
 log = logging.getLogger("belfry")
 
-# AMQP 0-9-1, 4.2.2 and 1.4: how the broker closes a connection that may not be.
+# The codes with which a broker refuses a connection (AMQP 0-9-1, 1.4 and 4.2.2).
 _ACCESS_REFUSED, _NOT_ALLOWED = 403, 530
 
 
 @contextlib.contextmanager
 def _library(then):
-    """Around the work of a library: calls then with its errors and lets others out.
+    """Wraps calls of a library: calls then with its errors and lets all others pass.
 
-    What a signal raises may have become a library's error, or a socket's, on
-    its way: then the one that came first goes out.
+    A library may turn an exception that a signal handler raised into its own error, or a
+    socket's. In that case the original exception is raised.
     """
-    handled = sys.exc_info()[1]  # the caller's affair
+    handled = sys.exc_info()[1]  # an exception that the caller is handling
     try:
         yield
     except Exception as err:
@@ -34,37 +34,37 @@ def _library(then):
 
 
 def link(doing, until, cause=lambda err: err):
-    """Makes LinkLost of a library's errors. Only their kind is told: their text
-    may hold anything. cause returns what a library's error was made of."""
+    """Turns a library's errors into LinkLost. The message has only their kind, because
+    their text may contain anything. cause returns the exception behind a library's error."""
     def then(err):
         found = cause(err)
         if stumble(found) and not isinstance(found, OSError):
-            log.debug("%s: the library stumbled", doing, exc_info=found)
+            log.debug("%s: unexpected error in the AMQP library", doing, exc_info=found)
         raise LinkLost(f"{doing}: {_why(found, until)}") from None
     return _library(then)
 
 
 def _why(err, until):
     if isinstance(err, ssl.SSLCertVerificationError):
-        return f"its certificate was not accepted ({err.verify_message}): look at BELFRY_AMQP_CA_FILE and at the host's name"
+        return f"its certificate was not accepted ({err.verify_message}): check BELFRY_AMQP_CA_FILE and the host name"
     if isinstance(err, ssl.SSLError):
         return f"TLS failed ({getattr(err, 'reason', None)}): is this the port for amqps://?"
     if isinstance(err, socket.gaierror):
-        return "its host's name is not known: correct the address"
+        return "its host name is not known: correct the address"
     if isinstance(err, ConnectionRefusedError):
-        return "the connection was refused: is it running there, on that port?"
+        return "the connection was refused: is it running on that host and port?"
     if until.over() or isinstance(err, TimeoutError):
-        return "no answer in the time of this call"
+        return "it did not answer within the time of this call"
     return type(err).__name__
 
 
 def ignoring_link():
-    """Around a good-bye, to which the link may be lost already."""
+    """Ignores a library's errors, for closing a connection that may be lost already."""
     return _library(lambda _: None)
 
 
 def connection_refused(code, text, address):
-    """The broker closed a connection that was about to open, with a reason; None: it may open later."""
+    """Returns the error for a connection that the broker closed while it was opened."""
     if code == _ACCESS_REFUSED:
         return AccessRefused(f"the broker at {address.endpoint()} refused the login of {address.user!r}: "
                              "correct user and password of the address")
@@ -87,7 +87,7 @@ def unroutable():
 
 
 def channel_closed(code, text):
-    """The broker closed the channel, for a reason that stays."""
+    """Returns the error for a channel that the broker closed, which it would do again."""
     if code == 404:
         return unroutable()
     if code == 403:

@@ -92,7 +92,7 @@ class Breaker(unittest.TestCase):
             self.clock.now += breaker.LAST_PAUSE
             self.assertIs(e.emit("jobs-a", {}), True)
             self.assertIs(e.emit("jobs-a", {}), True)
-        self.assertIn("takes events again; 7 failed at once", seen.output[-1])
+        self.assertIn("accepts events again; 7 failed at once", seen.output[-1])
         self.assertEqual(len(seen.output), 3)
 
     def test_what_was_missed_is_told_at_the_end(self):
@@ -176,7 +176,7 @@ class Breaker(unittest.TestCase):
             self.clock.now += breaker.PAUSE_OF_AN_ALARM
             self.assertIs(e.emit("jobs-a", {}), True)
         self.assertEqual(driver.aborted, 0)
-        self.assertIn("takes events again", seen.output[-1])
+        self.assertIn("accepts events again", seen.output[-1])
 
     def test_an_alarm_is_not_believed_for_ever(self):
         driver = Driver(Blocked("an alarm"))

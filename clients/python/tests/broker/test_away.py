@@ -62,7 +62,7 @@ class Away(BrokerTest):
     def test_a_broker_that_accepts_and_says_nothing(self):
         emitter = self.open(self.proxy(silent=True).url(), timeout=1)
         self.events_of(emitter, 200)
-        self.assertIn("no answer in the time of this call", self.lines[0])
+        self.assertIn("it did not answer within the time of this call", self.lines[0])
 
     def test_many_threads_do_not_wait_one_after_the_other(self):
         emitter = self.open(self.proxy(silent=True).url(), timeout=2)
@@ -90,7 +90,7 @@ class Away(BrokerTest):
     def test_a_name_that_nobody_knows_is_told_in_words(self):
         emitter = self.open("amqp://guest:guest@nowhere.invalid/", timeout=1)
         self.events_of(emitter, 50)
-        self.assertIn("its host's name is not known", self.lines[0])
+        self.assertIn("its host name is not known", self.lines[0])
 
     def test_errors_have_a_class(self):
         for wrong, what, timeout in ((url(login="guest:hush"), belfry.AccessRefused, PATIENCE),
@@ -120,7 +120,7 @@ class Away(BrokerTest):
         self.assertTrue(emitter.emit("jobs-a", {"n": 2}))
         self.assertEqual([b for _, _, b in self.received()], [b'{"n":1}', b'{"n":2}'])
         self.assertEqual(len(proxy.links), 1)
-        self.assertIn("the broker takes events again", "".join(self.lines))
+        self.assertIn("the broker accepts events again", "".join(self.lines))
 
     def test_of_a_clusters_nodes_the_next_one_is_tried(self):
         silent = self.proxy(silent=True)

@@ -24,7 +24,7 @@ class PausedBroker(BrokerTest):
                 self.assertFalse(emitter.emit("jobs-a", {"n": 2}))
         finally:
             command("resume")
-        self.assertIn("no answer in the time of this call", "".join(seen.output))
+        self.assertIn("it did not answer within the time of this call", "".join(seen.output))
         self.hurry(emitter, PATIENCE)
         self.until_it_goes(emitter, "jobs-a", {"n": 3})
         # Without a confirm nobody knows whether the second arrived.

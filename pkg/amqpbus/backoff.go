@@ -11,19 +11,18 @@ const (
 	mostBackoff  = 5 * time.Second
 )
 
-// Backoff is the pause before its owner opens something again that has ended.
-// It is half as long or half as long again by chance, so that the processes of an
-// installation do not come back in step: 100 to 300 ms at first, and twice as
-// much whenever what was opened ended within 5 s, as it does while the broker
-// refuses it. The zero value is ready. One goroutine uses it.
+// Backoff is a pause before something that has ended is opened again. It varies by half, so
+// that the processes of an installation do not all come back at once: 100 to 300 ms at first,
+// and twice as long each time if the last one ended within 5 s, as it does while the broker
+// refuses it. The zero value is ready to use. It is not safe for concurrent use.
 type Backoff struct {
-	Most time.Duration // bound of the mean; 0: 5 s
+	Most time.Duration // longest mean pause; 0: 5 s
 
 	last  time.Duration
 	began time.Time
 }
 
-// Wait waits, at most until ctx ends.
+// Wait waits for the pause, or until ctx ends.
 func (b *Backoff) Wait(ctx context.Context) {
 	if time.Since(b.began) > mostBackoff {
 		b.last = 0

@@ -8,25 +8,25 @@ import (
 )
 
 const (
-	// inUseBound is how long OpenConsumer waits for a queue that another consumer
-	// holds: an old link of this process, until the broker has missed three of its
-	// heartbeats, and a margin.
+	// inUseBound is how long OpenConsumer tries while another consumer holds the queue:
+	// usually an old link of this process, until the broker has missed three of its
+	// heartbeats.
 	inUseBound = 30 * time.Second
 	retryEvery = 500 * time.Millisecond
 )
 
-// Unread remembers the queues that a bus found missing and has not consumed
-// since. When declaring such a queue succeeds and consuming it does not, the
-// next attempt finds the queue, and must still say that what came before is
-// lost. It is for implementations of Bus; its method may be called concurrently.
+// Unread remembers the queues that a bus found missing and has not consumed since. If such a
+// queue was declared and consuming it failed, the next attempt finds the queue, but
+// Consumer.Resumed must still report false, because its messages were lost. Unread is for
+// implementations of Bus. It is safe for concurrent use.
 type Unread struct {
 	mu     sync.Mutex
-	queues map[string]bool // guarded by mu; as many as are declared so, a handful
+	queues map[string]bool // guarded by mu; never more than a few
 }
 
-// OpenSteps are what an implementation does itself in OpenConsumer.
+// OpenSteps are the steps of OpenConsumer that an implementation provides.
 type OpenSteps struct {
-	// Exists looks for the queue without changing it.
+	// Exists reports whether the queue exists, without changing it.
 	Exists func(ctx context.Context) (bool, error)
 	// Declare declares the topology.
 	Declare func(ctx context.Context, t Topology) error
@@ -34,8 +34,8 @@ type OpenSteps struct {
 	Consume func(ctx context.Context) error
 }
 
-// Open takes the steps in the order that ConsumerOptions promises. resumed is
-// for Consumer.Resumed.
+// Open performs the steps in the order that ConsumerOptions documents. resumed is the result
+// of Consumer.Resumed.
 func (u *Unread) Open(ctx context.Context, o ConsumerOptions, steps OpenSteps) (resumed bool, err error) {
 	if o.Declare == nil {
 		return !u.has(o.Queue), u.consumed(o.Queue, steps.Consume(ctx))
@@ -69,7 +69,7 @@ func (u *Unread) has(queue string) bool {
 	return u.queues[queue]
 }
 
-// consumed forgets the queue if consuming it has succeeded.
+// consumed removes the queue from u if err is nil, and returns err.
 func (u *Unread) consumed(queue string, err error) error {
 	if err == nil {
 		u.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// The fixed names. The version is in the names of what Belfry alone uses, so
-// that two versions never share a queue with different arguments.
+// The fixed names. Names that only Belfry uses contain a version, so that two versions never
+// share a queue with different arguments.
 const (
 	ExchangeEmit       = "belfry.emit"       // topic; any backend publishes here, key = group
 	ExchangeDisconnect = "belfry.disconnect" // fanout; any backend publishes orders to end connections here
@@ -23,42 +23,42 @@ const (
 	QueueExpired       = "belfry.expired"
 	QueueDead          = "belfry.dead"
 	QueueEmitIn        = "belfry.emit.in.v1" // only with more than one shard
-	// QueueNowhere is never declared: what is dead-lettered to it is dropped by the
-	// broker. A queue's own target wins over that of an operator's policy, so nothing
-	// of such a queue, which holds tokens, ends where others read.
+	// QueueNowhere is never declared: the broker drops messages that are dead-lettered to
+	// it. A queue's own dead-letter target takes precedence over an operator's policy, so
+	// tokens in such a queue never get into a queue that others may read.
 	QueueNowhere = "belfry.nowhere"
 )
 
-// HeaderGroup carries the group of an emit published to a shard exchange, whose
-// routing key is the shard. HeaderTrace carries a W3C traceparent.
+// Headers. HeaderGroup is the group of an emit that is published to a shard exchange, where
+// the routing key is the shard. HeaderTrace is a W3C traceparent.
 const (
 	HeaderGroup = "group"
 	HeaderTrace = "traceparent"
 )
 
-// EmitShards is the direct exchange for our own emitters with n shards; its
-// routing key is the shard.
+// EmitShards returns the name of the direct exchange for emitters that know the number of
+// shards, n. The routing key is the shard.
 func EmitShards(n int) string { return "belfry.emit.v1.n" + strconv.Itoa(n) }
 
-// InterestExchange is the direct exchange on which gateways, and workers for
-// their marks, speak to the shards.
+// InterestExchange returns the name of the direct exchange for control messages to the n
+// shards' queues: interest and heartbeats of gateways, marks of workers.
 func InterestExchange(n int) string { return "belfry.interest.v1.n" + strconv.Itoa(n) }
 
-// ShardQueues is what the names of all shard queues begin with.
+// ShardQueues is the prefix of the names of all shard queues.
 const ShardQueues = "belfry.shard.v1.n"
 
-// ShardQueue is the queue of one of n shards.
+// ShardQueue returns the name of the queue of one of n shards.
 func ShardQueue(n, shard int) string {
 	return ShardQueues + strconv.Itoa(n) + "." + strconv.Itoa(shard)
 }
 
-// ShardKey is a shard's routing key on EmitShards and InterestExchange.
+// ShardKey returns a shard's routing key on EmitShards and InterestExchange.
 func ShardKey(shard int) string { return strconv.Itoa(shard) }
 
-// ReplyQueue is the reply queue of a gateway or worker.
+// ReplyQueue returns the name of the reply queue of a gateway or worker.
 func ReplyQueue(id string) string { return "belfry.reply." + id }
 
-// Topology is what is to exist.
+// Topology lists exchanges, queues and bindings to be declared.
 type Topology struct {
 	Exchanges []Exchange
 	Queues    []Queue
@@ -74,12 +74,12 @@ type Queue struct {
 	Stream               bool          // a log, see LogReader: nothing else may be set beside the name
 	Quorum               bool          // else classic
 	SingleActiveConsumer bool          // one consumer at a time, in order
-	MaxLength            int           // ready messages; 0: no bound
-	MaxBytes             int64         // ready bytes; 0: no bound
-	DropHead             bool          // over the bound the oldest goes; else publishes are refused
-	Expires              time.Duration // the queue goes when unused for so long; 0: never
-	DeadLetterTo         string        // queue that gets expired messages; "": they are discarded, or go where a policy says
-	Deliveries           int           // a quorum queue drops a message that came back so often; 0: the broker's own bound
+	MaxLength            int           // most ready messages; 0: no limit
+	MaxBytes             int64         // most ready bytes; 0: no limit
+	DropHead             bool          // over the limit the oldest message is dropped; else publishes are refused
+	Expires              time.Duration // the queue is deleted when unused for this long; 0: never
+	DeadLetterTo         string        // queue for expired messages; "": they are dropped, or a policy decides
+	Deliveries           int           // a quorum queue drops a message that was returned this often; 0: the broker's default
 }
 
 // CheckStream refuses what a log cannot have, before a broker does.
@@ -93,8 +93,8 @@ func (q Queue) CheckStream() error {
 // Binding binds a queue to an exchange.
 type Binding struct{ Exchange, Queue, Key string }
 
-// Bounds of the queues. They are arguments of a declare, so every process of an
-// installation must use the same.
+// Limits of the queues. They are arguments of queue.declare, so all processes of an
+// installation must use the same values.
 const (
 	maxShardMessages = 200_000
 	maxShardBytes    = 256 << 20
@@ -108,24 +108,24 @@ const (
 	maxDead          = 10_000
 	maxDeadBytes     = 64 << 20
 
-	// replyExpires is how long a reply queue outlives its consumer.
+	// replyExpires is how long a reply queue exists without a consumer.
 	replyExpires = 60 * time.Second
 )
 
-// Layout is what an installation's processes must agree on.
+// Layout is what all processes of an installation must agree on.
 type Layout struct {
 	Shards int  // 1 to protocol.MaxShards
 	Quorum bool // all queues are quorum queues, for a cluster
 }
 
-// ExclusiveReplies says whether a reply queue is consumed exclusively.
+// ExclusiveReplies reports whether reply queues are consumed exclusively.
 func (l Layout) ExclusiveReplies() bool { return !l.Quorum }
 
-// SharedTopology is everything but the reply queues. Every role declares all of
-// it, idempotently. Two layouts beside each other would both take what is
-// emitted, and the one that nobody reads would fill up and refuse it. So the
-// first queue is a mark: its bound is the number of shards, and to declare it
-// with another one is ErrLayout.
+// SharedTopology returns everything but the reply queues. Every process declares all of it,
+// which is idempotent. If the queues of two layouts existed at the same time, both would get
+// every emit, and those without consumers would fill up and refuse emits. So the first queue
+// is a mark: its MaxLength is the number of shards, and declaring it with another one fails
+// with ErrLayout.
 func SharedTopology(l Layout) Topology {
 	t := Topology{
 		Exchanges: []Exchange{
@@ -166,7 +166,7 @@ func SharedTopology(l Layout) Topology {
 	return t
 }
 
-// Of is the part of t that one queue needs: it, its bindings, and their exchanges.
+// Of returns the part of t that one queue needs: the queue, its bindings, and their exchanges.
 func (t Topology) Of(queue string) Topology {
 	var part Topology
 	needed := map[string]bool{}
@@ -196,10 +196,10 @@ func shardQueue(l Layout, name string) Queue {
 	}
 }
 
-// ReplyTopology is the reply queue of one process, bound to both reply exchanges.
-// Its consumer is exclusive (see Layout.ExclusiveReplies), or, on a quorum queue,
-// which does not know that, the only one that is active: a dead link of the
-// process must not get a part of what comes.
+// ReplyTopology returns the reply queue of one process with its bindings to both reply
+// exchanges. A dead link of the process must not receive a part of its messages, so the
+// consumer is exclusive (see Layout.ExclusiveReplies). Quorum queues do not support exclusive
+// consumers; there the queue has a single active consumer.
 func ReplyTopology[ID protocol.GatewayID | protocol.WorkerID](l Layout, id ID) Topology {
 	name := ReplyQueue(string(id))
 	return Topology{

@@ -1,10 +1,12 @@
-// Package address reads a broker's address, amqp://user:password@host:port/vhost.
-// It means the same here and in the Python emitter, whose AMQP libraries read
-// addresses in ways of their own: testdata/broker_addresses.json, in the folder
-// above, has the forms, and the tests of both languages go through it.
+// Package address parses a broker's address, amqp://user:password@host:port/vhost, or
+// a list of them for the nodes of a cluster.
 //
-// No error shows the address or a piece of it, because a password that is not
-// percent-encoded may end up in any piece.
+// AMQP libraries parse addresses differently, so this package and the Python emitter do
+// it themselves, in the same way. The tests of both use broker_addresses.json in the
+// testdata folder of amqpbus.
+//
+// No error shows the address or a part of it, because a password that is not
+// percent-encoded may end up in any part.
 package address
 
 import (
@@ -44,11 +46,10 @@ var (
 	portDigits   = regexp.MustCompile(`^[0-9]{1,5}$`)
 )
 
-// Parse reads an address. Without user and password they are guest and guest,
-// and guest's password may be left out. The port is 5672, or 5671 with TLS. The
-// virtual host is what follows the slash after the host, decoded, and "/" when
-// nothing does. The error goes on after the name of a setting, and says what to
-// do.
+// Parse parses an address. User and password default to guest and guest; guest's
+// password may be left out. The port defaults to 5672, or 5671 with TLS. The virtual
+// host is the decoded text after the slash that follows the host, by default "/". The
+// error's text continues the name of a setting and says what to do.
 func Parse(text string) (Address, error) {
 	if strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }) {
 		return Address{}, errors.New("holds a space, a control character, or one beyond ASCII: " + encode)
@@ -153,20 +154,21 @@ func decode(text string) (string, error) {
 	return decoded, nil
 }
 
-// Endpoint is host:port, for dialling and for messages.
+// Endpoint returns host:port, for dialling and for messages.
 func (a Address) Endpoint() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
 
-// String is the address without the password.
+// String returns the address without the password.
 func (a Address) String() string { return a.write(url.User(a.User)) }
 
-// Reveal is the address with the password, in a form that every library reads alike.
+// Reveal returns the address with the password, in a form that all libraries parse in the
+// same way.
 func (a Address) Reveal() string { return a.write(url.UserPassword(a.User, a.Password)) }
 
 // GoString keeps the password out of %#v.
 func (a Address) GoString() string { return a.String() }
 
 func (a Address) write(login *url.Userinfo) string {
-	// All of its special characters, an @ included.
+	// QueryEscape encodes all special characters, also @, which PathEscape does not.
 	vhost := strings.ReplaceAll(url.QueryEscape(a.VHost), "+", "%20")
 	u := url.URL{Scheme: "amqp", User: login, Host: a.Endpoint(), Path: "/" + a.VHost, RawPath: "/" + vhost}
 	if a.TLS {
@@ -175,7 +177,7 @@ func (a Address) write(login *url.Userinfo) string {
 	return u.String()
 }
 
-// Loopback reports that the host is this one by its name alone.
+// Loopback reports whether the host is localhost or a loopback address.
 func (a Address) Loopback() bool {
 	ip, err := netip.ParseAddr(a.Host)
 	return a.Host == "localhost" || err == nil && ip.IsLoopback()

@@ -7,18 +7,17 @@ import (
 	"strings"
 )
 
-// maxAddresses bounds a list: clusters have a handful of nodes.
+// maxAddresses is the largest number of addresses in a list. Clusters have a few nodes.
 const maxAddresses = 32
 
-// between is what stands between two addresses: a comma, or kombu's semicolon. A
-// password may hold both; what follows tells them apart.
+// between matches the separator of two addresses: a comma, or kombu's semicolon. A password
+// may contain both, but is not followed by a scheme.
 var between = regexp.MustCompile(`(?i)[,;]\s*amqps?://`)
 
-// ParseList reads the addresses of a cluster's nodes, in the order in which they
-// are to be tried: whole addresses with a comma or a semicolon between them, or
-// one whose hosts are separated by commas. All have the same user and virtual
-// host. One address is a list of one. The error goes on after the name of a
-// setting, and says what to do.
+// ParseList parses the addresses of a cluster's nodes: addresses separated by commas or
+// semicolons, or one address with several hosts, separated by commas. All must have the same
+// user and virtual host. A single address is a list of one. The error's text continues the
+// name of a setting and says what to do.
 func ParseList(text string) ([]Address, error) {
 	if strings.HasSuffix(strings.TrimSpace(text), ",") || strings.HasSuffix(strings.TrimSpace(text), ";") {
 		return nil, errors.New("ends in a separator: write another address behind it, or take it away")
@@ -50,7 +49,7 @@ func ParseList(text string) ([]Address, error) {
 	return all, nil
 }
 
-// split cuts between whole addresses.
+// split splits a list into its addresses.
 func split(text string) []string {
 	var out []string
 	for {
@@ -63,7 +62,7 @@ func split(text string) []string {
 	}
 }
 
-// hosts makes an address for each host of one.
+// hosts returns an address for each host of an address.
 func hosts(text string) []string {
 	scheme, rest, found := strings.Cut(text, "://")
 	authority, path, slash := strings.Cut(rest, "/")
@@ -82,7 +81,7 @@ func hosts(text string) []string {
 	return out
 }
 
-// Strings are the addresses without their passwords, with commas between them.
+// Strings returns the addresses without their passwords, separated by commas.
 func Strings(all []Address) string {
 	var out []string
 	for _, a := range all {

@@ -1,13 +1,13 @@
-// Package packer sends several small messages as one. A message is published at once
-// when nothing is waiting. What arrives while the broker has yet to confirm earlier
-// messages to the same destination is published together, as one pack
-// (protocol.TypePack). So a quiet system waits for nothing, and a storm of
-// reconnecting clients costs the broker a fraction.
+// Package packer sends several small messages as one. If nothing is waiting, a message is
+// published at once. Messages that arrive while the broker has not confirmed earlier ones
+// to the same destination are published together, as one pack (protocol.TypePack). So
+// messages are not delayed in order to be collected, and a storm of reconnecting clients
+// costs the broker only a fraction of the messages.
 //
-// A lane holds what goes to one exchange and key. A publisher reports confirms in
-// order, so one destination whose confirms do not come delays the confirms of all
-// others; a lane therefore publishes again after roomAfter. A lane has a goroutine
-// only while it sends.
+// A lane holds the messages for one exchange and key. Publishers report confirms in order,
+// so a destination whose confirms are late delays the confirms of all others. A lane
+// therefore publishes again after roomAfter, although confirms are missing. It has a
+// goroutine only while it sends.
 package packer
 
 import (
@@ -21,25 +21,24 @@ import (
 )
 
 const (
-	// window bounds a lane's publishes that wait for their confirm, each for
-	// roomAfter at most: enough to keep the broker busy, few enough that what comes
-	// meanwhile is worth packing.
+	// window is the largest number of a lane's unconfirmed publishes: enough to keep the
+	// broker busy, and few enough that several messages gather meanwhile.
 	window = 4
-	// maxBytes bounds the bodies of a pack, unless it is one message alone.
+	// maxBytes is the largest sum of the bodies in a pack, unless it is a single message.
 	maxBytes = 256 << 10
-	// patience bounds one wait for the publisher.
+	// patience is how long to wait for the publisher.
 	patience = 5 * time.Second
-	// roomAfter bounds how long a publish without a verdict holds its place in the
-	// window: confirms are told in order, so one destination that gives none keeps
-	// those of all others, and an alarm keeps them for as long as it lasts.
+	// roomAfter is how long an unconfirmed publish occupies the window at most. Its confirm
+	// may be delayed by another destination, or by an alarm for as long as that lasts.
 	roomAfter = 500 * time.Millisecond
 )
 
-// Publish sends one message and tells done of its outcome, as
-// amqpbus.Publisher.Publish does.
+// Publish publishes one message and calls done with the outcome, like
+// amqpbus.Publisher.Publish.
 type Publish func(ctx context.Context, m amqpbus.Message, done func(error)) error
 
-// Packer packs what waits. Its methods may be called concurrently.
+// Packer publishes messages, and packs those that wait. Its methods may be called
+// concurrently.
 type Packer struct {
 	publish Publish
 	ctx     context.Context // ends with Close
@@ -48,7 +47,7 @@ type Packer struct {
 
 	mu     sync.Mutex
 	closed bool                  // guarded by mu
-	lanes  map[destination]*lane // guarded by mu; those in which something waits or is unconfirmed
+	lanes  map[destination]*lane // guarded by mu; lanes with waiting or unconfirmed messages
 }
 
 type destination struct{ exchange, key string }
@@ -56,8 +55,8 @@ type destination struct{ exchange, key string }
 type lane struct {
 	to          destination
 	waiting     []waiting
-	unconfirmed int  // publishes that hold a place in the window
-	running     bool // it has its goroutine
+	unconfirmed int  // publishes that occupy the window
+	running     bool // it has a goroutine
 }
 
 type waiting struct {
@@ -66,17 +65,17 @@ type waiting struct {
 	done    func(error)
 }
 
-// New starts nothing.
+// New makes a Packer. It starts nothing. Close it.
 func New(publish Publish) *Packer {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Packer{publish: publish, ctx: ctx, cancel: cancel, lanes: map[destination]*lane{}}
 }
 
-// Send queues m, whose body must not be changed any more, and does not block.
-// done is called exactly once, and must not block: with nil when the broker has
-// confirmed, or with an error of publish, that of ctx when it ended before m was
-// sent, or amqpbus.ErrClosed. Messages of one destination share all but type,
-// body and expiration; a pack lives as long as the longest of them.
+// Send queues m and does not block. The caller must not change m's body afterwards. done is
+// called exactly once and must not block: with nil when the broker has confirmed, with an
+// error of publish, with ctx's if ctx ended before m was sent, or with amqpbus.ErrClosed.
+// Messages to one destination must be equal but for type, body and expiration; a pack gets
+// the longest expiration.
 func (p *Packer) Send(ctx context.Context, m amqpbus.Message, done func(error)) {
 	p.mu.Lock()
 	if p.closed {
@@ -95,8 +94,8 @@ func (p *Packer) Send(ctx context.Context, m amqpbus.Message, done func(error)) 
 	p.startLocked(l)
 }
 
-// Close gives up what waits, and returns when no goroutine is left. What was
-// published gets its outcome from the publisher.
+// Close gives up the waiting messages with amqpbus.ErrClosed, and returns when no goroutine is
+// left. Published messages get their outcome from the publisher.
 func (p *Packer) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -110,11 +109,11 @@ func (p *Packer) Close() {
 		l.waiting = nil
 	}
 	p.mu.Unlock()
-	settle(left, amqpbus.ErrClosed)
+	report(left, amqpbus.ErrClosed)
 }
 
-// startLocked gives a lane its goroutine when there is something to publish and
-// room for it, and forgets a lane in which nothing is left.
+// startLocked starts a lane's goroutine if there is something to publish and room in the
+// window, and removes a lane in which nothing is left.
 func (p *Packer) startLocked(l *lane) {
 	switch {
 	case len(l.waiting) == 0 && l.unconfirmed == 0 && !l.running:
@@ -134,20 +133,19 @@ func (p *Packer) run(l *lane) {
 		if len(pack) == 0 {
 			return
 		}
-		room := p.place(l)
+		release := p.occupied(l)
 		ctx, cancel := context.WithTimeout(p.ctx, patience)
-		err := p.publish(ctx, join(pack), func(err error) { settle(pack, err); room() })
+		err := p.publish(ctx, join(pack), func(err error) { report(pack, err); release() })
 		cancel()
 		if err != nil {
-			settle(pack, err)
-			room()
+			report(pack, err)
+			release()
 		}
 	}
 }
 
-// next removes from a lane what goes into the next pack, and what nobody waits
-// for any more. When there is nothing to publish, or no room, the lane has no
-// goroutine from then on.
+// next removes from a lane the messages of the next pack, and those whose context has ended
+// (late). If there is nothing to publish, or no room, the lane's goroutine must end.
 func (p *Packer) next(l *lane) (pack, late []waiting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,9 +174,9 @@ func (p *Packer) next(l *lane) (pack, late []waiting) {
 	return nil, late
 }
 
-// place gives back the place that next took, once: when it is called, or after
-// roomAfter.
-func (p *Packer) place(l *lane) (room func()) {
+// occupied returns a function that frees the place in the window that next has occupied. It
+// is freed after roomAfter at the latest, and only once.
+func (p *Packer) occupied(l *lane) (release func()) {
 	var once sync.Once
 	back := func() {
 		once.Do(func() {
@@ -192,13 +190,13 @@ func (p *Packer) place(l *lane) (room func()) {
 	return func() { t.Stop(); back() }
 }
 
-func settle(pack []waiting, err error) {
+func report(pack []waiting, err error) {
 	for i := range pack {
 		pack[i].done(err)
 	}
 }
 
-// join makes one message of a pack; one alone stays as it is.
+// join returns the pack as one message. A single message stays as it is.
 func join(pack []waiting) amqpbus.Message {
 	out := pack[0].message
 	if len(pack) == 1 {

@@ -42,8 +42,7 @@ type stranger struct {
 	messages     uint64 // since the last log line
 }
 
-// New makes the list. variable is what names its users in a configuration; a nil
-// logger is silent.
+// New makes the list. variable is the setting that names the users. log may be nil.
 func New(variable string, users []string, log *zap.Logger) *Users {
 	if log == nil {
 		log = zap.NewNop()

@@ -1,10 +1,9 @@
-// Package upkeep brings back what somebody deleted in the broker while programs
-// run: exchanges, bindings, and the queues whose loss no consumer has to tell of.
+// Package upkeep declares again what somebody has deleted in the broker while programs
+// run: exchanges, bindings, and those queues whose loss nobody has to report.
 //
-// A queue that a consumer watches (a shard's, a reply queue) is left to that
-// consumer, which declares it when it opens it again and tells what went with it.
-// Declared here, between its loss and that opening, it would look as if it had
-// never been away.
+// A queue whose consumer must report its loss (a shard's, a reply queue) is left to that
+// consumer, which declares it when it opens it again. If it were declared here first, the
+// consumer could not see that it had been deleted.
 package upkeep
 
 import (
@@ -22,33 +21,33 @@ import (
 )
 
 const (
-	// every is the mean time between two looks; each is half as long or half as
-	// long again, so that the processes of an installation take turns.
+	// every is the mean time between two checks. It varies by half, so that the processes
+	// of an installation do not check at the same time.
 	every = 20 * time.Second
-	// atLeast is the least time between two looks, whoever asks for one.
+	// atLeast is the minimum time between two checks, also if Soon is called.
 	atLeast = time.Second
-	// within bounds one look.
+	// within is how long a check may take.
 	within = 10 * time.Second
 )
 
 // Options of New. Bus is required.
 type Options struct {
 	Bus      amqpbus.Bus
-	Topology amqpbus.Topology // what to look after, see Of
-	// Looked is told of every look, by one goroutine: nil, or what could not be
-	// brought back. It must not block; nil: nobody wants to know.
+	Topology amqpbus.Topology // what to declare, see Of
+	// Looked is called after every check, by one goroutine, with nil or the error of what
+	// could not be declared. It must not block. It may be nil.
 	Looked func(error)
-	Logger *zap.Logger // nil: silent
+	Logger *zap.Logger // nil: nothing is logged
 }
 
-// Upkeep looks after a topology. Run it once; Soon may be called concurrently.
+// Upkeep keeps a topology declared. Call Run once; Soon may be called concurrently.
 type Upkeep struct {
 	o    Options
-	soon chan struct{} // capacity 1: look before the time
-	last string        // what went wrong last; owned by Run
+	soon chan struct{} // capacity 1: check at once
+	last string        // the last logged error; owned by Run
 }
 
-// New starts nothing.
+// New makes an Upkeep. It starts nothing.
 func New(o Options) *Upkeep {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
@@ -59,8 +58,8 @@ func New(o Options) *Upkeep {
 	return &Upkeep{o: o, soon: make(chan struct{}, 1)}
 }
 
-// Of is what one process looks after: all exchanges and bindings, those of its own
-// reply queue too, and the queues that nobody watches.
+// Of returns what one process keeps declared: all exchanges and bindings, also those of its
+// own reply queue, and the queues whose loss nobody has to report.
 func Of[ID protocol.GatewayID | protocol.WorkerID](l amqpbus.Layout, id ID) amqpbus.Topology {
 	shared, own := amqpbus.SharedTopology(l), amqpbus.ReplyTopology(l, id)
 	t := amqpbus.Topology{Exchanges: shared.Exchanges, Bindings: append(shared.Bindings, own.Bindings...)}
@@ -72,13 +71,13 @@ func Of[ID protocol.GatewayID | protocol.WorkerID](l amqpbus.Layout, id ID) amqp
 	return t
 }
 
-// Own is what a process looks after that leaves the rest to others: the bindings of
-// its own reply queue.
+// Own returns what a process keeps declared that leaves the rest to others: the bindings of its
+// own reply queue.
 func Own[ID protocol.GatewayID | protocol.WorkerID](l amqpbus.Layout, id ID) amqpbus.Topology {
 	return amqpbus.Topology{Bindings: amqpbus.ReplyTopology(l, id).Bindings}
 }
 
-// Soon asks for a look now, because something seems to be missing.
+// Soon makes Run check at once, because something seems to be missing.
 func (u *Upkeep) Soon() {
 	select {
 	case u.soon <- struct{}{}:
@@ -86,7 +85,7 @@ func (u *Upkeep) Soon() {
 	}
 }
 
-// Run looks from time to time until ctx ends; its error is ctx's.
+// Run checks from time to time until ctx ends, and returns ctx's error.
 func (u *Upkeep) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -110,7 +109,7 @@ func (u *Upkeep) Run(ctx context.Context) error {
 
 func (u *Upkeep) look(ctx context.Context) {
 	if !u.o.Bus.Health().Connected {
-		return // what is missing shows when it is back
+		return // the next check after the reconnect finds what is missing
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -121,16 +120,16 @@ func (u *Upkeep) look(ctx context.Context) {
 		u.last = ""
 	case err.Error() != u.last && !errors.Is(err, context.Canceled):
 		u.last = err.Error()
-		u.o.Logger.Warn("what must exist in the broker could not all be declared again; belfry check says what is missing", zap.Error(err))
+		u.o.Logger.Warn("could not declare everything that must exist in the broker; belfry check says what is missing", zap.Error(err))
 	}
 }
 
-// declare declares what is missing. A binding of a queue that is missing waits for
-// the queue's consumer, and keeps no other one back.
+// declare declares what is missing. It skips a binding whose queue is missing, which the
+// queue's consumer will declare.
 func (u *Upkeep) declare(ctx context.Context) error {
 	t := u.o.Topology
 	if err := u.o.Bus.Declare(ctx, amqpbus.Topology{Exchanges: t.Exchanges, Queues: t.Queues}); err != nil {
-		return fmt.Errorf("look after exchanges and queues: %w", err)
+		return fmt.Errorf("declare exchanges and queues: %w", err)
 	}
 	var problems []error
 	for _, b := range t.Bindings {
@@ -140,7 +139,7 @@ func (u *Upkeep) declare(ctx context.Context) error {
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("look after bindings: %w", err)
+		return fmt.Errorf("declare bindings: %w", err)
 	}
 	return nil
 }

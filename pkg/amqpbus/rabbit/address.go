@@ -10,8 +10,9 @@ import (
 	"belfry/pkg/amqpbus/address"
 )
 
-// parse refuses what would send a password in the clear, or cannot work. Its
-// errors never quote the addresses, which hold the password.
+// parse parses the addresses. It refuses those with which the password would be sent without
+// TLS, and files that cannot be used. Its errors never quote the addresses, which contain the
+// password.
 func parse(o Options) ([]address.Address, error) {
 	targets, err := address.ParseList(o.URL)
 	if err != nil {
@@ -32,8 +33,8 @@ func parse(o Options) ([]address.Address, error) {
 	return targets, nil
 }
 
-// tlsConfig is nil without TLS. It reads the files anew, so that a certificate
-// which was renewed is used by the next connection.
+// tlsConfig returns nil without TLS. It reads the files each time, so that the next connection
+// uses a renewed certificate.
 func tlsConfig(o Options, target address.Address) (*tls.Config, error) {
 	if !target.TLS {
 		return nil, nil //nolint:nilnil // no TLS is not an error

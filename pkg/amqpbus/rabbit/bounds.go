@@ -7,8 +7,8 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// maxShortString is AMQP's bound (4.2.5.3). The library ends the whole
-// connection when one is longer, so it must never see it.
+// maxShortString is the longest short string in bytes (AMQP 0-9-1, 4.2.5.3). The library ends
+// the whole connection if it gets a longer one, so it must never get one.
 const maxShortString = 255
 
 func checkMessage(m amqpbus.Message) error {
@@ -25,7 +25,7 @@ func checkMessage(m amqpbus.Message) error {
 		}
 	}
 	if m.Expiration < 0 || m.Expiration%time.Millisecond != 0 {
-		return fmt.Errorf("%w: the expiration is %v, it must be whole milliseconds", amqpbus.ErrMessage, m.Expiration)
+		return fmt.Errorf("%w: the expiration is %v, but must be a whole number of milliseconds", amqpbus.ErrMessage, m.Expiration)
 	}
 	return nil
 }

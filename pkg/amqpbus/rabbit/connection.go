@@ -12,18 +12,18 @@ import (
 	"belfry/pkg/amqpbus/address"
 )
 
-// closeTimeout bounds how long the broker may take to agree to the end of a
-// connection, closeChannelTimeout of a channel. Then the end is ours alone.
+// closeTimeout is how long the broker may take to answer the close of a connection, and
+// closeChannelTimeout that of a channel. After that it is not waited for.
 const (
 	closeTimeout        = 3 * time.Second
 	closeChannelTimeout = 2 * time.Second
 )
 
-// errCut: the broker did not agree to the end of a connection in time.
+// errCut says that the broker did not answer the close of a connection in time.
 var errCut = errors.New("the broker did not answer: the connection was cut")
 
-// connection is the library's, whose end is bounded: everything that the library
-// waits for ends with the socket.
+// connection is a connection of the library and its socket. Closing the socket ends everything
+// that the library waits for, so that end is bounded.
 type connection struct {
 	*amqp.Connection
 	socket *guard
@@ -33,13 +33,13 @@ type connection struct {
 type connector struct {
 	o         Options
 	targets   []address.Address
-	name      string // in the broker's lists
+	name      string // the connection's name in the broker's lists
 	heartbeat time.Duration
-	blocked   func() bool // whether the broker blocks the connection: then a write may take for ever
+	blocked   func() bool // reports whether the broker blocks the connection; then writes have no time limit
 }
 
-// any tries the nodes in turn, beginning with one of them, and says which it is
-// connected to.
+// any tries the nodes in turn, beginning with the node first, and returns the connection and
+// its node.
 func (c connector) any(ctx context.Context, first int) (conn *connection, node int, err error) {
 	for i := range c.targets {
 		node := (first + i) % len(c.targets)
@@ -79,7 +79,7 @@ func (c connector) connect(ctx context.Context, target address.Address) (*connec
 			return nil, err
 		}
 		g = &guard{Conn: conn}
-		stop = context.AfterFunc(ctx, func() { _ = conn.Close() }) // the library knows no context
+		stop = context.AfterFunc(ctx, func() { _ = conn.Close() }) // the library takes no context
 		return g, nil
 	}
 	conn, err := amqp.DialConfig(withoutTLS(target).Reveal(), config)
@@ -87,23 +87,23 @@ func (c connector) connect(ctx context.Context, target address.Address) (*connec
 	switch {
 	case err == nil && inTime:
 		g.frameMax.Store(int64(conn.Config.FrameSize)) // before anything is consumed
-		// The library's own deadline for heartbeats begins with the next frame: a
-		// broker that fell silent before that would be believed for ever.
+		// The library sets its deadline for heartbeats after the next frame. If the broker
+		// goes silent before that, this deadline ends the connection.
 		if heartbeat := conn.Config.Heartbeat; heartbeat > 0 {
-			_ = g.SetReadDeadline(time.Now().Add(2 * heartbeat)) // it fails when the connection has ended
+			_ = g.SetReadDeadline(time.Now().Add(2 * heartbeat)) // fails only if the connection has ended
 		}
 		return &connection{Connection: conn, socket: g}, nil
 	case ctx.Err() != nil:
 		err = fmt.Errorf("no answer in time: %w", ctx.Err())
 	}
 	if g != nil {
-		_ = g.Close() // it has ended, or must
+		_ = g.Close()
 	}
 	return nil, fmt.Errorf("connect to %s: %w", target, explain(err))
 }
 
-// end closes the connection in order, or cuts it when the broker has not agreed
-// until ctx ends or closeTimeout is over.
+// end closes the connection with a close handshake. If ctx ends or closeTimeout is over first,
+// it closes the socket and returns errCut.
 func (c *connection) end(ctx context.Context) error {
 	if c.IsClosed() {
 		return nil
@@ -113,7 +113,7 @@ func (c *connection) end(ctx context.Context) error {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		_ = c.Close() // its errors say that it has ended
+		_ = c.Close() // an error means that it has ended already
 	}()
 	select {
 	case <-closed:
@@ -125,16 +125,16 @@ func (c *connection) end(ctx context.Context) error {
 	return errCut
 }
 
-// await makes a request of the library and waits for it until ctx ends. The
-// library waits for as long as the connection lives, and one that an alarm
-// blocks lives without an answer. A request that was left behind ends with its
-// connection; what comes of it then is given to late, which may be nil.
+// await calls request, which blocks in the library, and waits for it until ctx ends. The
+// library itself waits as long as the connection lives, which during an alarm may be long
+// without an answer. A request that was abandoned ends with its connection. If it succeeds
+// after ctx has ended, its value is passed to late, which may be nil.
 func await[T any](ctx context.Context, request func() (T, error), late func(T)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
-	answered := make(chan result) // not buffered: who does not wait does not get it
+	answered := make(chan result) // not buffered, so that a send succeeds only while await waits
 	go func() {
 		value, err := request()
 		select {
@@ -154,17 +154,17 @@ func await[T any](ctx context.Context, request func() (T, error), late func(T)) 
 	}
 }
 
-// closeChannel closes a channel in order. What takes longer than
-// closeChannelTimeout goes on by itself: the channel ends with its connection.
+// closeChannel closes a channel. It waits for closeChannelTimeout at most; after that the close
+// goes on in the background, and the channel ends with its connection at the latest.
 func closeChannel(ch *amqp.Channel) {
 	patiently(func() {
 		if !ch.IsClosed() {
-			_ = ch.Close() // it ends either way
+			_ = ch.Close() // on error the channel has ended, too
 		}
 	})
 }
 
-// patiently waits for an end no longer than closeChannelTimeout.
+// patiently runs end in a goroutine and waits for it for closeChannelTimeout at most.
 func patiently(end func()) {
 	ended := make(chan struct{})
 	go func() {

@@ -11,22 +11,22 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// consumer is one channel that consumes one queue. pump moves deliveries from
-// the library's channel to waiting, so that Receive can take all that wait.
+// consumer is one channel that consumes one queue. pump moves deliveries from the library's Go
+// channel to waiting, so that Receive can return all of them at once.
 type consumer struct {
 	bus     *bus
 	ch      *amqp.Channel
 	resumed bool
-	wake    chan struct{} // capacity 1: something changed below
+	wake    chan struct{} // capacity 1: signals that waiting or err has changed
 
 	mu      sync.Mutex
 	waiting []amqpbus.Delivery // guarded by mu
-	err     error              // guarded by mu; set when no more will come
+	err     error              // guarded by mu; why no more deliveries will come
 }
 
 func (b *bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqpbus.Consumer, error) {
 	if o.Prefetch < 1 || o.Prefetch > 65535 {
-		return nil, fmt.Errorf("consume %s: the prefetch is %d, it must be 1 to 65,535", o.Queue, o.Prefetch)
+		return nil, fmt.Errorf("consume %s: the prefetch is %d, but must be 1 to 65,535", o.Queue, o.Prefetch)
 	}
 	var c *consumer
 	resumed, err := b.unread.Open(ctx, o, amqpbus.OpenSteps{
@@ -41,7 +41,7 @@ func (b *bus) OpenConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (amqp
 	return c, nil
 }
 
-// exists looks for a queue without touching it.
+// exists reports whether a queue exists, without changing it.
 func (b *bus) exists(ctx context.Context, queue string) (bool, error) {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
@@ -76,15 +76,15 @@ func (b *bus) startConsumer(ctx context.Context, o amqpbus.ConsumerOptions) (*co
 		return ch.Consume(o.Queue, "belfry", false, o.Exclusive, false, false, nil)
 	}, nil)
 	if err != nil {
-		closeChannel(ch) // it may be open, and even consume, where nobody waited
+		closeChannel(ch) // it may still be open, and even consume, if await gave up
 		return nil, b.noted(fmt.Errorf("consume %s: %w", o.Queue, reason(err)))
 	}
 	go c.pump(in, lost, cancelled)
 	return c, nil
 }
 
-// pump ends when the library closes the deliveries, which it does whenever the
-// channel ends or the broker cancels the consumer.
+// pump moves deliveries to waiting until the library closes their Go channel, which it does when
+// the AMQP channel ends or the broker cancels the consumer.
 func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancelled <-chan string) {
 	for d := range in {
 		c.mu.Lock()
@@ -97,7 +97,7 @@ func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancel
 	case _, ok := <-cancelled:
 		if ok {
 			verdict = amqpbus.ErrCancelled
-			go func() { _ = c.ch.Close() }() // what was not acked goes back
+			go func() { _ = c.ch.Close() }() // unacked deliveries return to the queue
 		}
 	case e := <-lost:
 		verdict = c.bus.ended("consumes", e)
@@ -108,7 +108,7 @@ func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancel
 	c.end(verdict)
 }
 
-// end sets the first reason why no more deliveries come.
+// end records why no more deliveries will come. Only the first reason counts.
 func (c *consumer) end(err error) {
 	c.mu.Lock()
 	if c.err == nil {
@@ -127,7 +127,7 @@ func (c *consumer) signal() {
 
 func (c *consumer) Receive(ctx context.Context, most int) ([]amqpbus.Delivery, error) {
 	if most < 1 {
-		return nil, fmt.Errorf("receive: at most %d deliveries were asked for, it must be at least 1", most)
+		return nil, fmt.Errorf("receive: the maximum of deliveries is %d, but must be at least 1", most)
 	}
 	for {
 		c.mu.Lock()
@@ -161,8 +161,8 @@ func (c *consumer) Ack(d amqpbus.Delivery) error { return c.ack(d.Tag, false) }
 
 func (c *consumer) AckThrough(d amqpbus.Delivery) error { return c.ack(d.Tag, true) }
 
-// ack holds mu, so that it never races the close of its channel: the broker
-// answers that with 504 and ends the whole connection.
+// ack holds mu, so that it never runs during or after the close of its channel, which the broker
+// would answer with 504 and the end of the whole connection.
 func (c *consumer) ack(tag uint64, through bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,7 +177,7 @@ func (c *consumer) ack(tag uint64, through bool) error {
 
 func (c *consumer) Close() error {
 	patiently(func() {
-		c.end(amqpbus.ErrClosed) // behind the acks that were called
+		c.end(amqpbus.ErrClosed) // after the acks that were called
 		closeChannel(c.ch)
 	})
 	return nil

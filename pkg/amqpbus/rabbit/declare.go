@@ -34,7 +34,7 @@ func (b *bus) declareOnce(ctx context.Context, t amqpbus.Topology) error {
 	return err
 }
 
-// declareOn stops after ctx has ended: nobody waits for it any more.
+// declareOn declares t on a channel. It stops when ctx has ended, because await has given up.
 func declareOn(ctx context.Context, ch *amqp.Channel, t amqpbus.Topology) error {
 	for _, q := range t.Queues {
 		if ctx.Err() != nil {
@@ -92,7 +92,8 @@ func arguments(q amqpbus.Queue) amqp.Table {
 		t["x-dead-letter-exchange"] = ""
 		t["x-dead-letter-routing-key"] = q.DeadLetterTo
 		if q.DeadLetterTo == amqpbus.QueueNowhere && q.Quorum {
-			// A policy for at-least-once would keep what nowhere does not confirm.
+			// With a policy of at-least-once, the queue would keep messages until their
+			// target confirms them, which never happens.
 			t["x-dead-letter-strategy"] = "at-most-once"
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// delivery translates. Headers that are not text are not shown: any backend may
-// send nested tables, and none of ours needs them.
+// delivery translates a delivery of the library. It leaves out headers that are not text, such
+// as nested tables, which any backend may send and Belfry does not use.
 func delivery(d amqp.Delivery) amqpbus.Delivery {
 	out := amqpbus.Delivery{
 		Message: amqpbus.Message{
@@ -39,8 +39,8 @@ func delivery(d amqp.Delivery) amqpbus.Delivery {
 	return out
 }
 
-// death reads the first entry of x-death, RabbitMQ's history of dead-lettering:
-// the broker puts the newest first, in front of what a publisher sent.
+// death decodes the first entry of x-death, RabbitMQ's history of dead-lettering. The broker
+// puts the newest entry first, before those that a publisher sent.
 func death(h amqp.Table) *amqpbus.Death {
 	history, _ := h["x-death"].([]any)
 	if len(history) == 0 {

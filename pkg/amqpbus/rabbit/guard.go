@@ -13,29 +13,28 @@ const (
 	frameHeader  = 2 // the type of a content header
 	frameStart   = 7
 	frameEnd     = 1
-	gatherStep   = 64 << 10  // bytes made room for ahead of what has come
-	heldCapacity = 256 << 10 // bytes kept for the next long frame
+	gatherStep   = 64 << 10  // most bytes by which held grows before they have arrived
+	heldCapacity = 256 << 10 // largest buffer that is kept for the next long frame
 )
 
-// guard stands between the socket and the library, which ends its whole
-// connection on a header table that it does not read. Backends write such tables
-// and the broker passes them on as they came, to one consumer after another. So
-// guard mends the content headers among the frames that the broker sends (see
-// mend) and lets everything else through untouched.
+// guard is the socket that the library gets. The library ends its whole connection if a header
+// table has something that it cannot decode. Any backend can send such a table, and the broker
+// passes it on unchanged, to one consumer after another. So guard repairs the content headers
+// in what the broker sends (see mend), and passes everything else on unchanged.
 //
-// It mends in the library's own buffer: what is copied is the beginning of a
-// frame at the end of one read, to the start of the next, and no frame but a
-// content header is waited for. Reads are one goroutine's, the library's.
+// It repairs content headers in the library's own buffer. Only the beginning of an incomplete
+// frame is copied, from the end of one read to the start of the next, and only content headers
+// are held until they are complete. One goroutine reads: the library's.
 type guard struct {
 	net.Conn
 	gate gate
 	// frameMax is the negotiated bound of a frame, in bytes; 0: none.
 	frameMax atomic.Int64
 
-	pass int    // what is to come of a frame that goes through
-	held []byte // the beginning of a frame that cannot be judged yet
-	need int    // how many bytes of it must be there for that
-	out  []byte // a frame longer than the library's buffer, on its way; shares memory with held
+	pass int    // bytes still to come of a frame that is passed on unchanged
+	held []byte // the beginning of an incomplete frame
+	need int    // how many bytes of that frame are needed to go on
+	out  []byte // the rest of a frame that is longer than the library's buffer; shares memory with held
 }
 
 func (g *guard) Read(p []byte) (int, error) {
@@ -74,7 +73,8 @@ func (g *guard) Close() error {
 	return g.Conn.Close()
 }
 
-// gather reads the held frame in memory of its own.
+// gather reads the rest of the held frame into held, because it is longer than the library's
+// buffer.
 func (g *guard) gather() error {
 	for len(g.held) < g.need {
 		old := len(g.held)
@@ -86,7 +86,7 @@ func (g *guard) gather() error {
 		}
 	}
 	ready, rest := g.judge(g.held)
-	if len(rest) > 0 { // only its start was needed so far
+	if len(rest) > 0 { // only its start is there so far
 		return nil
 	}
 	g.out, g.held = ready, g.held[:0]
@@ -96,8 +96,8 @@ func (g *guard) gather() error {
 	return nil
 }
 
-// judge mends what is complete in b. It returns what may be passed on and the
-// rest, which is less than the need that it sets.
+// judge repairs the complete content headers in b. It returns what the library may get, and the
+// rest, which is shorter than need, which it sets.
 func (g *guard) judge(b []byte) (ready, rest []byte) {
 	for at := 0; at < len(b); {
 		if g.pass > 0 {

@@ -2,18 +2,18 @@ package rabbit
 
 import "encoding/binary"
 
-// What the library reads of a header table; anything else ends its connection.
+// What the library can decode of a header table. Anything else ends its connection.
 const (
 	maxDepth   = 32    // levels of tables and lists within the table
 	maxEntries = 8_192 // of one table or list
 )
 
-// keptEntry bounds an entry that is kept of a table that must become shorter: the
+// keptEntry is the largest entry in bytes that is kept if a table must become shorter. The
 // broker's history of one dead-lettering has 1 KiB at most.
 const keptEntry = 4 << 10
 
-// A content header's payload is class, weight, body size and flags, then the
-// properties whose flags are set, in the order of their flags (2.3.5.2).
+// A content header's payload consists of class, weight, body size and flags, then the properties
+// whose flags are set, in the order of the flags (AMQP 0-9-1, 2.3.5.2).
 const (
 	classBasic          = 60
 	flagsAt             = frameStart + 12
@@ -23,8 +23,9 @@ const (
 	flagHeaders         = 1 << 13
 )
 
-// fieldSize is the size of a field, its type's octet included; 0: the library does
-// not know the type; prefixed: the value begins with its length in four bytes.
+// fieldSize is the size of a field by its type, including the octet of the type. 0 means that
+// the library does not know the type, prefixed that the value begins with its length in four
+// bytes.
 var fieldSize = [256]byte{
 	't': 2, 'b': 2, 'B': 2, 's': 3, 'u': 3, 'I': 5, 'i': 5, 'f': 5, 'D': 6, 'l': 9, 'd': 9, 'T': 9, 'V': 1,
 	'S': prefixed, 'x': prefixed, 'A': prefixed, 'F': prefixed,
@@ -35,23 +36,22 @@ const (
 	prefix   = 5 // the octet of the type and the length
 )
 
-// mend makes a content header one that the library reads and returns its length,
-// which is at most the old one. A header that the library reads as it is stays
-// as it is (but repeated keys count as entries). In another
+// mend changes a content header, in place, so that the library can decode it, and returns its
+// new length, which is not greater than the old one. A header that the library can decode stays
+// as it is (except that repeated keys count as entries). In any other header
 //
-//   - a 64-bit integer of the type L, which the library does not know, becomes
-//     an l of the same bytes;
-//   - a table or list that is too deep, has too many entries, or holds what
-//     cannot be understood, becomes a byte string of the same bytes;
-//   - in the table itself, what comes after the last entry that can be
-//     understood is left out; of more entries than the library counts, only the
-//     texts and lists stay, the first ones (RabbitMQ 3.10 delivers entries in the
-//     publisher's order, 4 in the order of their keys, so what we read may come last);
-//   - when the frame is longer than frameMax (the broker adds to a table without
-//     looking at that), large entries are left out, and small ones that find no room.
+//   - a 64-bit integer of type L, which the library does not know, becomes one of type l with
+//     the same bytes;
+//   - a nested table or list that is too deep, has too many entries or cannot be decoded becomes
+//     a byte string with the same bytes;
+//   - of the header table itself, everything after the last entry that can be decoded is left
+//     out. If it has more entries than the library accepts, only the first texts and lists are
+//     kept (RabbitMQ 3.10 delivers entries in the publisher's order, RabbitMQ 4 sorted by key,
+//     so the ones that Belfry uses may come last);
+//   - if the frame is longer than frameMax, because the broker has added entries, large entries
+//     are left out, and small ones for which there is no room.
 //
-// So what we read ourselves is as a rule still there, and the rest is a header of
-// no use to us, as a nested one always was.
+// The headers that Belfry uses are texts and lists, so they are usually still there.
 func mend(frame []byte, frameMax int) int {
 	at, size, ok := headerTable(frame)
 	if !ok {
@@ -75,7 +75,7 @@ func mend(frame []byte, frameMax int) int {
 	return shorter
 }
 
-// headerTable finds the entries of a content header's table.
+// headerTable returns the position and size of the entries of a content header's table.
 func headerTable(frame []byte) (at, size int, ok bool) {
 	if len(frame) < propertiesAt+frameEnd || binary.BigEndian.Uint16(frame[frameStart:]) != classBasic {
 		return 0, 0, false
@@ -98,15 +98,15 @@ func headerTable(frame []byte) (at, size int, ok bool) {
 	return at, size, size <= len(frame)-frameEnd-at
 }
 
-// mendTable mends the values of a table's entries, in place, and returns how
-// many bytes from its beginning the library reads.
+// mendTable repairs the values of a table's entries, in place, and returns how many bytes from its
+// beginning the library can decode.
 func mendTable(b []byte, depth int) int {
 	size, _ := mendEntries(b, depth, maxEntries)
 	return size
 }
 
-// mendEntries is mendTable for at most so many entries. It returns also how many
-// there are in what it mended.
+// mendEntries is mendTable for at most most entries. It also returns how many entries it has
+// repaired.
 func mendEntries(b []byte, depth, most int) (size, entries int) {
 	at := 0
 	for entries < most && at < len(b) {
@@ -140,8 +140,8 @@ func mendList(b []byte, depth int) int {
 	return at
 }
 
-// mendField mends the field at the beginning of b, which is not empty, and
-// returns its size, or 0 when that cannot be known.
+// mendField repairs the field at the beginning of b, which is not empty, and returns its size, or
+// 0 if the size cannot be determined.
 func mendField(b []byte, depth int) int {
 	if b[0] == 'L' {
 		b[0] = 'l'
@@ -170,8 +170,8 @@ func mendField(b []byte, depth int) int {
 	return size
 }
 
-// keepSmall moves the small entries of a mended table to its beginning, as many
-// as there is room for, and returns their size.
+// keepSmall moves the small entries of a repaired table to its beginning, as many as there is
+// room for, and returns their size in bytes.
 func keepSmall(b []byte, room int) int {
 	kept := 0
 	for at := 0; at < len(b); {
@@ -185,8 +185,8 @@ func keepSmall(b []byte, room int) int {
 	return kept
 }
 
-// keepRead moves the texts and lists of a mended table to its beginning, as many
-// as the library counts, and returns their size: we read no others.
+// keepRead moves the texts and lists of a repaired table, the only ones that Belfry uses, to its
+// beginning, as many as the library accepts, and returns their size in bytes.
 func keepRead(b []byte) int {
 	kept, entries := 0, 0
 	for at := 0; at < len(b) && entries < maxEntries; {

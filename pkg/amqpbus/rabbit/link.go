@@ -16,24 +16,24 @@ import (
 )
 
 const (
-	firstPause  = 100 * time.Millisecond // back-off bounds between dials
+	firstPause  = 100 * time.Millisecond // bounds of the pause between dials
 	lastPause   = 5 * time.Second
 	dialTimeout = 5 * time.Second
 )
 
-// link is one connection to the broker, made again whenever it is lost.
+// link is one connection to the broker, which is opened again whenever it is lost.
 type link struct {
 	bus       *bus
 	name      string
 	connector connector
-	next      int                 // owned by supervise: the node to begin with
+	next      int                 // the node to try first; owned by supervise
 	onBlocked func(reason string) // may be nil
 	ended     chan struct{}       // closed when supervise returned
 
 	mu     sync.Mutex
 	conn   *connection // guarded by mu; nil while not connected
 	err    error       // guarded by mu; why conn is nil
-	ending error       // of the last connection's end; read after ended is closed
+	ending error       // the error of closing the last connection; may be read once ended is closed
 }
 
 func newLink(b *bus, name string, targets []address.Address) *link {
@@ -43,7 +43,7 @@ func newLink(b *bus, name string, targets []address.Address) *link {
 	}
 }
 
-// supervise dials until the bus is closed.
+// supervise keeps the link connected until the bus is closed.
 func (l *link) supervise() {
 	defer close(l.ended)
 	pause := firstPause
@@ -55,10 +55,10 @@ func (l *link) supervise() {
 			blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 8))
 			l.set(conn, nil)
 			err = l.watch(lost, blocked)
-			// Under an alarm the broker reads no request to close.
-			deaf := l.onBlocked != nil && l.bus.isBlocked()
+			// During an alarm the broker does not read a request to close.
+			stopped := l.onBlocked != nil && l.bus.isBlocked()
 			l.set(nil, err)
-			l.ending = l.closeConnection(conn, deaf)
+			l.ending = l.closeConnection(conn, stopped)
 		} else {
 			l.set(nil, err)
 		}
@@ -101,8 +101,7 @@ func (l *link) watch(lost <-chan *amqp.Error, blocked <-chan amqp.Blocking) erro
 	}
 }
 
-// blockedReason is the broker's word, such as "low on memory"; empty: it does
-// not block.
+// blockedReason returns the broker's reason, such as "low on memory", or "" if it does not block.
 func blockedReason(b amqp.Blocking) string {
 	if b.Active && b.Reason == "" {
 		return "the broker has an alarm"
@@ -110,7 +109,7 @@ func blockedReason(b amqp.Blocking) string {
 	return b.Reason
 }
 
-// dial connects to a node; after it was lost the next one is the first to be tried.
+// dial connects to a node. When that connection is lost, the next node is tried first.
 func (l *link) dial() (*connection, error) {
 	conn, node, err := l.connector.any(l.bus.ctx, l.next)
 	if err != nil {
@@ -123,7 +122,7 @@ func (l *link) dial() (*connection, error) {
 	return conn, nil
 }
 
-// set notes the connection, or why there is none.
+// set records the connection, or why there is none.
 func (l *link) set(conn *connection, err error) {
 	l.mu.Lock()
 	l.conn, l.err = conn, err
@@ -135,7 +134,7 @@ func (l *link) set(conn *connection, err error) {
 	l.bus.change()
 }
 
-// failure is nil while connected.
+// failure returns why the link is not connected; nil if it is.
 func (l *link) failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,7 +144,7 @@ func (l *link) failure() error {
 // get waits for the connection.
 func (l *link) get(ctx context.Context) (*connection, error) {
 	for {
-		changed := l.bus.Changed() // before the look, so that no change is missed
+		changed := l.bus.Changed() // before reading the state, so that no change is missed
 		l.mu.Lock()
 		conn, err := l.conn, l.err
 		l.mu.Unlock()
@@ -162,7 +161,8 @@ func (l *link) get(ctx context.Context) (*connection, error) {
 	}
 }
 
-// channel opens a channel; an error that is the connection's is ErrLinkLost.
+// channel opens a channel, waiting for the connection until ctx ends. If the connection is lost
+// meanwhile, the error wraps ErrLinkLost.
 func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
 	conn, err := l.get(ctx)
 	if err != nil {
@@ -175,20 +175,19 @@ func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
 	return ch, nil
 }
 
-// closeConnection ends a connection; at once when the broker is deaf.
-func (l *link) closeConnection(conn *connection, deaf bool) error {
+// closeConnection closes a connection, at once and without a handshake if the broker blocks it.
+func (l *link) closeConnection(conn *connection, blocked bool) error {
 	ctx := l.bus.last
-	if deaf {
+	if blocked {
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
-		_ = conn.end(ended) // cut, as it must be
+		_ = conn.end(ended) // errCut is expected
 		return nil
 	}
 	return conn.end(ctx)
 }
 
-// end waits for supervise, which closes the connection, or cuts it when bus.last
-// has ended.
+// end waits until supervise has closed the connection, or has cut it because bus.last has ended.
 func (l *link) end() error {
 	<-l.ended
 	if l.ending != nil {

@@ -9,7 +9,7 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// metrics is usable when nil: a Bus without a Registerer measures nothing.
+// metrics may be nil: a Bus without a Registerer measures nothing.
 type metrics struct {
 	connected  *prometheus.GaugeVec
 	reconnects *prometheus.CounterVec

@@ -1,7 +1,7 @@
-// Package rabbit is amqpbus over RabbitMQ: the only room that knows the AMQP
-// library. A Bus keeps two connections, dials each again for ever with full
-// jitter, and never reconnects a channel by itself: publishers and consumers end
-// with their connection and their owner opens new ones.
+// Package rabbit implements amqpbus with RabbitMQ. It is the only package that imports the
+// AMQP library. A Bus has two connections and opens each again, with jitter, whenever it is
+// lost. It does not reopen channels: publishers and consumers end with their connection, and
+// their owner opens new ones.
 //
 // All exported methods may be called concurrently.
 package rabbit
@@ -21,13 +21,13 @@ import (
 
 // Options configures a Bus.
 type Options struct {
-	URL        string // amqp:// or amqps://, with user and password; or a list of them, a cluster's nodes, which are tried in turn
-	Name       string // the connection's name in the broker's lists
+	URL        string // amqp:// or amqps://, with user and password; or a list, for the nodes of a cluster, which are tried in turn
+	Name       string // the connections' name in the broker's lists
 	Insecure   bool   // allow amqp:// to a host that is not loopback
-	CAFile     string // PEM; empty: the system's roots
-	CertFile   string // PEM client certificate, with KeyFile
+	CAFile     string // PEM file of certificate authorities; empty: the system's
+	CertFile   string // PEM file of the client certificate, with KeyFile
 	KeyFile    string
-	Heartbeat  time.Duration // default 2 s; a silent death is noticed after three
+	Heartbeat  time.Duration // default 2 s; a connection that died silently is noticed after three
 	Logger     *zap.Logger
 	Registerer prometheus.Registerer // may be nil
 }
@@ -45,19 +45,19 @@ type bus struct {
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
-	last   context.Context // ends when Close must be over: what does not close is cut
+	last   context.Context // ends when Close must be over: connections that are still open are cut
 	cut    context.CancelFunc
 
 	mu        sync.Mutex
 	blocked   string        // guarded by mu
 	unblocked chan struct{} // guarded by mu; closed while not blocked
 	changed   chan struct{} // guarded by mu; closed at the next change
-	refusal   string        // guarded by mu: what the broker refused last
+	refusal   string        // guarded by mu; the last refusal of the broker
 	refusedAt time.Time     // guarded by mu
 }
 
-// Open starts connecting and returns at once. The error is about the options
-// only; Health tells about the connections.
+// Open makes a Bus that connects in the background, and returns at once. An error means that an
+// option is wrong. Health says whether the Bus is connected.
 func Open(o Options) (amqpbus.Bus, error) {
 	targets, err := parse(o)
 	if err != nil {
@@ -100,7 +100,7 @@ func (b *bus) Health() amqpbus.Health {
 	return h
 }
 
-// failure says why a link is not there, once where both have the same reason.
+// failure returns why links are not connected, once if both have the same reason.
 func (b *bus) failure() error {
 	publish, consume := b.publish.failure(), b.consume.failure()
 	if publish != nil && consume != nil && publish.Error() == consume.Error() {
@@ -123,8 +123,8 @@ func (b *bus) change() {
 	b.changed = make(chan struct{})
 }
 
-// setBlocked notes that the broker reads no more from the publishing link, or,
-// with an empty reason, that it does again.
+// setBlocked records that the broker blocks the publishing link or, with an empty reason, that it
+// does not any more.
 func (b *bus) setBlocked(reason string) {
 	b.mu.Lock()
 	was := b.blocked

@@ -11,21 +11,19 @@ import (
 	"belfry/pkg/amqpbus/address"
 )
 
-// Probe is one connection for an operator's look at a broker: it tells at once
-// what a Bus would try again for ever, and changes nothing. Its methods are
-// called by one goroutine.
+// Probe is one connection with which a command looks at a broker. It reports at once the errors
+// after which a Bus would try again, and changes nothing. It is not safe for concurrent use.
 type Probe struct {
 	conn     *connection
 	address  address.Address
 	blocking chan amqp.Blocking
-	blocked  string // the broker's reason, when it blocks this connection
+	blocked  string // the broker's reason if it blocks this connection
 }
 
-// QueueState is what a broker tells of a queue.
+// QueueState is what the broker reports about a queue.
 type QueueState struct{ Messages, Consumers int }
 
-// OpenProbe connects once, to the first of the addresses that answers, within ctx
-// and 5 s for each.
+// OpenProbe connects to the first of the addresses that answers, each within 5 s, until ctx ends.
 func OpenProbe(ctx context.Context, o Options) (*Probe, error) {
 	targets, err := parse(o)
 	if err != nil {
@@ -41,24 +39,24 @@ func OpenProbe(ctx context.Context, o Options) (*Probe, error) {
 	return p, nil
 }
 
-// Server is the broker's name and version, as it says.
+// Server returns the broker's product name and version.
 func (p *Probe) Server() string {
 	return fmt.Sprintf("%v %v", p.conn.Properties["product"], p.conn.Properties["version"])
 }
 
-// Blocked is the broker's reason for blocking this probe's publishes, such as
-// "low on memory"; empty: it did not when the probe last published.
+// Blocked returns why the broker blocks this probe's connection, such as "low on memory"; empty if
+// it did not when the probe last published.
 func (p *Probe) Blocked() string { return p.blocked }
 
-// User is the broker user of the probe.
+// User returns the probe's broker user.
 func (p *Probe) User() string { return p.address.User }
 
-// Address is the one that it is connected to, without the password.
+// Address returns the address to which the probe is connected, without the password.
 func (p *Probe) Address() string { return p.address.String() }
 
-// Queue looks at a queue without touching it, within ctx. A missing one is
-// amqpbus.ErrNoQueue. While the broker blocks publishers, a probe that has
-// published gets no answer.
+// Queue returns the state of a queue, without changing it. If it does not exist, the error wraps
+// amqpbus.ErrNoQueue. While the broker blocks publishers, a probe that has published gets no
+// answer.
 func (p *Probe) Queue(ctx context.Context, name string) (QueueState, error) {
 	ch, err := p.channel(ctx)
 	if err != nil {
@@ -87,9 +85,9 @@ func (p *Probe) channel(ctx context.Context) (*amqp.Channel, error) {
 
 func (p *Probe) blockedError() error { return fmt.Errorf("%w: %s", amqpbus.ErrBlocked, p.blocked) }
 
-// Publish publishes m, mandatory, and waits for the broker's word within ctx:
-// nil, amqpbus.ErrRefused, amqpbus.ErrUnroutable, amqpbus.ErrBlocked (also when
-// the broker took this one message still), or why it was not allowed.
+// Publish publishes m as mandatory and waits for the outcome until ctx ends: nil,
+// amqpbus.ErrRefused, amqpbus.ErrUnroutable, amqpbus.ErrBlocked (also if the broker has still
+// accepted this message), or why m was not allowed.
 func (p *Probe) Publish(ctx context.Context, m amqpbus.Message) error {
 	if err := checkMessage(m); err != nil {
 		return err
@@ -99,8 +97,8 @@ func (p *Probe) Publish(ctx context.Context, m amqpbus.Message) error {
 		return err
 	}
 	verdict := p.publish(ctx, ch, m)
-	// The first message after an alarm began is taken, and the news comes beside
-	// its confirm: so the broker is made to answer once more.
+	// The broker accepts the first message after an alarm has begun, and reports the alarm
+	// about when it confirms the message. Closing the channel makes it answer once more.
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -142,7 +140,7 @@ func (p *Probe) publish(ctx context.Context, ch *amqp.Channel, m amqpbus.Message
 			return amqpbus.ErrRefused
 		}
 	}
-	// The return comes before its confirm (see settle).
+	// The return comes before its confirm (see publisher.reportOutcomes).
 	select {
 	case <-returned:
 		return amqpbus.ErrUnroutable
@@ -151,7 +149,7 @@ func (p *Probe) publish(ctx context.Context, ch *amqp.Channel, m amqpbus.Message
 	}
 }
 
-// wait waits for an answer, or for the news that none will come.
+// wait waits for an answer, or until the broker blocks the connection.
 func (p *Probe) wait(ctx context.Context, answer <-chan struct{}) error {
 	for {
 		select {
@@ -163,7 +161,7 @@ func (p *Probe) wait(ctx context.Context, answer <-chan struct{}) error {
 				return p.blockedError()
 			}
 			if !open {
-				p.blocking = nil // the connection has ended, and every answer with it
+				p.blocking = nil // the connection has ended, so that every wait for an answer ends
 			}
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the broker's answer: %w", ctx.Err())
@@ -171,14 +169,13 @@ func (p *Probe) wait(ctx context.Context, answer <-chan struct{}) error {
 	}
 }
 
-// Close ends the connection, at once where the broker blocks it, else within
-// closeTimeout.
+// Close closes the connection within closeTimeout, or at once if the broker blocks it.
 func (p *Probe) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if p.blocked != "" {
 		cancel()
-		_ = p.conn.end(ctx) // cut, as it must be
+		_ = p.conn.end(ctx) // errCut is expected
 		return nil
 	}
 	return p.conn.end(ctx)

@@ -13,42 +13,42 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// A cluster can forget a publish. What goes to a quorum queue whose leader hangs,
-// and is not known to be gone, is confirmed when that node is back; or the
-// channel waits for the leader in vain, refuses, and does so with each publish
-// after it. A new channel finds the new leader, so the old one is given up.
+// A cluster may not confirm a publish for a long time. If the leader of a quorum queue hangs and
+// the cluster has not noticed, messages to the queue are confirmed when that node is back, or the
+// channel waits for the leader in vain and then refuses this message and all later ones. A new
+// channel finds the new leader, so the old channel is given up.
 const (
-	// verdictWithin bounds the time without any verdict, while the broker does
-	// not block the link.
+	// verdictWithin is how long the broker may give no outcome at all while it does not
+	// block the link.
 	verdictWithin = 10 * time.Second
-	// refusalWithin bounds it before a refusal: a full queue refuses at once.
+	// refusalWithin is how late a refusal may come. A full queue refuses at once.
 	refusalWithin = 3 * time.Second
 )
 
-// publisher is one channel with confirms. One goroutine, settle, reads the
-// confirms in the order of publishing and owns the returns.
+// publisher is one channel with confirms. One goroutine, reportOutcomes, reads the confirms in
+// the order of publishing and owns the returns.
 type publisher struct {
 	bus     *bus
 	ch      *amqp.Channel
-	slots   chan struct{} // one for each publish without a verdict; capacity is the window
-	pending chan pending  // in the order of publishing; never blocks, slots bounds it
+	slots   chan struct{} // holds one element per unconfirmed publish; its capacity is the window
+	pending chan pending  // in the order of publishing; a send never blocks, because slots bounds it
 	returns chan amqp.Return
-	ended   chan struct{} // closed when the channel ended, or was given up
+	ended   chan struct{} // closed when the channel has ended or was given up
 	done    chan struct{} // closed when every done was called
 
-	left   chan struct{} // closed by leave: no verdict is awaited any more
+	left   chan struct{} // closed by leave: confirms are not waited for any more
 	giveUp sync.Once     // closes left
 
-	sending sync.Mutex // held while one message is written
-	number  uint64     // guarded by sending: of the last publish, its correlation id
+	sending sync.Mutex // held while a message is written
+	number  uint64     // guarded by sending: the number of the last publish, its correlation id
 
 	mu      sync.Mutex
 	closed  bool  // guarded by mu
 	byOwner bool  // guarded by mu; Close was called
-	why     error // guarded by mu until ended is closed: ErrLinkLost, and the broker's reason
+	why     error // guarded by mu until ended is closed: ErrLinkLost with the broker's reason
 }
 
-// pending is a publish without a verdict.
+// pending is an unconfirmed publish.
 type pending struct {
 	confirm *amqp.DeferredConfirmation
 	number  uint64
@@ -58,7 +58,7 @@ type pending struct {
 
 func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher, error) {
 	if window < 1 || window > 1000 {
-		return nil, fmt.Errorf("open publisher: the window is %d, it must be 1 to 1,000", window)
+		return nil, fmt.Errorf("open publisher: the window is %d, but must be 1 to 1,000", window)
 	}
 	ch, err := b.publish.channel(ctx)
 	if err != nil {
@@ -70,8 +70,8 @@ func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 	}
 	p := &publisher{
 		bus: b, ch: ch, slots: make(chan struct{}, window), pending: make(chan pending, window),
-		// The library drops a return that finds no room: more than the window
-		// can never be outstanding.
+		// The library drops a return for which there is no room. There are never more
+		// than the window.
 		returns: ch.NotifyReturn(make(chan amqp.Return, window+1)),
 		ended:   make(chan struct{}), done: make(chan struct{}), left: make(chan struct{}), why: amqpbus.ErrLinkLost,
 	}
@@ -87,7 +87,7 @@ func (b *bus) OpenPublisher(ctx context.Context, window int) (amqpbus.Publisher,
 		}
 		close(p.ended)
 	}()
-	go p.settle()
+	go p.reportOutcomes()
 	return p, nil
 }
 
@@ -101,7 +101,7 @@ func (p *publisher) Publish(ctx context.Context, m amqpbus.Message, done func(er
 	if err := p.closedNow(); err != nil {
 		return err
 	}
-	// Room in the window first: nothing is sent that could not be awaited.
+	// Wait for room in the window before sending.
 	select {
 	case p.slots <- struct{}{}:
 	case <-p.ended:
@@ -116,7 +116,7 @@ func (p *publisher) Publish(ctx context.Context, m amqpbus.Message, done func(er
 	return nil
 }
 
-// send keeps the order of pending the order of publishing.
+// send publishes m and adds it to pending, in the same order for all callers.
 func (p *publisher) send(ctx context.Context, m amqpbus.Message, done func(error)) error {
 	p.sending.Lock()
 	defer p.sending.Unlock()
@@ -132,14 +132,14 @@ func (p *publisher) send(ctx context.Context, m amqpbus.Message, done func(error
 	return nil
 }
 
-// whyEnded is the error of a publisher whose channel ended.
+// whyEnded returns the error of a publisher whose channel has ended.
 func (p *publisher) whyEnded() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.closedLocked()
 }
 
-// closedNow is the error of a publisher that was closed, or nil.
+// closedNow returns the error of a publisher that was closed, nil if it was not.
 func (p *publisher) closedNow() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,7 +149,7 @@ func (p *publisher) closedNow() error {
 	return p.closedLocked()
 }
 
-// closedLocked says whose doing the end was.
+// closedLocked returns ErrClosed if this process ended the publisher, else the broker's reason.
 func (p *publisher) closedLocked() error {
 	if p.byOwner || p.bus.ctx.Err() != nil {
 		return amqpbus.ErrClosed
@@ -180,10 +180,10 @@ func (p *publisher) publishing(m amqpbus.Message) amqp.Publishing {
 	return out
 }
 
-// settle calls every done, in order. A return comes before its confirm on the
-// wire but through another Go channel, so the returns are read out before a
-// confirm is believed.
-func (p *publisher) settle() {
+// reportOutcomes calls every done, in order. On the wire a return comes before its confirm, but
+// the library delivers them through different Go channels. So all returns are read before a
+// confirm is evaluated.
+func (p *publisher) reportOutcomes() {
 	defer close(p.done)
 	returned := map[string]struct{}{}
 	tick := time.NewTicker(verdictWithin / 10)
@@ -197,7 +197,7 @@ func (p *publisher) settle() {
 				return
 			}
 		}
-		silent := p.listen(next, tick.C)
+		silent := p.awaitConfirm(next, tick.C)
 		p.readReturns(returned)
 		key := strconv.FormatUint(next.number, 36)
 		_, back := returned[key]
@@ -217,9 +217,10 @@ func (p *publisher) settle() {
 	}
 }
 
-// listen waits for a verdict and says for how long there was none, by the tick;
-// the first may be from before. A confirm is also completed, without an ack, when the channel ends.
-func (p *publisher) listen(next pending, tick <-chan time.Time) (silent time.Duration) {
+// awaitConfirm waits until a publish is confirmed or refused, at most verdictWithin, and returns
+// for how long there was neither. It measures in ticks, of which the first may have begun earlier.
+// When the channel ends, the library completes the confirm without an ack.
+func (p *publisher) awaitConfirm(next pending, tick <-chan time.Time) (silent time.Duration) {
 	last := time.Now()
 	for silent < verdictWithin {
 		select {
@@ -229,7 +230,7 @@ func (p *publisher) listen(next pending, tick <-chan time.Time) (silent time.Dur
 			return 0
 		case <-tick:
 			now := time.Now()
-			if !p.bus.isBlocked() { // a process that stood still heard nothing either
+			if !p.bus.isBlocked() { // bounded by a tick, in case this process was suspended
 				silent += min(now.Sub(last), verdictWithin/10)
 			}
 			last = now
@@ -238,7 +239,7 @@ func (p *publisher) listen(next pending, tick <-chan time.Time) (silent time.Dur
 	return silent
 }
 
-// leave ends the channel from here on: everything that is pending is lost.
+// leave gives up the channel: everything that is pending fails with ErrLinkLost.
 func (p *publisher) leave() {
 	p.mu.Lock()
 	p.closed = true
@@ -255,13 +256,13 @@ func (p *publisher) hasLeft() bool {
 	}
 }
 
-// last takes what is pending after the channel ended; false when nothing can
-// come any more.
+// last returns the next pending publish after the channel has ended. It reports false if there
+// is none and none can be added.
 func (p *publisher) last(next *pending) bool {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.sending.Lock() // one that found it open is pending, or has failed
+	p.sending.Lock() // wait for a send that found the publisher open
 	defer p.sending.Unlock()
 	select {
 	case *next = <-p.pending:
@@ -293,7 +294,7 @@ func (p *publisher) verdict(acked, returned bool) error {
 	case acked:
 		return nil
 	}
-	// Not acked means refused, unless the channel ended: then it means unknown.
+	// Not acked means refused or, if the channel has ended, unknown.
 	if p.hasLeft() || p.ch.IsClosed() {
 		<-p.ended
 		return p.why
@@ -303,8 +304,8 @@ func (p *publisher) verdict(acked, returned bool) error {
 
 func (p *publisher) Done() <-chan struct{} { return p.done }
 
-// Close waits for the broker as closeChannel does, and not at all while an alarm
-// keeps it from reading; then it gives up what is pending.
+// Close closes the channel as closeChannel does, without waiting during an alarm, and gives up
+// what is still pending.
 func (p *publisher) Close() error {
 	p.mu.Lock()
 	p.closed, p.byOwner = true, true
@@ -315,6 +316,6 @@ func (p *publisher) Close() error {
 		closeChannel(p.ch)
 	}
 	p.leave()
-	patiently(func() { <-p.done }) // longer only while a write hangs: it ends with the link
+	patiently(func() { <-p.done }) // takes longer only while a write hangs, which ends with the link
 	return nil
 }

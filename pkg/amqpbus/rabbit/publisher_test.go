@@ -16,7 +16,7 @@ func TestSilenceIsNotCountedBeforeThePublish(t *testing.T) {
 		defer tick.Stop()
 		time.Sleep(59990 * time.Millisecond)
 		began := time.Now()
-		silent := p.listen(pending{confirm: &amqp.DeferredConfirmation{}}, tick.C)
+		silent := p.awaitConfirm(pending{confirm: &amqp.DeferredConfirmation{}}, tick.C)
 		if took := time.Since(began); took < verdictWithin-time.Millisecond {
 			t.Errorf("%v of silence were counted in %v", silent, took)
 		}

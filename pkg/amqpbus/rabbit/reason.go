@@ -15,14 +15,14 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// reasons are what RabbitMQ says when it closes a channel or a connection. A
-// code alone does not tell: 406 is a queue with other arguments, a limit, a
-// user's name, a message that is too large. The first row that fits is it.
+// reasons translates RabbitMQ's reasons for closing a channel or a connection. The code alone is
+// ambiguous: 406 may mean a queue with other arguments, a limit, the user id, or a message that
+// is too large. The first row that matches is used.
 var reasons = []struct {
 	code     int    // AMQP's; 0: any
 	contains string // a part of the broker's text
-	is       error
-	do       string
+	is       error  // what it means
+	do       string // what to do about it
 }{
 	{amqp.InternalError, "feature flag is disabled", amqpbus.ErrNoStreams, ""},
 	{amqp.PreconditionFailed, "invalid arg 'x-queue-type'", amqpbus.ErrNoStreams, ""},
@@ -42,8 +42,8 @@ var reasons = []struct {
 	{amqp.NotFound, "no exchange", amqpbus.ErrNoQueue, "the first gateway or worker declares it"},
 }
 
-// reason is the meaning of an error of the library, with the broker's own words;
-// what is none of the broker's is ErrLinkLost.
+// reason translates an error of the library; the result contains the broker's own text. An error
+// that does not come from the broker becomes ErrLinkLost.
 func reason(err error) error {
 	var e *amqp.Error
 	if !errors.As(err, &e) {
@@ -63,7 +63,7 @@ func reason(err error) error {
 	return fmt.Errorf("%w: %d %s", amqpbus.ErrLinkLost, e.Code, e.Reason)
 }
 
-// becauseOf is ErrLinkLost with the broker's reason, where it gave one.
+// becauseOf returns ErrLinkLost with the broker's reason, if it gave one.
 func becauseOf(err error) error {
 	why := reason(err)
 	if errors.Is(why, amqpbus.ErrLinkLost) {
@@ -72,8 +72,7 @@ func becauseOf(err error) error {
 	return fmt.Errorf("%w: %w", amqpbus.ErrLinkLost, why)
 }
 
-// isSoft reports an error that ends a channel and not the connection (AMQP
-// 0-9-1, 1.2).
+// isSoft reports whether an error ends only a channel and not the connection (AMQP 0-9-1, 1.2).
 func isSoft(e *amqp.Error) bool {
 	switch e.Code {
 	case amqp.ContentTooLarge, amqp.NoConsumers, amqp.AccessRefused, amqp.NotFound, amqp.ResourceLocked, amqp.PreconditionFailed:
@@ -82,7 +81,7 @@ func isSoft(e *amqp.Error) bool {
 	return false
 }
 
-// code is the AMQP reply code of an error; 0 for nil, -1 for an error without.
+// code returns the AMQP reply code of an error; 0 for nil, -1 for an error without a code.
 func code(err error) int {
 	var e *amqp.Error
 	switch {
@@ -95,7 +94,7 @@ func code(err error) int {
 	}
 }
 
-// explain says what to do about a connection that could not be made.
+// explain adds what to do to the error of a connection that could not be opened.
 func explain(err error) error {
 	var (
 		said    *amqp.Error
@@ -110,15 +109,15 @@ func explain(err error) error {
 	case errors.As(err, &unknown) && unknown.IsNotFound:
 		return fmt.Errorf("%w: correct the host in BELFRY_AMQP_URL", err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w: is the broker running, and does BELFRY_AMQP_URL lead there?", err)
+		return fmt.Errorf("%w: is the broker running, and is BELFRY_AMQP_URL its address?", err)
 	case errors.As(err, &ca):
 		return fmt.Errorf("%w: name the broker's authority in BELFRY_AMQP_CA_FILE", err)
 	case errors.As(err, &name):
 		return fmt.Errorf("%w: write the host in BELFRY_AMQP_URL as the certificate does", err)
 	case errors.As(err, &plain):
-		return fmt.Errorf("%w: it speaks no TLS there; amqps:// is for the port of TLS, mostly 5671", err)
+		return fmt.Errorf("%w: the port does not speak TLS; with amqps:// use the broker's TLS port, usually 5671", err)
 	case errors.Is(err, io.EOF) || errors.As(err, &said) && said.Reason == io.EOF.Error():
-		return fmt.Errorf("%w: it ended the connection without a word; is this its AMQP port (5672, and 5671 with amqps://)?", err)
+		return fmt.Errorf("%w: the server closed the connection without an answer; is this the broker's AMQP port (5672, or 5671 with amqps://)?", err)
 	default:
 		return err
 	}

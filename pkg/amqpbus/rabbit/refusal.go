@@ -9,11 +9,12 @@ import (
 	"belfry/pkg/amqpbus"
 )
 
-// refusalStands is how long a refusal is part of the health after it was last
-// heard: what is refused is tried again within 8 s.
+// refusalStands is how long a refusal is part of Health. What was refused is tried again within
+// 8 s, so a refusal that persists is renewed.
 const refusalStands = 15 * time.Second
 
-// noted remembers a refusal that an operator must mend, and returns it.
+// noted records err for Health if it is a refusal about which an operator must do something, and
+// returns it.
 func (b *bus) noted(err error) error {
 	if !amqpbus.Standing(err) {
 		return err
@@ -30,11 +31,11 @@ func (b *bus) refused(err error) {
 	b.change()
 }
 
-// ended says why a channel ended that was in use: ErrLinkLost, with the broker's
-// reason where it closed this channel alone. e is nil when we closed it.
+// ended returns why a channel that was in use has ended: ErrLinkLost, with the broker's reason if
+// it closed only this channel. e is nil if this process closed it.
 func (b *bus) ended(use string, e *amqp.Error) error {
 	if e == nil || !isSoft(e) {
-		return amqpbus.ErrLinkLost // why is said where the link is
+		return amqpbus.ErrLinkLost // the link logs the reason
 	}
 	b.log.Warn("the broker closed a channel", zap.String("use", use), zap.Error(reason(e)))
 	return b.noted(becauseOf(e))

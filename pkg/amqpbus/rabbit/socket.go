@@ -11,20 +11,19 @@ import (
 	"belfry/pkg/amqpbus/address"
 )
 
-// writeTimeout bounds one write to the socket. The library has none: a publish
-// to a host that fell silent would hold its lock for ever.
+// writeTimeout is how long one write to the socket may take. The library has no such limit: a
+// publish to a host that went silent would hold its lock for ever.
 const writeTimeout = 10 * time.Second
 
-// dialSocket connects, and speaks TLS where the address asks for it: the library
-// would speak it above everything that is given to it, and guard must see what
-// it reads.
+// dialSocket connects, with TLS if config is not nil. The library must not do TLS itself, because
+// guard has to see the decrypted bytes.
 func dialSocket(ctx context.Context, address string, config *tls.Config, blocked func() bool) (net.Conn, error) {
 	d := net.Dialer{KeepAlive: 15 * time.Second}
 	raw, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	// The library clears this deadline when the connection is open.
+	// The library clears this deadline when the AMQP connection is open.
 	if err := raw.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
@@ -39,15 +38,14 @@ func dialSocket(ctx context.Context, address string, config *tls.Config, blocked
 	return secure, nil
 }
 
-// withoutTLS is the address of the same socket for a library that is to leave
-// TLS to dialSocket.
+// withoutTLS returns the address for the library, which must leave TLS to dialSocket.
 func withoutTLS(target address.Address) address.Address {
 	target.TLS = false
 	return target
 }
 
-// deadlineConn bounds every write that the broker does not block: under an alarm
-// it reads nothing, and is not dead.
+// deadlineConn limits the time of every write, except while the broker blocks the connection:
+// during an alarm it reads nothing, but is alive.
 type deadlineConn struct {
 	net.Conn
 	blocked func() bool

@@ -1,5 +1,5 @@
-// Command gateway terminates websockets: it asks the workers, through RabbitMQ,
-// who may come in and see what, and delivers the events that they route to it.
+// Command gateway terminates websockets. Through RabbitMQ it asks workers which clients may
+// connect and which groups they may see, and receives the events that workers route to it.
 package main
 
 import (

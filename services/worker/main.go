@@ -1,5 +1,5 @@
-// Command worker decides who may come in and see what, and routes every emit to
-// the gateways that have somebody watching for it. It opens no port unless told.
+// Command worker decides which clients may connect and which groups they may see, and routes
+// every emit to the gateways that have members of its group. By default it opens no port.
 package main
 
 import (

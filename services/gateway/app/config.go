@@ -41,18 +41,18 @@ type Config struct {
 	DrainPeriod  time.Duration `split_words:"true" default:"10s" desc:"over how long the connections are closed when stopping; at most 1m"`
 }
 
-// besideDrain bounds what a stop takes besides its two periods.
+// besideDrain is how long a stop may take in addition to its two periods.
 const besideDrain = 13 * time.Second
 
-// Grace bounds the time from SIGTERM to the end of the process, with the longest
-// periods that can be set. What starts gateways must wait longer before it kills.
+// Grace is the longest time from SIGTERM to the end of the process, with the longest periods
+// that can be set. A process manager must wait longer before it kills a gateway.
 const Grace = maxDrainNotice + maxDrainPeriod + besideDrain
 
 // Grace is the same with the periods that are set: 25 s by default.
 func (c Config) Grace() time.Duration { return c.DrainNotice + c.DrainPeriod + besideDrain }
 
-// leastOutbox lets answers, pings and small events wait behind the largest
-// event: a healthy client on a slow link is not closed for them.
+// leastOutbox leaves room for answers, pings and small events behind the largest event, so that
+// a healthy client on a slow network is not closed because of them.
 const leastOutbox = protocol.MaxPayload + 64<<10
 
 // The longest periods of a stop, within Grace.
@@ -61,8 +61,8 @@ const (
 	maxDrainPeriod = time.Minute
 )
 
-// Validate checks everything that can be checked alone; each error names its
-// variable and what to do.
+// Validate checks everything that can be checked without other systems. Each error names its
+// variable and says what to do.
 func (c Config) Validate() error {
 	problems := []error{c.Broker.Validate(), c.CheckTrace(), checkListen("BELFRY_LISTEN", c.Listen), checkListen("BELFRY_ADMIN_LISTEN", c.AdminListen)}
 	for variable, n := range map[string]float64{
@@ -109,7 +109,7 @@ func checkListen(variable, address string) error {
 	return nil
 }
 
-// proxies are the trusted networks; a single address is a network of its own.
+// proxies returns the trusted networks. A single address is a network of one.
 func (c Config) proxies() ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, text := range c.TrustedProxies {

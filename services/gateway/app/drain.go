@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// closeEach is the least time between two closes of a drain, so that a few
-	// connections do not take the whole period.
+	// closeEach is the longest time between two closes of a drain, so that a drain with
+	// few connections does not take the whole period.
 	closeEach = 2 * time.Millisecond
 	// lastClose is how long the last connection of a drain may take to close:
 	// wsconn.Options.CloseTimeout, and a second for the rest.

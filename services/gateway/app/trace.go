@@ -13,7 +13,7 @@ import (
 	"belfry/services/gateway/relay"
 )
 
-// openTracer is nil where no tracing is configured.
+// openTracer returns nil if tracing is not configured.
 func openTracer(c Config, id protocol.GatewayID, registry prometheus.Registerer, logger *zap.Logger) (*tracing.Tracer, error) {
 	t, err := tracing.Open(tracing.Options{
 		URL: c.TraceURL, Service: "belfry-gateway", Instance: string(id), Version: daemon.Version,
@@ -25,7 +25,7 @@ func openTracer(c Config, id protocol.GatewayID, registry prometheus.Registerer,
 	return t, nil
 }
 
-// sinkOf is the hub itself when there is no tracing: nothing is in its way.
+// sinkOf returns the hub itself if there is no tracing.
 func sinkOf(h *hub.Hub, t *tracing.Tracer) relay.Sink {
 	if t == nil {
 		return h
@@ -33,15 +33,15 @@ func sinkOf(h *hub.Hub, t *tracing.Tracer) relay.Sink {
 	return &tracedHub{Hub: h, tracer: t}
 }
 
-// tracedHub makes the spans of the events that it delivers.
+// tracedHub is a relay.Sink that makes spans for the events that it delivers to the hub.
 type tracedHub struct {
 	*hub.Hub
 	tracer *tracing.Tracer
-	spans  []*tracing.Span // of one Deliver; kept for its memory
+	spans  []*tracing.Span // the spans of one Deliver; kept to reuse its memory
 }
 
-// Deliver implements relay.Sink. An event that nobody here has subscribed to,
-// as in a flood, has no span.
+// Deliver implements relay.Sink. An event without members on this gateway, as in a flood, has
+// no span.
 func (h *tracedHub) Deliver(events []protocol.Event) {
 	h.spans = h.spans[:0]
 	for i := range events {

@@ -12,13 +12,13 @@ import (
 	"belfry/services/worker/internal/access"
 )
 
-// holdings is what a part holds for as long as the worker lives; nil: nothing.
+// holdings are the resources of a part of the worker. Both functions may be nil.
 type holdings struct {
-	release func() // gives it back
-	forget  func() // drops what is cached of other people's word
+	release func() // frees the resources when the worker stops
+	forget  func() // drops cached answers of other servers
 }
 
-// authenticator is the one way to find out whose a token is.
+// authenticator makes the configured authenticator.
 func authenticator(c Config, metrics *auth.Metrics, logger *zap.Logger) (a auth.Authenticator, has holdings, err error) {
 	claims := auth.ClaimNames{User: c.UserClaim, Groups: c.GroupsClaim, SID: c.SessionClaim}
 	signed := func(keys auth.KeySource) (auth.Authenticator, error) {
@@ -76,7 +76,7 @@ func introspection(c Config, claims auth.ClaimNames, metrics *auth.Metrics, logg
 	return i, holdings{release: i.Close, forget: i.Forget}, nil
 }
 
-// authorizer is the policy, and the application where it asks.
+// authorizer makes the authorizer from the policy and, if the policy needs it, the application.
 func authorizer(c Config, metrics *access.Metrics, logger *zap.Logger) (a *access.Authorizer, has holdings, err error) {
 	policy, err := access.LoadPolicy(c.PolicyFile)
 	if err != nil {

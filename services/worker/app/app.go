@@ -89,7 +89,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	a := &App{cfg: cfg, id: protocol.WorkerID(cfg.Name + "." + protocol.NewIncarnation())}
 	a.log = logger.With(zap.String("worker", string(a.id)))
 	a.steps.Logger = a.log
-	each := quiet(a.log, registry) // for what is logged about single messages
+	each := quiet(a.log, registry) // the logger for warnings about single messages
 	authenticate, held, err := authenticator(cfg, auth.NewMetrics(registry), a.log)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.steps.Start(ctx, "tracing", nil, a.tracer.Close, time.Second); err != nil {
 		return err
 	}
-	if err := a.steps.Start(ctx, "HTTP client pools", nil, a.giveBack, time.Second); err != nil {
+	if err := a.steps.Start(ctx, "HTTP client pools", nil, a.release, time.Second); err != nil {
 		return err
 	}
 	a.log.Info("worker starting", zap.String("broker", a.cfg.Endpoint()), zap.Int("shards", a.cfg.Shards), zap.String("version", daemon.Version))
@@ -179,9 +179,9 @@ func (a *App) Stop(ctx context.Context) error {
 	return err
 }
 
-// giveBack closes the HTTP clients and the publisher.
-func (a *App) giveBack(context.Context) error {
-	_ = a.out.Close() // its channel ends either way
+// release closes the HTTP clients and the publisher.
+func (a *App) release(context.Context) error {
+	_ = a.out.Close() // on error its channel has ended, too
 	for _, h := range a.holds {
 		if h.release != nil {
 			h.release()
@@ -200,7 +200,7 @@ func (a *App) forget(protocol.Disconnect) {
 	}
 }
 
-// orOwn is the users of a variable, or, where it is empty, the process's own.
+// orOwn returns the users of a variable or, if there are none, the process's own.
 func orOwn(users []string, bus amqpbus.Bus) []string {
 	if len(users) == 0 {
 		return []string{bus.User()}

@@ -51,12 +51,12 @@ type Config struct {
 	AuthorizeCache      time.Duration `split_words:"true" default:"10s" desc:"how long the application's answer is believed, by user and token; at most 5m"`
 }
 
-// Grace bounds the time from SIGTERM to the end of the process. What starts
-// workers must wait longer before it kills.
+// Grace is the longest time from SIGTERM to the end of the process. A process manager must wait
+// longer before it kills a worker.
 const Grace = 10 * time.Second
 
-// Validate checks everything that can be checked alone; each error names its
-// variable and what to do.
+// Validate checks everything that can be checked without other systems. Each error names its
+// variable and says what to do.
 func (c Config) Validate() error {
 	problems := []error{c.Broker.Validate(), c.CheckTrace(), c.checkMethod()}
 	if c.AdminListen != "" {
@@ -122,8 +122,8 @@ func within(variable string, d, least, most time.Duration) error {
 	return nil
 }
 
-// checkAddress names the variable that allows plain http, where that is all
-// that is wrong.
+// checkAddress checks an address. If its only problem is plain http, the error names the variable
+// that allows it.
 func checkAddress(variable, address, optIn string, insecure bool) error {
 	if address == "" {
 		return nil
@@ -138,7 +138,7 @@ func checkAddress(variable, address, optIn string, insecure bool) error {
 	return settings.Wrong(variable, "cannot be used", err.Error())
 }
 
-// checkMethod wants exactly one way to find out whose a token is.
+// checkMethod checks that exactly one way to check tokens is configured.
 func (c Config) checkMethod() error {
 	var set []string
 	for _, m := range []struct{ variable, value string }{

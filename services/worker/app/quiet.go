@@ -15,10 +15,10 @@ const (
 	quietPeriod = 10 * time.Second
 )
 
-// quiet makes the logger of packages that log about single questions and orders.
-// Clients, backends and servers that do not answer can cause thousands of these
-// lines a second. Of warnings and errors with the same message the first
-// quietLines in each quietPeriod are written, and the others counted.
+// quiet makes the logger for warnings about single questions and orders. Clients, backends
+// and servers that do not answer can cause thousands of these lines a second. Of warnings and
+// errors with the same message the first quietLines in each quietPeriod are written; the others
+// are only counted.
 func quiet(logger *zap.Logger, reg prometheus.Registerer) *zap.Logger {
 	skipped := promauto.With(reg).NewCounter(prometheus.CounterOpts{
 		Name: "belfry_worker_log_lines_skipped_total",
@@ -34,7 +34,7 @@ func quiet(logger *zap.Logger, reg prometheus.Registerer) *zap.Logger {
 	}))
 }
 
-// quietCore writes what is below a warning as it comes.
+// quietCore limits warnings and errors, and writes all other lines.
 type quietCore struct {
 	zapcore.Core
 	sampled zapcore.Core

@@ -10,7 +10,7 @@ import (
 	"belfry/services/worker/router"
 )
 
-// openTracer is nil where no tracing is configured.
+// openTracer returns nil if tracing is not configured.
 func openTracer(c Config, id protocol.WorkerID, registry prometheus.Registerer, logger *zap.Logger) (*tracing.Tracer, error) {
 	t, err := tracing.Open(tracing.Options{
 		URL: c.TraceURL, Service: "belfry-worker", Instance: string(id), Version: daemon.Version,
@@ -19,8 +19,8 @@ func openTracer(c Config, id protocol.WorkerID, registry prometheus.Registerer, 
 	return t, named("BELFRY_TRACE_URL", err)
 }
 
-// routes is what the router is told: nil, and not a function that does nothing,
-// when there is no tracing.
+// routes returns the router's tracing function. Without tracing it is nil, so that the router
+// can skip the call.
 func routes(t *tracing.Tracer) router.Trace {
 	if t == nil {
 		return nil

@@ -16,22 +16,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// ErrNotLoopback is what Admin.Start wraps when it was told to listen where
-// other hosts can reach it.
+// ErrNotLoopback is wrapped by Admin.Start's error if the address can be reached from other
+// hosts and that was not allowed.
 var ErrNotLoopback = errors.New("it has no authentication and may listen on 127.0.0.1, ::1 or localhost only; set BELFRY_ADMIN_ALLOW_REMOTE=true if nobody else can reach it, as in a container")
 
-// AdminOptions say what the admin listener shows.
+// AdminOptions configures an admin listener.
 type AdminOptions struct {
 	Listen      string              // host:port; port 0 chooses one
 	AllowRemote bool                // Listen may be reached from other hosts
 	Gatherer    prometheus.Gatherer // nil: no /metrics
 	Ready       func() []string     // the reasons why not; empty: ready. nil: always ready
-	Logger      *zap.Logger         // nil: silent
+	Logger      *zap.Logger         // nil: nothing is logged
 }
 
-// Admin is the listener for operators and probes: /health/live, /health/ready
-// and /metrics, and what Handle adds. It never shows profiles. All methods may
-// be called concurrently.
+// Admin is the HTTP listener for operators and probes. It serves /health/live, /health/ready and
+// /metrics, and what Handle adds, but no profiles. All methods may be called concurrently.
 type Admin struct {
 	options AdminOptions
 	mux     *http.ServeMux
@@ -42,7 +41,7 @@ type Admin struct {
 	served   chan struct{} // guarded by mu; closed when Serve has returned
 }
 
-// NewAdmin prepares the listener; Start opens it.
+// NewAdmin makes an Admin. Start opens the listener.
 func NewAdmin(o AdminOptions) *Admin {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
@@ -95,7 +94,7 @@ func (a *Admin) Start() error {
 	return nil
 }
 
-// Addr is the address listened on, or empty before Start.
+// Addr returns the address that it listens on, or "" before Start.
 func (a *Admin) Addr() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -105,9 +104,9 @@ func (a *Admin) Addr() string {
 	return a.listener.Addr().String()
 }
 
-// Stop closes the listener and waits for requests in flight, half of the time
-// until ctx ends and at most a second, then cuts them off: what asks for health
-// must not hold up a stop, and a browser opens connections that it never uses.
+// Stop closes the listener and waits for running requests, for half of the time until ctx ends
+// and at most a second. Then it cuts them off: health checks must not delay a stop, and browsers
+// open connections that they never use.
 func (a *Admin) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	served := a.served
@@ -119,15 +118,15 @@ func (a *Admin) Stop(ctx context.Context) error {
 	defer cancel()
 	if err := a.server.Shutdown(patient); err != nil {
 		a.options.Logger.Info("admin requests still running at shutdown were cut off", zap.Error(err))
-		_ = a.server.Close() // its error is the listener's, which is closed already
+		_ = a.server.Close() // its only error is that the listener is closed already
 	}
 	<-served
 	return nil
 }
 
-// serve refuses names that were pointed at this listener (DNS rebinding): a page of
-// any site could read what it shows otherwise. Where other hosts may reach it, they
-// have names of their own for it, and the network is closed.
+// serve refuses requests with a foreign Host (DNS rebinding), with which a page of any site could
+// read the answers. If AllowRemote is set, it accepts every Host: other hosts use their own names
+// for this one, and the network must be closed anyway.
 func (a *Admin) serve(w http.ResponseWriter, r *http.Request) {
 	if !a.options.AllowRemote && !ownName(r.Host) {
 		answer(w, http.StatusMisdirectedRequest, map[string]any{
@@ -138,8 +137,8 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
-// ownName reports that a Host header is an address or localhost, which nobody can
-// point elsewhere. HTTP/1.0 has none.
+// ownName reports whether a Host header is an IP address or localhost, which DNS cannot redirect.
+// HTTP/1.0 requests may have none.
 func ownName(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -156,7 +155,7 @@ func stopWithin(ctx context.Context) time.Duration {
 	return most
 }
 
-// allowed refuses an address that other hosts reach, unless told otherwise.
+// allowed returns an error for an address that other hosts can reach, unless AllowRemote is set.
 func (a *Admin) allowed() error {
 	host, _, err := net.SplitHostPort(a.options.Listen)
 	if err != nil {
@@ -178,7 +177,7 @@ func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reasons": reasons})
 }
 
-// answer writes JSON that no cache keeps.
+// answer sends JSON that must not be cached.
 func answer(w http.ResponseWriter, status int, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -1,12 +1,12 @@
-// Package daemon is what Belfry's long-running programs have in common: the
-// process's frame (Main), the order of starting and stopping (Steps), the
-// log (Log), and the admin listener (health and metrics).
+// Package daemon has what Belfry's long-running programs share: signals and exit status
+// (Main), starting and stopping in order (Steps), the log (Log), and the HTTP listener for
+// health checks and metrics (Admin).
 //
-// Vocabulary: a step is one part of a program that starts and stops; a stopping
-// program undoes its steps in reverse order, each within its own time. Live
-// means that the process answers; ready means that it can serve now.
+// Vocabulary: a step is a part of a program that starts and stops. A program stops its
+// steps in reverse order, each with its own time limit. Live means that the process
+// answers; ready means that it can serve clients now.
 //
-// Nothing here is global but Version. Main is called once; Steps belongs to one
+// The only global variable is Version. Main is called once; Steps is used by one
 // goroutine; Admin's methods may be called concurrently.
 package daemon
 

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// lastWords is the line that says why a program ended. It is written without the
-// log, which may not be open yet, and in its format, because whoever reads JSON
-// lines reads this one too: JSON, unless BELFRY_LOG_FORMAT is console.
+// lastWords returns the line that says why a program ended. It does not use the log, which may
+// not be open yet, but has the log's format: JSON, unless BELFRY_LOG_FORMAT is console.
 func lastWords(name string, err error) string {
 	if os.Getenv("BELFRY_LOG_FORMAT") == "console" {
 		return fmt.Sprintf("%s: %v\n", name, err)

@@ -11,15 +11,14 @@ import (
 
 // Why a line was dropped, the values of the label reason.
 const (
-	droppedFull   = "full"   // the reader stands still, and as much as may wait does
-	droppedFailed = "failed" // the write failed: the reader has gone, or the disk is full
+	droppedFull   = "full"   // the reader does not read, and the buffer is full
+	droppedFailed = "failed" // the write failed: the reader is gone, or the disk is full
 )
 
-// lineWriter is a zapcore.WriteSyncer that never waits for its reader. What is
-// written waits in memory, at most max bytes; one goroutine writes it out. Lines
-// that find no room, or whose write fails, are dropped and counted, and notice's
-// line says how many before the next one that can be written. Its methods may be
-// called concurrently.
+// lineWriter is a zapcore.WriteSyncer that never waits for its reader. It buffers at most max
+// bytes of lines, which one goroutine writes. Lines for which there is no room, or whose write
+// fails, are dropped and counted; before the next line that can be written, notice's line says
+// how many were dropped. Its methods may be called concurrently.
 type lineWriter struct {
 	out    io.Writer
 	max    int
@@ -27,17 +26,17 @@ type lineWriter struct {
 
 	full, failed prometheus.Counter
 
-	wake  chan struct{} // capacity 1: something changed below
+	wake  chan struct{} // capacity 1: signals that waiting or closed has changed
 	ended chan struct{} // closed when the goroutine has ended
 
 	mu      sync.Mutex
 	waiting []byte        // guarded by mu; whole lines
-	lost    uint64        // guarded by mu; dropped lines that notice has not told of
-	writing bool          // guarded by mu; the goroutine holds lines that waited
+	lost    uint64        // guarded by mu; dropped lines that no notice has reported yet
+	writing bool          // guarded by mu; the goroutine is writing lines
 	closed  bool          // guarded by mu
-	written chan struct{} // guarded by mu; not nil: closed when nothing waits
+	written chan struct{} // guarded by mu; if not nil, it is closed when all lines are written
 
-	torn bool // owned by the goroutine; the last write ended within a line
+	torn bool // owned by the goroutine; the last write ended inside a line
 }
 
 func newLineWriter(out io.Writer, most int, dropped *prometheus.CounterVec, notice func(uint64) []byte) *lineWriter {
@@ -50,7 +49,7 @@ func newLineWriter(out io.Writer, most int, dropped *prometheus.CounterVec, noti
 	return w
 }
 
-// Write takes one line. It never blocks and never fails.
+// Write adds one line to the buffer, or drops it. It never blocks and never fails.
 func (w *lineWriter) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	if w.closed || len(w.waiting)+len(line) > w.max {
@@ -71,7 +70,7 @@ func (w *lineWriter) stir() {
 	}
 }
 
-// Sync waits until everything was handed to the reader, at most flushWithin.
+// Sync waits until all lines are written, at most flushWithin.
 func (w *lineWriter) Sync() error {
 	w.flush(flushWithin)
 	return nil
@@ -99,8 +98,8 @@ func (w *lineWriter) flush(within time.Duration) bool {
 	}
 }
 
-// close flushes and ends the goroutine, or leaves it behind when its write has
-// not returned by then.
+// close flushes and ends the goroutine. If a write does not return in time, the goroutine is
+// abandoned.
 func (w *lineWriter) close(within time.Duration) {
 	flushed := w.flush(within)
 	w.mu.Lock()
@@ -116,7 +115,7 @@ func (w *lineWriter) run() {
 	defer close(w.ended)
 	var spare []byte
 	for {
-		lines, lost, end := w.take(spare)
+		lines, lost, end := w.swap(spare)
 		if end {
 			return
 		}
@@ -129,8 +128,8 @@ func (w *lineWriter) run() {
 	}
 }
 
-// take swaps what waits for an empty buffer.
-func (w *lineWriter) take(spare []byte) (lines []byte, lost uint64, end bool) {
+// swap returns the waiting lines and replaces their buffer by spare, which is empty.
+func (w *lineWriter) swap(spare []byte) (lines []byte, lost uint64, end bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.writing = false
@@ -147,8 +146,8 @@ func (w *lineWriter) take(spare []byte) (lines []byte, lost uint64, end bool) {
 	return lines, lost, false
 }
 
-// put writes lines, behind the notice of those that were lost before them. What
-// fails is lost, and told of the next time.
+// put writes lines, after a notice about those that were dropped before them. If the write fails,
+// the lines count as dropped.
 func (w *lineWriter) put(lines []byte, lost uint64) {
 	var text []byte
 	if w.torn {

@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// maxWaiting is how many bytes of log lines wait for their reader.
+	// maxWaiting is the largest number of bytes of log lines that wait to be written.
 	maxWaiting = 1 << 20
-	// flushWithin bounds the wait for the log's reader when a program ends.
+	// flushWithin is how long to wait for the log's reader when a program ends.
 	flushWithin = time.Second
 )
 
-// Log is a program's log on standard error. Writing to it never waits for the
-// reader, and a reader that goes away ends nothing: lines that nobody takes are
-// dropped, counted (see Dropped), and told of when one can be written again.
+// Log is a program's log on standard error. Writing to it never waits for the reader, and the
+// program continues if the reader goes away: lines that cannot be written are dropped, counted
+// (see Dropped), and reported when a line can be written again.
 type Log struct {
 	Logger *zap.Logger
 
@@ -33,9 +33,9 @@ type Log struct {
 }
 
 // OpenLog opens the log. Level is debug, info, warn or error; format is json or
-// console. It first warns of variables that an orchestrator put into the
-// environment under our prefix. From here on a broken pipe is an error of the
-// write and no longer the end of the process. Close it before the process ends.
+// console. It first logs a warning about variables that an orchestrator has set with Belfry's
+// prefix. After OpenLog, writing to a broken pipe fails instead of ending the process. Close the
+// log before the process ends.
 func OpenLog(level, format string) (*Log, error) {
 	// Without this a write to a closed pipe on standard output or error kills the
 	// process (os/signal, SIGPIPE). Notify, and not Ignore, which child processes
@@ -78,7 +78,7 @@ func newLog(out io.Writer, most int, level, format string) (*Log, error) {
 	return l, nil
 }
 
-// lostNotice is the line that says how many were dropped before it.
+// lostNotice returns the line that says how many lines were dropped before it.
 func lostNotice(encoder zapcore.Encoder, lost uint64) []byte {
 	entry := zapcore.Entry{Level: zapcore.WarnLevel, Time: time.Now(), Message: "log lines were dropped before this one: the reader of standard error stood still, was away, or its disk was full"}
 	line, err := encoder.EncodeEntry(entry, []zapcore.Field{zap.Uint64("lines", lost)})
@@ -89,8 +89,8 @@ func lostNotice(encoder zapcore.Encoder, lost uint64) []byte {
 	return append([]byte(nil), line.Bytes()...)
 }
 
-// Dropped is the metric of dropped lines, for a program's registry.
+// Dropped returns the metric of dropped lines, for a program's registry.
 func (l *Log) Dropped() prometheus.Collector { return l.dropped }
 
-// Close hands what waits to the reader, for at most a second, and ends the log.
+// Close writes the waiting lines, within a second at most, and closes the log.
 func (l *Log) Close() { l.lines.close(flushWithin) }

@@ -13,7 +13,7 @@ import (
 	"belfry/pkg/settings"
 )
 
-// sayWithin bounds the wait for who reads standard error, when a program ends.
+// sayWithin is how long to wait for the reader of standard error when a program ends.
 const sayWithin = time.Second
 
 // Main runs a program and ends the process. SIGTERM, SIGINT and SIGHUP cancel
@@ -21,8 +21,8 @@ const sayWithin = time.Second
 // the signal's number; a SIGHUP never does, because a terminal that closes sends
 // several. The exit status is 0 when run returns nil, or returns because of the
 // cancelled context; 1 when it returns another error, which is printed as a line
-// of the log; 2 for arguments that make no sense. spec is a pointer to the struct
-// of its variables, which --help lists.
+// of the log; 2 for invalid arguments. spec is a pointer to the struct of the
+// program's variables, which --help lists.
 func Main(name string, spec any, run func(ctx context.Context) error) {
 	if status, end := arguments(name, spec, os.Args[1:], os.Stdout, os.Stderr); end {
 		os.Exit(status)
@@ -32,8 +32,8 @@ func Main(name string, spec any, run func(ctx context.Context) error) {
 	os.Exit(supervise(name, run, signals, os.Stderr, os.Exit))
 }
 
-// Endings are the signals that ask a program to end: SIGTERM, SIGINT, and SIGHUP
-// where it was not ignored when the process began (nohup).
+// Endings returns the signals that ask a program to end: SIGTERM, SIGINT, and SIGHUP unless it
+// was ignored when the process started (nohup).
 func Endings() []os.Signal {
 	endings := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -42,8 +42,8 @@ func Endings() []os.Signal {
 	return endings
 }
 
-// arguments answers --version and --help. The programs are configured by their
-// environment alone, so anything else is an error.
+// arguments handles --version and --help. Programs are only configured by their environment, so
+// any other argument is an error.
 func arguments(name string, spec any, args []string, stdout, stderr io.Writer) (status int, end bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -66,8 +66,8 @@ func arguments(name string, spec any, args []string, stdout, stderr io.Writer) (
 	return 2, true
 }
 
-// supervise is Main without the process. exit is called from another goroutine
-// on the second signal.
+// supervise is Main without ending the process. exit is called on the second signal, from
+// another goroutine.
 func supervise(name string, run func(ctx context.Context) error, signals <-chan os.Signal, stderr io.Writer, exit func(int)) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -99,13 +99,12 @@ func supervise(name string, run func(ctx context.Context) error, signals <-chan 
 	return 1
 }
 
-// say writes a program's last words, and waits for their reader no longer than
-// sayWithin.
+// say writes a program's last line. It waits for the reader for sayWithin at most.
 func say(stderr io.Writer, text string) {
 	said := make(chan struct{})
 	go func() {
 		defer close(said)
-		_, _ = io.WriteString(stderr, text) // there is nobody else to tell
+		_, _ = io.WriteString(stderr, text) // an error could not be reported anywhere
 	}()
 	timer := time.NewTimer(sayWithin)
 	defer timer.Stop()
@@ -115,8 +114,8 @@ func say(stderr io.Writer, text string) {
 	}
 }
 
-// onlyCancelled reports that err says nothing but that the context ended: an
-// error of a step that is joined to it is still an error.
+// onlyCancelled reports whether err only says that the context ended. If another error is joined
+// to it, it reports false.
 func onlyCancelled(err error) bool {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {

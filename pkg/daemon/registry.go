@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// NewRegistry makes the registry of a program's metrics, with those that every
-// program has: of the Go runtime, of the process, and belfry_build_info, which is
-// always 1 and whose labels say what runs. Its methods may be called concurrently.
+// NewRegistry makes a registry with the metrics that every program has: those of the Go runtime
+// and the process, and belfry_build_info, which is always 1 and whose labels say which version
+// runs. Its methods may be called concurrently.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{

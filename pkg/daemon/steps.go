@@ -12,7 +12,7 @@ import (
 // Steps are the parts of a program that were started, in that order. The zero
 // value is ready for use; its methods are called by one goroutine.
 type Steps struct {
-	// Logger, when set, is told of each step.
+	// Logger, if set, gets a debug line for each step.
 	Logger *zap.Logger
 
 	started []step
@@ -24,13 +24,12 @@ type step struct {
 	within time.Duration
 }
 
-// Start runs start and, when it returned nil, notes stop for Stop. Either may
-// be nil. When start fails, everything that was started before is stopped
-// again, and the error joins what went wrong.
+// Start runs start and, if that returns nil, records stop for Stop. Either may be nil. If start
+// fails, Start stops all steps that were started before; the error joins all errors.
 func (s *Steps) Start(ctx context.Context, name string, start, stop func(context.Context) error, stopWithin time.Duration) error {
 	if start != nil {
 		if err := start(ctx); err != nil {
-			// ctx may be what ended the start, and the undoing must happen anyway.
+			// The steps must be stopped even if start failed because ctx has ended.
 			return errors.Join(fmt.Errorf("start %s: %w", name, err), s.Stop(context.WithoutCancel(ctx)))
 		}
 	}
@@ -41,9 +40,9 @@ func (s *Steps) Start(ctx context.Context, name string, start, stop func(context
 	return nil
 }
 
-// Stop stops what was started, in reverse order, each part within its own time
-// and all within ctx. A part that takes longer is left behind with an error,
-// and the next one is stopped. Errors are joined. A second Stop does nothing.
+// Stop stops the steps in reverse order, each within its own time and all within ctx. A step that
+// takes longer is abandoned with an error, and the next one is stopped. Errors are joined. A
+// second Stop does nothing.
 func (s *Steps) Stop(ctx context.Context) error {
 	var problems []error
 	for len(s.started) > 0 {
@@ -59,7 +58,7 @@ func (s *Steps) Stop(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// run calls stop and waits for it no longer than its time.
+// run calls stop and waits for it at most for its time.
 func (s step) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.within)
 	defer cancel()
@@ -70,7 +69,7 @@ func (s step) run(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	// A stop that minds its context returns now; one that does not is left behind.
+	// A stop that respects its context returns now; any other is abandoned.
 	grace := time.NewTimer(100 * time.Millisecond)
 	defer grace.Stop()
 	select {

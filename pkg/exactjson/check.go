@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Error is what is wrong with a text, and where.
+// Error says what is wrong with a text, and where.
 type Error struct {
 	Line, Column int // both from 1; the column in bytes
 	What         string
@@ -30,23 +30,22 @@ func at(text []byte, offset int64, format string, args ...any) *Error {
 	}
 }
 
-// Check reports a text that is not one JSON value, that is not UTF-8, or that
-// has an object with two members of the same name, at any depth. The error is
-// always an *Error.
+// Check returns an error if the text is not exactly one JSON value, is not UTF-8, or has an object
+// with two members of the same name at any depth. The error is always an *Error.
 func Check(text []byte) error {
 	return check(text, func(name string) string { return name }, -1)
 }
 
-// CheckFolded is Check for a text that is decoded into a struct: names that
-// differ in case alone are the same there.
+// CheckFolded is Check for a text that is decoded into a struct, where names that only differ in
+// case are the same.
 func CheckFolded(text []byte) error { return check(text, strings.ToLower, -1) }
 
-// CheckTop is Check, but for members of the outermost object only.
+// CheckTop is Check, except that it compares only the names in the outermost object.
 func CheckTop(text []byte) error {
 	return check(text, func(name string) string { return name }, 1)
 }
 
-// check looks for doubled names down to a depth; negative: at any.
+// check looks for repeated names down to a depth; a negative depth means any.
 func check(text []byte, same func(string) string, depth int) error {
 	if bytes.HasPrefix(text, []byte("\ufeff")) {
 		return at(text, 1, "it begins with a byte order mark (BOM), so it is not JSON: save it as UTF-8 without one")
@@ -77,7 +76,7 @@ func syntax(text []byte) error {
 	}
 }
 
-// walk goes through a text whose syntax is good.
+// walk goes through a text with valid syntax.
 type walk struct {
 	text  []byte
 	dec   *json.Decoder
@@ -135,7 +134,7 @@ func (w *walk) name(open []map[string]bool, token json.Token, before int64) erro
 	return nil
 }
 
-// shorten bounds what an error shows of a key.
+// shorten returns the part of a key that an error shows.
 func shorten(key string) string {
 	const most = 40
 	if len(key) <= most {

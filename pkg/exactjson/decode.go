@@ -11,9 +11,8 @@ import (
 	"belfry/pkg/spelling"
 )
 
-// Decode reads a file that somebody wrote by hand into v, a pointer to a struct:
-// Check's rules, and no member that v does not know. Names that differ in case
-// alone are the same. The error is an *Error.
+// Decode decodes a file that was written by hand into v, a pointer to a struct. It applies the
+// rules of CheckFolded, and refuses members that v does not have. The error is an *Error.
 func Decode(text []byte, v any) error {
 	if err := CheckFolded(text); err != nil {
 		return err
@@ -36,7 +35,7 @@ func Decode(text []byte, v any) error {
 	}
 }
 
-// inWords names a Go type as JSON does.
+// inWords returns JSON's name for a Go type.
 func inWords(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Slice, reflect.Array:
@@ -52,14 +51,14 @@ func inWords(t reflect.Type) string {
 	}
 }
 
-// reader goes through a text whose syntax is good beside a Go type, and stops at
-// the first member that the type does not have.
+// reader goes through a text with valid syntax and a Go type in parallel, and stops at the first
+// member that the type does not have.
 type reader struct {
 	text []byte
 	dec  *json.Decoder
 }
 
-// value reads one value; t is nil where anything may stand.
+// value reads one value. t is nil if any value is allowed.
 func (r *reader) value(t reflect.Type) error {
 	token, err := r.dec.Token()
 	if err != nil {
@@ -114,9 +113,9 @@ func (r *reader) member(t reflect.Type) error {
 	return at(r.text, start, "there is no key %q here: did you mean %q? (%s)", shorten(name), spelling.Nearest(name, known), strings.Join(known, ", "))
 }
 
-// Place is where a value stands in a text whose syntax is good: a step of the
-// path is the name of a member or the index in a list. It finds the last value
-// of the path that is there.
+// Place returns an error with the position of a value in a text with valid syntax. A step of the
+// path is the name of a member or an index in a list. If the path does not exist completely, the
+// position is that of the last existing step.
 func Place(text []byte, what string, path ...any) *Error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()

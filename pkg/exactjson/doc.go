@@ -1,8 +1,9 @@
-// Package exactjson reads JSON whose meaning must not depend on the reader.
+// Package exactjson parses JSON whose meaning must not depend on the parser.
 //
-// encoding/json takes the last of two members of the same name, repairs broken
-// UTF-8 and lets "Groups" be "groups" in a struct. In a token's claims or a
-// policy that lets two programs understand two things. Check refuses it.
+// encoding/json takes the last of two members with the same name, repairs invalid UTF-8, and
+// matches "Groups" with "groups" in a struct. In the claims of a token or in a policy, two
+// programs could then understand different things. Check refuses such JSON.
 //
-// Errors give a line and a column and name the key; they hold no values.
+// Errors have a line and a column and name the key. They do not contain values. All
+// functions may be called concurrently.
 package exactjson

@@ -6,11 +6,11 @@ import (
 	"errors"
 )
 
-// ErrNoObject says that a text is good JSON, but no object.
+// ErrNoObject says that a text is valid JSON, but not an object.
 var ErrNoObject = errors.New("it is not a JSON object")
 
-// Object reads a checked object. Numbers are json.Number: they stay as they are
-// written, also above 2^53.
+// Object decodes an object that was checked. Numbers are json.Number, so they keep their spelling,
+// also above 2^53.
 func Object(text []byte) (map[string]any, error) {
 	if err := Check(text); err != nil {
 		return nil, err

@@ -14,8 +14,8 @@ import (
 	"belfry/pkg/wellknown"
 )
 
-// Broker is what every program that reaches the broker is told. Gateway, worker
-// and command line embed it.
+// Broker has the settings of every program that connects to the broker. Gateway, worker and
+// command line embed it.
 type Broker struct {
 	AmqpURL      Secret `split_words:"true" default:"amqp://guest:guest@127.0.0.1:5672/" desc:"the broker: amqp:// or amqps://, user, password, host, port and virtual host; special characters of the password percent-encoded; for a cluster several addresses, separated by commas, which are tried in turn"`
 	AmqpInsecure bool   `split_words:"true" default:"false" desc:"allow amqp:// without TLS to a host that is not this one: the link carries clients' tokens"`
@@ -51,8 +51,8 @@ func (b Broker) Layout() Layout {
 	return Layout{Shards: b.Shards, Quorum: b.QueueType == "quorum"}
 }
 
-// Endpoint is where AmqpURL leads, without passwords, for logs and errors; a
-// placeholder when it cannot be read.
+// Endpoint returns AmqpURL without passwords, for logs and errors, or a placeholder if it cannot
+// be parsed.
 func (b Broker) Endpoint() string {
 	all, err := address.ParseList(b.AmqpURL.Reveal())
 	if err == nil {
@@ -68,7 +68,7 @@ func (b Broker) Endpoint() string {
 // Validate checks what can be checked without the broker.
 func (b Broker) Validate() error { return b.Check("amqp", "amqps") }
 
-// Check is Validate for a program that knows other schemes of BELFRY_AMQP_URL.
+// Check is Validate for a program that accepts the given schemes in BELFRY_AMQP_URL.
 func (b Broker) Check(schemes ...string) error {
 	return errors.Join(b.checkURL(schemes), b.checkFiles(), b.checkName(), b.checkLayout(), b.checkLog())
 }
@@ -79,7 +79,7 @@ func (b Broker) checkURL(schemes []string) error {
 	if scheme = strings.ToLower(scheme); scheme != "amqp" && scheme != "amqps" && slices.Contains(schemes, scheme) {
 		return b.checkOther(name, scheme)
 	}
-	// Its errors do not quote the text, which holds the password.
+	// Its errors do not quote the text, which contains the password.
 	targets, err := address.ParseList(b.AmqpURL.Reveal())
 	if err != nil {
 		return fmt.Errorf("%s %w", name, err)
@@ -95,9 +95,9 @@ func (b Broker) checkURL(schemes []string) error {
 	return nil
 }
 
-// checkOther checks the address of what is no broker.
+// checkOther checks an address that is not a broker's.
 func (b Broker) checkOther(name, scheme string) error {
-	// url.Parse's errors quote the text, and the text holds the secret.
+	// url.Parse's errors quote the text, which contains the secret.
 	u, err := url.Parse(b.AmqpURL.Reveal())
 	switch {
 	case err != nil:
@@ -121,8 +121,8 @@ func (b Broker) checkFiles() error {
 	return errors.Join(problems...)
 }
 
-// CheckSecret is CheckFile for a file with a secret, or with tokens, which must
-// not be those that everybody knows.
+// CheckSecret is CheckFile for a file with a secret or tokens. It also refuses the well-known
+// ones of development.
 func (b Broker) CheckSecret(variable, path string) error {
 	if err := CheckFile(variable, path); err != nil || path == "" || b.Development {
 		return err
@@ -131,7 +131,7 @@ func (b Broker) CheckSecret(variable, path string) error {
 	if err == nil && (wellknown.Secret(string(text)) || wellknown.Tokens(string(text))) {
 		return Wrong(variable, "names a file with a secret that everybody knows, because it is shipped with Belfry", wellknown.Fix)
 	}
-	return nil // what cannot be read is told by who needs it
+	return nil // the program that reads the file reports the error
 }
 
 func (b Broker) checkName() error {
@@ -165,8 +165,8 @@ func oneOf(variable, value string, allowed ...string) error {
 	return Wrong(variable, fmt.Sprintf("is %q", value), "set "+strings.Join(allowed, " or "))
 }
 
-// complete gives the process a name from the host's, with what a name must not
-// contain replaced.
+// complete sets the process's name to the host's if it has none, and replaces characters that a
+// name must not contain.
 func (b *Broker) complete() {
 	if b.Name != "" {
 		return
@@ -187,7 +187,7 @@ func (b *Broker) complete() {
 	}
 }
 
-// isLoopback reports that a host is this one by its name alone.
+// isLoopback reports whether a host is localhost or a loopback address.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

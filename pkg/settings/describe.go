@@ -11,8 +11,8 @@ import (
 // row is one variable as the documentation shows it.
 type row struct{ name, kind, byDefault, text string }
 
-// rowFormat makes envconfig list a spec's variables with its own idea of their
-// names. The unit separator appears in no tag.
+// rowFormat makes envconfig list a spec's variables with the names that it derives. The unit
+// separator, between the cells, occurs in no tag.
 const rowFormat = "{{range .}}{{usage_key .}}\x1f{{usage_type .}}\x1f{{usage_default .}}\x1f{{usage_description .}}\n{{end}}"
 
 func rows(spec any) ([]row, error) {
@@ -83,5 +83,5 @@ func code(text string) string {
 	return "`" + cell(text) + "`"
 }
 
-// cell keeps a text within its cell of a table.
+// cell escapes a text for a cell of a Markdown table.
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }

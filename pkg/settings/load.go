@@ -13,16 +13,16 @@ import (
 // Prefix begins the name of every variable, before an underscore.
 const Prefix = "BELFRY"
 
-// validator is a spec that can check itself. A spec that embeds Broker and has
-// a Validate of its own calls Broker.Validate in it.
+// validator is a spec that can check itself. If a spec embeds Broker and has its own Validate, that
+// must call Broker.Validate.
 type validator interface{ Validate() error }
 
-// completer fills what has a default that is no constant. Broker has it, and
-// whoever embeds Broker.
+// completer fills in defaults that are not constants. Broker implements it, and so do all specs
+// that embed Broker.
 type completer interface{ complete() }
 
-// Load fills spec, a pointer to a struct, from the environment and validates
-// it. The error joins all that is wrong, each part naming a variable.
+// Load fills spec, a pointer to a struct, from the environment and validates it. The error joins
+// all problems; each names its variable.
 func Load(spec any) error {
 	if err := errors.Join(checkNames(os.Environ()), checkText(os.Environ())); err != nil {
 		return err
@@ -40,13 +40,13 @@ func Load(spec any) error {
 	return nil
 }
 
-// Wrong says that a variable's value cannot be used, and what to do about it.
-// The value itself is quoted by the caller, if it is no secret.
+// Wrong returns an error that says what is wrong with a variable's value, and what to do. The
+// caller may quote the value in what, unless it is a secret.
 func Wrong(variable, what, fix string) error {
 	return fmt.Errorf("%s %s: %s", variable, what, fix)
 }
 
-// inWords says in our words which variable could not be parsed.
+// inWords rewrites envconfig's error about a variable that could not be parsed.
 func inWords(err error) error {
 	parse, ok := errors.AsType[*envconfig.ParseError](err)
 	if !ok {
@@ -66,8 +66,8 @@ func inWords(err error) error {
 	return Wrong(parse.KeyName, fmt.Sprintf("is %q", parse.Value), want)
 }
 
-// trimLists takes the blanks from around the items of every list of strings,
-// and empty items out: `a, b` and `a,b,` are two items.
+// trimLists removes white space around the items of lists of strings, and empty items: `a, b` and
+// `a,b,` both have two items.
 func trimLists(v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Field(i)

@@ -11,15 +11,14 @@ import (
 	"belfry/pkg/spelling"
 )
 
-// injected are the variables that orchestrators set for a service called
-// belfry or belfry-something: BELFRY_GATEWAY_SERVICE_HOST, BELFRY_PORT,
-// BELFRY_PORT_8051_TCP_ADDR and so on.
+// injected matches the variables that orchestrators set for a service called belfry or
+// belfry-something: BELFRY_GATEWAY_SERVICE_HOST, BELFRY_PORT, BELFRY_PORT_8051_TCP_ADDR and so on.
 var injected = regexp.MustCompile(`_(SERVICE_HOST|PORT)(_|$)`)
 
-// testPrefix begins the variables of the tests, which programs do not read.
+// testPrefix is the prefix of the tests' variables, which programs ignore.
 const testPrefix = Prefix + "_TEST_"
 
-// checkNames refuses a variable that no Belfry program knows.
+// checkNames returns an error for variables that no Belfry program reads.
 func checkNames(environ []string) error {
 	var problems []error
 	for _, name := range strangers(environ) {
@@ -31,13 +30,13 @@ func checkNames(environ []string) error {
 	return errors.Join(problems...)
 }
 
-// Injected are the variables in the environment that look as if an orchestrator
-// had set them. They have no effect; a program warns of them when it starts.
+// Injected returns the variables in the environment that an orchestrator seems to have set. They
+// have no effect; programs log a warning about them when they start.
 func Injected() []string {
 	return slices.DeleteFunc(strangers(os.Environ()), func(name string) bool { return !injected.MatchString(name) })
 }
 
-// strangers are the BELFRY_ variables that no program knows, sorted.
+// strangers returns the BELFRY_ variables in the environment that no program reads, sorted.
 func strangers(environ []string) []string {
 	var out []string
 	for _, entry := range environ {

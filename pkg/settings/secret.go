@@ -8,9 +8,8 @@ import (
 
 const redacted = "[secret]"
 
-// Secret is a configured text that must not be seen. Every way of printing,
-// logging or marshalling it gives a placeholder; Reveal is the one way to the
-// text. The zero value is an empty secret.
+// Secret is a configured secret. Printing, logging or marshalling it gives a placeholder; only
+// Reveal returns the text. The zero value is an empty secret.
 type Secret struct {
 	// A pointer, because fmt prints the fields of a struct that it reaches
 	// through an unexported field without asking its methods.
@@ -28,7 +27,7 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// Empty reports that there is no text.
+// Empty reports whether the secret is empty.
 func (s Secret) Empty() bool { return s.Reveal() == "" }
 
 // Decode implements envconfig.Decoder. It never fails: an error of it would be
@@ -41,7 +40,7 @@ func (s *Secret) Decode(value string) error {
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *Secret) UnmarshalText(text []byte) error { return s.Decode(string(text)) }
 
-// String implements fmt.Stringer without giving the text away.
+// String implements fmt.Stringer. It returns a placeholder.
 func (s Secret) String() string {
 	if s.Empty() {
 		return ""
@@ -49,15 +48,15 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// GoString implements fmt.GoStringer without giving the text away.
+// GoString implements fmt.GoStringer. It returns a placeholder.
 func (s Secret) GoString() string { return redacted }
 
 // Format implements fmt.Formatter for every verb, also those that would print
 // the fields.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// MarshalText implements encoding.TextMarshaler without giving the text away.
+// MarshalText implements encoding.TextMarshaler. It returns a placeholder.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// MarshalJSON implements json.Marshaler without giving the text away.
+// MarshalJSON implements json.Marshaler. It returns a placeholder.
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }

@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// byteOrderMark is what editors put before UTF-8 that needs none (U+FEFF).
+// byteOrderMark (U+FEFF) is what some editors write at the beginning of UTF-8 files.
 const byteOrderMark = "\ufeff"
 
-// checkText refuses values with characters that nobody sees: they come from files
-// with Windows line ends, or that were saved with a byte order mark. The error
-// never quotes a value.
+// checkText refuses values with invisible characters, which come from files with Windows line
+// ends or a byte order mark. The error never quotes a value.
 func checkText(environ []string) error {
 	var problems []error
 	for _, entry := range environ {
@@ -32,7 +31,7 @@ func checkText(environ []string) error {
 	return errors.Join(problems...)
 }
 
-// invisible says what is in a text that nobody sees; empty: nothing.
+// invisible names the invisible characters in a text, or returns "" if there are none.
 func invisible(text string) (what, fix string) {
 	switch i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }); {
 	case strings.Contains(text, byteOrderMark):
@@ -59,7 +58,7 @@ func CheckFile(variable, path string) error {
 		return Wrong(variable, fmt.Sprintf("names a file that cannot be read (%v)", err), "correct the path or its permissions")
 	}
 	start := make([]byte, len(byteOrderMark))
-	n, _ := io.ReadFull(f, start) // a folder, or what cannot be read, is told by who needs it
+	n, _ := io.ReadFull(f, start) // the program that reads the file reports errors, also that it is a folder
 	if bytes.Equal(start[:n], []byte(byteOrderMark)) {
 		return errors.Join(Wrong(variable, "names a file that begins with a byte order mark (BOM)", "save it as UTF-8 without one"), f.Close())
 	}

@@ -2,7 +2,7 @@ package settings
 
 import "net/url"
 
-// Trace is what gateway and worker are told about tracing; both embed it.
+// Trace has the settings of tracing. Gateway and worker embed it.
 type Trace struct {
 	TraceURL string `split_words:"true" desc:"where spans go, OTLP over HTTP, as in http://127.0.0.1:4318/v1/traces; https, or http on loopback; empty: no tracing. Events whose emitter sent a sampled traceparent are traced"`
 }

@@ -1,8 +1,8 @@
-// Package spelling finds what somebody meant to write.
+// Package spelling suggests the known word that is most similar to a misspelt one.
 package spelling
 
-// Nearest is the known word with the least edit distance to word, the first of
-// several; empty when none is known.
+// Nearest returns the known word with the smallest edit distance to word, the first of several;
+// "" if known is empty.
 func Nearest(word string, known []string) string {
 	best, least := "", -1
 	for _, candidate := range known {
@@ -13,7 +13,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// distance is Levenshtein's: the fewest bytes to insert, delete or change.
+// distance returns the Levenshtein distance: the smallest number of bytes to insert, delete or
+// change.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -23,8 +23,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
-// counted counts and logs what an exporter does. It keeps the errors: the
-// library would print them to standard error.
+// counted is an exporter that counts and logs the results of another. It does not return errors,
+// because the library would print them to standard error.
 type counted struct {
 	sdk.SpanExporter
 	metrics *metrics

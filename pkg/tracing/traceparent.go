@@ -49,7 +49,7 @@ func digit(c byte) byte {
 	return 16
 }
 
-// format is the traceparent of a span.
+// format returns the traceparent of a span.
 func format(c trace.SpanContext) string {
 	traceID, spanID := c.TraceID(), c.SpanID()
 	out := make([]byte, 0, size)

@@ -16,23 +16,23 @@ import (
 	"go.uber.org/zap"
 )
 
-// Options says where spans go and whose they are.
+// Options configures a Tracer.
 type Options struct {
 	URL        string                // of a collector, as in http://127.0.0.1:4318/v1/traces; empty: off
 	Service    string                // such as "belfry-gateway"
 	Instance   string                // the process's id
 	Version    string                // of the program
-	Logger     *zap.Logger           // nil: silent
+	Logger     *zap.Logger           // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: no metrics
 }
 
 const (
 	exportEvery   = time.Second
 	exportTimeout = 5 * time.Second
-	maxWaiting    = 4096 // spans that wait for the collector
+	maxWaiting    = 4096 // most spans that wait for the collector
 )
 
-// Tracer makes spans; nil makes none.
+// Tracer makes spans. A nil Tracer makes none.
 type Tracer struct {
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
@@ -40,16 +40,16 @@ type Tracer struct {
 	log      *zap.Logger
 }
 
-// Open returns nil without an error when o.URL is empty. It does not wait for
-// the collector. Close what it returns.
+// Open makes a Tracer. If o.URL is empty, it returns nil and no error. It does not wait for the
+// collector. Close the Tracer.
 func Open(o Options) (*Tracer, error) {
 	if o.URL == "" {
-		return nil, nil //nolint:nilnil // a nil Tracer is the one that is off
+		return nil, nil //nolint:nilnil // a nil Tracer makes no spans
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	// Background: it bounds nothing but the start, which asks nobody.
+	// Background: the context only bounds the start, which does no I/O.
 	otlp, err := otlptracehttp.New(context.Background(),
 		otlptracehttp.WithEndpointURL(o.URL), otlptracehttp.WithTimeout(exportTimeout))
 	if err != nil {
@@ -70,8 +70,8 @@ func Open(o Options) (*Tracer, error) {
 	return t, nil
 }
 
-// Close sends what waits, within ctx. It returns nil always, in the form that a
-// step of a program has: a collector that is away must not make a stop fail.
+// Close sends the waiting spans until ctx ends. It always returns nil, because a collector that
+// is away must not make a stop fail.
 func (t *Tracer) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -82,16 +82,16 @@ func (t *Tracer) Close(ctx context.Context) error {
 	return nil
 }
 
-// Span is one that has begun; nil is none.
+// Span is a span that has begun. A nil Span does nothing.
 type Span struct {
 	span    trace.Span
 	metrics *metrics
 }
 
-// Route begins the span of an event's way through a worker: from its receipt
-// until every interested gateway's batch is confirmed, or the gateway is
-// lagging. It gives the traceparent that travels on, and what ends the span: nil
-// when the event is not traced, and then the given traceparent travels on.
+// Route begins the span of an event in a worker, from its receipt until the batch of every
+// interested gateway is confirmed or the gateway is lagging. It returns the traceparent to pass
+// on and the function that ends the span. If the event is not traced, the function is nil and the
+// traceparent is the given one.
 func (t *Tracer) Route(traceparent, group string, shard int) (onward string, end func()) {
 	s := t.begin("route", trace.SpanKindConsumer, traceparent, group)
 	if s == nil {
@@ -101,9 +101,8 @@ func (t *Tracer) Route(traceparent, group string, shard int) (onward string, end
 	return format(s.span.SpanContext()), func() { s.End(nil) }
 }
 
-// Write begins the span of an event in a gateway: until it is in the outboxes
-// of all members there, and each of their sockets was written to once. nil
-// means that the event is not traced.
+// Write begins the span of an event in a gateway, until it is in the outboxes of all members and
+// their sockets were written to once. It returns nil if the event is not traced.
 func (t *Tracer) Write(traceparent, group string, members int) *Span {
 	s := t.begin("write", trace.SpanKindConsumer, traceparent, group)
 	if s != nil {
@@ -112,9 +111,9 @@ func (t *Tracer) Write(traceparent, group string, members int) *Span {
 	return s
 }
 
-// Emit begins the span of an emit, as a child of the span in ctx, when that is
-// sampled, and fits emitter.Options.Trace. It gives what travels with the event
-// and what ends the span.
+// Emit begins the span of an emit as a child of the span in ctx, if that is sampled. It can be used
+// as emitter.Options.Trace. It returns the traceparent to send with the event and the function
+// that ends the span.
 func (t *Tracer) Emit(ctx context.Context, group string) (traceparent string, settled func(error)) {
 	parent := trace.SpanContextFromContext(ctx)
 	if t == nil || !parent.IsValid() || !parent.IsSampled() {
@@ -124,8 +123,7 @@ func (t *Tracer) Emit(ctx context.Context, group string) (traceparent string, se
 	return format(s.span.SpanContext()), s.End
 }
 
-// Traceparent is the traceparent of the OpenTelemetry span in ctx; empty: there
-// is none.
+// Traceparent returns the traceparent of the OpenTelemetry span in ctx, or "" if there is none.
 func Traceparent(ctx context.Context) string {
 	if c := trace.SpanContextFromContext(ctx); c.IsValid() {
 		return format(c)
@@ -147,8 +145,8 @@ func (t *Tracer) begin(name string, kind trace.SpanKind, traceparent, group stri
 	return &Span{span: span, metrics: t.metrics}
 }
 
-// End ends the span. An error marks it; its text stays out of it, because it
-// may quote what a client or the broker said.
+// End ends the span. If err is not nil, the span is marked as failed, without the error's text,
+// which may quote a client or the broker.
 func (s *Span) End(err error) {
 	if s == nil {
 		return

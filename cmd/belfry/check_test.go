@@ -92,7 +92,7 @@ func leftover(t *testing.T, bus amqpbus.Bus) {
 func TestCheckOfPermissions(t *testing.T) {
 	withBus(t, 1)
 	configured(t, "backend")
-	sh(t, "", "check").want(t, 1, "is checked with --role backend", "")
+	sh(t, "", "check").want(t, 1, "check it with --role backend", "")
 	sh(t, "", "check", "--role", "backend", "--nothing-runs").want(t, 0, "ok     emitting: ", "")
 	configured(t, "halfway")
 	sh(t, "", "check", "--role", "worker").want(t, 1, "the broker user lacks a permission (ACCESS_REFUSED - access to exchange 'amq.default'", "")

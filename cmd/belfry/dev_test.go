@@ -54,7 +54,7 @@ func TestDevCarriesEventsFromEmitToListen(t *testing.T) {
 		if err := os.Unsetenv("BELFRY_AMQP_URL"); err != nil {
 			t.Fatal(err)
 		}
-		sh(t, "", args...).want(t, 0, "", "taking the belfry dev on 127.0.0.1:")
+		sh(t, "", args...).want(t, 0, "", "using the belfry dev on 127.0.0.1:")
 	}
 	set(t, "BELFRY_AMQP_URL", address)
 	sh(t, "", "check", "--group", "jobs-summary").want(t, 0, "ok     websocket: an event to jobs-summary was emitted, routed and delivered", "")

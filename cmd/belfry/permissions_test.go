@@ -35,7 +35,7 @@ func TestPermissionsAreTheShippedOnes(t *testing.T) {
 		}
 	}
 	sh(t, "", "permissions", "--role", "nobody").want(t, statusUsage, "", "gateway, worker, backend")
-	sh(t, "", "permissions", "--user", "x").want(t, statusUsage, "", "--user is for one --role")
+	sh(t, "", "permissions", "--user", "x").want(t, statusUsage, "", "--user needs exactly one --role")
 }
 
 // pasted lets a shell read the commands, and returns the words of rabbitmqctl.

@@ -96,7 +96,7 @@ func bad(t *testing.T, in *harness.Installation) {
 // forged publishes, as a backend's user, what only gateways and workers may
 // say, in the names of those who serve the client.
 func forged(t *testing.T, in *harness.Installation) {
-	in.Settled(t)
+	in.AwaitFloodEnd(t)
 	var clients []*client
 	g := group()
 	for i := range in.Gateways {

@@ -90,7 +90,7 @@ func TestAPageOnAnotherPort(t *testing.T) {
 		t.Errorf("a page that no list has: %s", said)
 	}
 	log := g.Log()
-	if strings.Count(log, "BELFRY_ALLOWED_ORIGINS. Add it there") != 1 || !strings.Contains(log, `"origin": "http://localhost:`) || !strings.Contains(log, fmt.Sprintf(`"host": %q`, g.Addr)) {
+	if strings.Count(log, "BELFRY_ALLOWED_ORIGINS. If the page is yours") != 1 || !strings.Contains(log, `"origin": "http://localhost:`) || !strings.Contains(log, fmt.Sprintf(`"host": %q`, g.Addr)) {
 		t.Errorf("the log says:\n%s", log)
 	}
 }

@@ -162,7 +162,7 @@ func TestExpiredEmits(t *testing.T) {
 	expectFrame(t, conn, `{"accept": true, "user": 7}`)
 	say(t, conn, load.Subscription([]string{"job_events-1", "job_events-2"}))
 	expectFrame(t, conn, `{"groups_current": ["job_events-1", "job_events-2"], "groups_left": [], "groups_joined": ["job_events-1", "job_events-2"]}`)
-	in.Settled(t) // a gateway whose route is new may have to tell of a gap of all groups
+	in.AwaitFloodEnd(t) // a gateway whose route is new may have to tell of a gap of all groups
 	in.Workers[0].Kill9()
 	in.Publish(t, harness.Plain{Group: "job_events-1", Payload: `{"old": 1}`, ID: "old", Expiration: 500 * time.Millisecond})
 	waitForExpiry(t)

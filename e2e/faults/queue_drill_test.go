@@ -53,7 +53,7 @@ func TestDrillShardQueuePurged(t *testing.T) {
 	}
 	tr.restartWorkers()
 	tr.mended("purged", 15*time.Second)
-	tr.in.Settled(t)
+	tr.in.AwaitFloodEnd(t)
 	r := tr.report()
 	t.Logf("purged: %d messages; lost without a gap: %d deliveries", purged, r.LostWithoutGap)
 	if r.LostWithoutGap > purged*4 { // members of a group

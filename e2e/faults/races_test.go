@@ -25,14 +25,14 @@ func TestEmitAfterReply(t *testing.T) {
 	if harness.Full() {
 		rounds = []int{1000, 250}
 	}
-	for i, in := range settled(t, one, four) {
+	for i, in := range withoutFlood(t, one, four) {
 		t.Run(fmt.Sprintf("%d shards", in.Shards()), func(t *testing.T) { emitAfterReply(t, in, rounds[i]) })
 	}
 }
 
-// settled starts installations without limits and waits until each event takes
+// withoutFlood starts installations without limits and waits until each event takes
 // its own route, and no longer every one.
-func settled(t *testing.T, shapes ...harness.Shape) []*harness.Installation {
+func withoutFlood(t *testing.T, shapes ...harness.Shape) []*harness.Installation {
 	t.Helper()
 	var out []*harness.Installation
 	for _, shape := range shapes {
@@ -40,7 +40,7 @@ func settled(t *testing.T, shapes ...harness.Shape) []*harness.Installation {
 		out = append(out, harness.Start(t, shape))
 	}
 	for _, in := range out {
-		in.Settled(t)
+		in.AwaitFloodEnd(t)
 	}
 	return out
 }
@@ -105,7 +105,7 @@ func afterReply(ctx context.Context, conn *wsclient.Conn, e load.Emitter, group 
 func TestGroupsReplacedUnderLoad(t *testing.T) {
 	needsBroker(t)
 	t.Parallel()
-	for _, in := range settled(t, pairs, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}) {
+	for _, in := range withoutFlood(t, pairs, harness.Shape{Gateways: 2, Workers: 2, Shards: 4}) {
 		t.Run(fmt.Sprintf("%d shards", in.Shards()), func(t *testing.T) {
 			tr := restless(t, in, 100*time.Millisecond)
 			tr.flow(8 * time.Second)

@@ -77,12 +77,12 @@ func (p *Process) Metric(t T, prefix string) float64 {
 	return sum
 }
 
-// Settled waits until no shard's emits go to all gateways any more, as they do
-// for some ten seconds after a worker has taken it over: only then it shows when
-// a gateway has been forgotten.
-func (in *Installation) Settled(t T) {
+// AwaitFloodEnd waits until no shard is flooded any more, which takes about ten seconds
+// after a worker has taken it over. During a flood, emits go to all gateways, and a missing
+// entry in the directory would not be noticed.
+func (in *Installation) AwaitFloodEnd(t T) {
 	t.Helper()
-	Until(t, 30*time.Second, "all shards to be settled", func() bool {
+	Until(t, 30*time.Second, "the end of the flood of all shards", func() bool {
 		flooding, gateways := 0.0, 0.0
 		for _, w := range in.Workers {
 			flooding += w.Metric(t, "belfry_worker_flooding{")

@@ -21,20 +21,20 @@ type account struct {
 // membership is what a connection is owed of a group, from the answer on.
 type membership struct {
 	since uint64
-	gapAt uint64         // the last gap
-	owed  map[int]*event // confirmed and not here
-	last  map[line]int   // the last event, since the last gap
+	gapAt uint64           // the last gap
+	owed  map[int]*event   // confirmed and not here
+	last  map[orderKey]int // the last event, since the last gap
 }
 
-// line is within what the order is kept (I2): a source that publishes again what
-// was not confirmed, or one channel of a source that does not.
-type line struct {
+// orderKey identifies the events whose order must be kept (I2): those of a source that
+// publishes unconfirmed events again, or those of one channel of a source that does not.
+type orderKey struct {
 	source  *source
 	channel *channel
 }
 
 func newMembership(since uint64) *membership {
-	return &membership{since: since, owed: map[int]*event{}, last: map[line]int{}}
+	return &membership{since: since, owed: map[int]*event{}, last: map[orderKey]int{}}
 }
 
 // confirmed owes an event to every connection that was answered before its
@@ -67,7 +67,7 @@ func (a *account) event(b *browser, m *membership, got *protocol.Event) {
 	if e.started < m.since {
 		return // published before the membership: I2 does not speak of it
 	}
-	in := line{e.source, e.order}
+	in := orderKey{e.source, e.order}
 	// What was published again has a second, later place in its queue: the
 	// order is that of some copy.
 	if later := a.w.events[m.last[in]]; later.number > e.number && later.first > e.last {

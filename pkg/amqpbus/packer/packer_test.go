@@ -36,8 +36,8 @@ func (b *broker) publish(_ context.Context, m amqpbus.Message, done func(error))
 	return nil
 }
 
-// settle gives the oldest publish without an outcome one.
-func (b *broker) settle(err error) {
+// answer gives the oldest unconfirmed publish an outcome.
+func (b *broker) answer(err error) {
 	b.mu.Lock()
 	done := b.dones[0]
 	b.dones = b.dones[1:]
@@ -46,7 +46,7 @@ func (b *broker) settle(err error) {
 	synctest.Wait()
 }
 
-// bodies are those of all messages published, a pack's one by one, packs apart.
+// bodies returns the bodies of all published messages, those of a pack in one list.
 func (b *broker) bodies(t *testing.T) (out [][]string) {
 	t.Helper()
 	for _, m := range b.published {
@@ -118,7 +118,7 @@ func TestAloneAMessageStaysAsItIs(t *testing.T) {
 		if len(r.outcomes) != 0 {
 			t.Error("an outcome before the confirm")
 		}
-		r.broker.settle(nil)
+		r.broker.answer(nil)
 		if !slices.Equal(r.outcomes["a"], []error{nil}) || len(r.lanes) != 0 {
 			t.Errorf("outcomes %v, %d lanes are left", r.outcomes, len(r.lanes))
 		}
@@ -133,15 +133,15 @@ func TestWhatWaitsIsPacked(t *testing.T) {
 		if len(r.broker.published) != window {
 			t.Fatalf("%d were published before a confirm", len(r.broker.published))
 		}
-		r.broker.settle(nil)
-		r.broker.settle(nil)
+		r.broker.answer(nil)
+		r.broker.answer(nil)
 		want := [][]string{{"0"}, {"1"}, {"2"}, {"3"}, numbered(window, window+protocol.MaxPacked), numbered(window+protocol.MaxPacked, window+protocol.MaxPacked+2)}
 		if got := r.broker.bodies(t); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("published %v, want %v", got, want)
 		}
-		r.broker.settle(nil)
-		r.broker.settle(nil)
-		r.broker.settle(amqpbus.ErrRefused) // the first pack
+		r.broker.answer(nil)
+		r.broker.answer(nil)
+		r.broker.answer(amqpbus.ErrRefused) // the first pack
 		if !errors.Is(r.outcomes["4"][0], amqpbus.ErrRefused) || !errors.Is(r.outcomes["67"][0], amqpbus.ErrRefused) || r.outcomes["68"] != nil {
 			t.Errorf("a pack's outcome is not that of each: %v", r.outcomes)
 		}
@@ -156,7 +156,7 @@ func TestAPackIsBoundedInBytes(t *testing.T) {
 			large[0] = mark
 			r.send(t.Context(), "k", string(large))
 		}
-		r.broker.settle(nil)
+		r.broker.answer(nil)
 		if got := r.broker.bodies(t)[window]; len(got) != 2 {
 			t.Errorf("%d large messages are in a pack, want 2", len(got))
 		}
@@ -169,10 +169,10 @@ func TestAPackLivesAsLongAsItsLongest(t *testing.T) {
 		for _, e := range []time.Duration{2 * time.Second, 3 * time.Second, time.Second} {
 			r.Send(t.Context(), amqpbus.Message{Exchange: "x", Key: "k", Expiration: e}, func(error) {})
 		}
-		r.broker.settle(nil)
+		r.broker.answer(nil)
 		r.numbers(t, "k", 10, 11)
 		r.Send(t.Context(), amqpbus.Message{Exchange: "x", Key: "k"}, func(error) {})
-		r.broker.settle(nil)
+		r.broker.answer(nil)
 		if a, b := r.broker.published[window].Expiration, r.broker.published[window+1].Expiration; a != 3*time.Second || b != 0 {
 			t.Errorf("packs expire in %v and %v, want 3s and never", a, b)
 		}
@@ -198,7 +198,7 @@ func TestWhoHasGoneIsNotSent(t *testing.T) {
 		r.send(ctx, "k", "gone")
 		r.numbers(t, "k", 10, 11)
 		cancel()
-		r.broker.settle(nil)
+		r.broker.answer(nil)
 		if got := r.broker.bodies(t); fmt.Sprint(got[window]) != "[10]" {
 			t.Errorf("published %v", got)
 		}
@@ -233,7 +233,7 @@ func TestClose(t *testing.T) {
 			}
 		}
 		for range window {
-			r.broker.settle(nil)
+			r.broker.answer(nil)
 		}
 		for n := range window {
 			if got := r.outcomes[fmt.Sprint(n)]; !slices.Equal(got, []error{nil}) {

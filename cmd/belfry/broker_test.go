@@ -121,7 +121,7 @@ func TestReshard(t *testing.T) {
 	sh(t, "", "check", "--nothing-runs").want(t, 0, "ok     topology: as this version declares it (BELFRY_SHARDS=4)", "")
 
 	set(t, "BELFRY_QUEUE_TYPE", "quorum")
-	sh(t, "", "reshard", "--from", "4", "--to", "1").want(t, 0, "deleted  belfry.emit.in.v1, in which ", "")
+	sh(t, "", "reshard", "--from", "4", "--to", "1").want(t, 0, "deleted  belfry.emit.in.v1 with ", "")
 	set(t, "BELFRY_SHARDS", "1")
 	sh(t, "", "check", "--nothing-runs").want(t, 0, "ok     topology: as this version declares it (BELFRY_SHARDS=1)", "")
 }

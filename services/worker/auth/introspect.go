@@ -151,7 +151,7 @@ func (i *Introspection) Authenticate(ctx context.Context, token protocol.Token, 
 
 // ask waits for a place, sends one question and judges the answer.
 func (i *Introspection) ask(ctx context.Context, token protocol.Token, client string) (Identity, error) {
-	if err := i.places.Take(ctx, client); err != nil {
+	if err := i.places.Acquire(ctx, client); err != nil {
 		i.options.Metrics.introspectionBusy.Inc()
 		return Identity{}, ErrBusy
 	}

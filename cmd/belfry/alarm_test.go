@@ -51,8 +51,8 @@ func TestCommandsUnderAnAlarm(t *testing.T) {
 	}
 }
 
-// TestASignalEndsACommandUnderAnAlarm: the first one.
-func TestASignalEndsACommandUnderAnAlarm(t *testing.T) {
+// TestSignalEndsCommandDuringAlarm: the first one.
+func TestSignalEndsCommandDuringAlarm(t *testing.T) {
 	alone(t)
 	configured(t, "guest")
 	withBus(t, 1)

@@ -158,7 +158,7 @@ func receive(t *testing.T, c amqpbus.Consumer) amqpbus.Delivery {
 	return got[0]
 }
 
-func TestThePythonExample(t *testing.T) {
+func TestPythonExample(t *testing.T) {
 	bus := withBus(t, 1)
 	python := func(args ...string) (string, error) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

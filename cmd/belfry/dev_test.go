@@ -168,7 +168,7 @@ func TestDevsPageIsForThisHostAlone(t *testing.T) {
 	}
 }
 
-func TestThePageMayConnectAndOthersMayNot(t *testing.T) {
+func TestOnlyAllowedPagesMayConnect(t *testing.T) {
 	_, page := development(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

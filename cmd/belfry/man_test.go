@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheManualPageHasEveryCommand(t *testing.T) {
+func TestManualPageHasEveryCommand(t *testing.T) {
 	clean(t)
 	page := sh(t, "", "man")
 	page.want(t, 0, ".TH", "")

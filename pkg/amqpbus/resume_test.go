@@ -10,9 +10,9 @@ import (
 	"belfry/pkg/amqpbus/membus"
 )
 
-// TestTheWaitForAHeldQueueIsBounded: after 30 s the holder is no old link of
+// TestWaitForHeldQueueIsBounded: after 30 s the holder is no old link of
 // this process.
-func TestTheWaitForAHeldQueueIsBounded(t *testing.T) {
+func TestWaitForHeldQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broker := membus.New()
 		one, two := broker.Open("one"), broker.Open("two")

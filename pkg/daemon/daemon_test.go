@@ -37,7 +37,7 @@ func TestSignalEndsTheProgramWithStatusZero(t *testing.T) {
 	}
 }
 
-func TestAnErrorEndsTheProgramWithStatusOne(t *testing.T) {
+func TestErrorEndsProgramWithStatusOne(t *testing.T) {
 	for name, run := range map[string]func(context.Context) error{
 		"alone":                    func(context.Context) error { return errors.New("no luck") },
 		"beside the cancellation":  func(context.Context) error { return errors.Join(context.Canceled, errors.New("no luck")) },
@@ -145,7 +145,7 @@ func TestStepsStopInReverseOrderAndJoinErrors(t *testing.T) {
 	}
 }
 
-func TestAStepThatDoesNotStartUndoesTheOthers(t *testing.T) {
+func TestFailedStepStopsTheOthers(t *testing.T) {
 	var s Steps
 	var stopped []string
 	ctx, cancel := context.WithCancel(t.Context())
@@ -171,7 +171,7 @@ func TestAStepThatDoesNotStartUndoesTheOthers(t *testing.T) {
 	}
 }
 
-func TestAStepThatHangsIsLeftBehind(t *testing.T) {
+func TestHangingStepIsAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s Steps
 		release := make(chan struct{})

@@ -10,8 +10,8 @@ import (
 	"belfry/pkg/settings"
 )
 
-// TestTheLastLineIsOfTheLogsFormat: also of errors with several lines.
-func TestTheLastLineIsOfTheLogsFormat(t *testing.T) {
+// TestLastLineHasTheLogsFormat: also of errors with several lines.
+func TestLastLineHasTheLogsFormat(t *testing.T) {
 	err := errors.Join(errors.New(`one "quoted"`), errors.New("two"))
 	line := lastWords("gateway", err)
 	var read struct{ Level, Time, Msg, Error string }

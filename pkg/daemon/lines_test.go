@@ -102,9 +102,9 @@ func TestEveryLineIsWrittenInOrder(t *testing.T) {
 	}
 }
 
-// TestAReaderThatStandsStillHoldsNobodyUp: what finds no room is counted, and
+// TestStoppedReaderDoesNotBlock: what finds no room is counted, and
 // told of when the reader goes on.
-func TestAReaderThatStandsStillHoldsNobodyUp(t *testing.T) {
+func TestStoppedReaderDoesNotBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := reader{still: make(chan struct{})}
 		l := openTo(t, &r, 1000)
@@ -184,8 +184,8 @@ func TestWritesThatFailAreCounted(t *testing.T) {
 	})
 }
 
-// TestAClosedPipe is what `2>&1 | head -1` leaves.
-func TestAClosedPipe(t *testing.T) {
+// TestClosedPipe is what `2>&1 | head -1` leaves.
+func TestClosedPipe(t *testing.T) {
 	in, out, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func TestInvisibleCharactersAreNamed(t *testing.T) {
 	}
 }
 
-func TestAFileWithAByteOrderMarkIsNamed(t *testing.T) {
+func TestFileWithByteOrderMarkIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ca.pem")
 	for text, want := range map[string]string{"\ufeff-----BEGIN": "byte order mark", "-----BEGIN": "", "": "", "\xef\xbb": ""} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -142,7 +142,7 @@ func TestEmit(t *testing.T) {
 
 // Only a well-formed, sampled traceparent makes a span; every other one travels
 // on as it came.
-func TestWhatIsNotTraced(t *testing.T) {
+func TestUntracedEvents(t *testing.T) {
 	url, _ := receive(t, http.StatusOK)
 	tr := open(t, url, nil)
 	defer closeWithin(t, tr)
@@ -198,7 +198,7 @@ func TestOff(t *testing.T) {
 }
 
 // A collector that refuses costs spans and nothing else.
-func TestACollectorThatRefuses(t *testing.T) {
+func TestCollectorRefuses(t *testing.T) {
 	url, _ := receive(t, http.StatusBadRequest)
 	reg := prometheus.NewRegistry()
 	tr := open(t, url, reg)

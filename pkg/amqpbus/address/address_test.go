@@ -64,7 +64,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-func TestThePasswordIsShownByRevealAlone(t *testing.T) {
+func TestOnlyRevealShowsThePassword(t *testing.T) {
 	a, err := address.Parse("amqp://u:hidden@h/")
 	if err != nil {
 		t.Fatal(err)

@@ -50,13 +50,13 @@ func TestLists(t *testing.T) {
 	}
 }
 
-func TestAListIsBounded(t *testing.T) {
+func TestListIsBounded(t *testing.T) {
 	if _, err := address.ParseList(strings.Repeat("amqp://u:p@h/,", 32) + "amqp://u:p@h/"); err == nil || !strings.Contains(err.Error(), "at most 32") {
 		t.Errorf("33 addresses: %v", err)
 	}
 }
 
-func TestAListIsShownWithoutPasswords(t *testing.T) {
+func TestListIsShownWithoutPasswords(t *testing.T) {
 	all, err := address.ParseList("amqp://u:hidden@a/,amqp://u:secret@b/")
 	if err != nil {
 		t.Fatal(err)

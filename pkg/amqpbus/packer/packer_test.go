@@ -127,7 +127,7 @@ func TestAloneAMessageStaysAsItIs(t *testing.T) {
 
 // What waits while the window is full goes out together, in order, and a pack
 // holds no more than its bound.
-func TestWhatWaitsIsPacked(t *testing.T) {
+func TestWaitingMessagesArePacked(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.numbers(t, "k", 0, window+protocol.MaxPacked+2)
 		if len(r.broker.published) != window {
@@ -148,7 +148,7 @@ func TestWhatWaitsIsPacked(t *testing.T) {
 	})
 }
 
-func TestAPackIsBoundedInBytes(t *testing.T) {
+func TestPackIsBoundedInBytes(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.numbers(t, "k", 0, window)
 		large := make([]byte, maxBytes/2)
@@ -163,7 +163,7 @@ func TestAPackIsBoundedInBytes(t *testing.T) {
 	})
 }
 
-func TestAPackLivesAsLongAsItsLongest(t *testing.T) {
+func TestPackHasLongestExpiration(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.numbers(t, "k", 0, window)
 		for _, e := range []time.Duration{2 * time.Second, 3 * time.Second, time.Second} {
@@ -190,8 +190,8 @@ func TestLanesAreApart(t *testing.T) {
 	})
 }
 
-// Who has stopped waiting is not sent.
-func TestWhoHasGoneIsNotSent(t *testing.T) {
+// TestMessageWithEndedContextIsNotSent: a message whose caller has stopped waiting is not sent.
+func TestMessageWithEndedContextIsNotSent(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.numbers(t, "k", 0, window)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -290,9 +290,9 @@ func TestManySenders(t *testing.T) {
 	})
 }
 
-// The broker's alarm comes while four publishes are on their way: they get no
-// verdict for an hour. Whoever asks meanwhile waits 5 s and goes away.
-func TestWhoHasGoneIsForgotten(t *testing.T) {
+// TestMessagesOfGoneCallersAreDropped: an alarm begins while four publishes are unconfirmed, which
+// stay so for an hour. Callers meanwhile wait for 5 s and give up; their messages are dropped.
+func TestMessagesOfGoneCallersAreDropped(t *testing.T) {
 	play(t, func(t *testing.T, r *rig) {
 		r.numbers(t, "k", 0, window)
 		const askers = 3600

@@ -8,9 +8,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// TestTheLibraryReadsWhatTheAddressMeans goes through the forms that all of
+// TestLibraryReadsAddressesAlike goes through the forms that all of
 // Belfry reads alike.
-func TestTheLibraryReadsWhatTheAddressMeans(t *testing.T) {
+func TestLibraryReadsAddressesAlike(t *testing.T) {
 	text, err := os.ReadFile("../testdata/broker_addresses.json")
 	if err != nil {
 		t.Fatal(err)

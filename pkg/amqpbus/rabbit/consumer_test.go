@@ -8,9 +8,9 @@ import (
 	"belfry/pkg/amqpbus/brokertest"
 )
 
-// TestAFreshQueueIsNotResumed fails between declaring a missing queue and
+// TestNewQueueIsNotResumed fails between declaring a missing queue and
 // consuming it: the user may not read yet. A link lost there leaves the same.
-func TestAFreshQueueIsNotResumed(t *testing.T) {
+func TestNewQueueIsNotResumed(t *testing.T) {
 	n := brokertest.Share(t)
 	if err := n.AddUser("narrow", ".*", ".*", "^$"); err != nil {
 		t.Fatal(err)

@@ -238,9 +238,9 @@ func TestDeathOfAMessageWithAHistory(t *testing.T) {
 	}
 }
 
-// TestASilentBrokerIsNoticed stops a broker without a word: the deadlines that
+// TestSilentBrokerIsNoticed stops a broker without a word: the deadlines that
 // the library sets for heartbeats reach the socket.
-func TestASilentBrokerIsNoticed(t *testing.T) {
+func TestSilentBrokerIsNoticed(t *testing.T) {
 	n := brokertest.Start(t)
 	b := openBus(t, Options{URL: n.URL("guest"), Heartbeat: time.Second})
 	healthy(t, b, func(h amqpbus.Health) bool { return h.Connected })

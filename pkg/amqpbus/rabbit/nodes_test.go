@@ -13,9 +13,9 @@ import (
 	"belfry/pkg/amqpbus/brokertest"
 )
 
-// TestTheNodesAreTriedInTurn: the first that answers is used, and the next one
+// TestNodesAreTriedInTurn: the first that answers is used, and the next one
 // when it is lost; no password is shown on the way.
-func TestTheNodesAreTriedInTurn(t *testing.T) {
+func TestNodesAreTriedInTurn(t *testing.T) {
 	a, b := brokertest.Start(t), brokertest.Start(t)
 	for _, n := range []*brokertest.Node{a, b} {
 		if err := n.AddUser("lister", "hidden", ".*", ".*", ".*"); err != nil {

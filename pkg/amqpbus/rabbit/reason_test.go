@@ -76,9 +76,9 @@ func (r refusals) user(name string) limit {
 	return limit{r.LimitUser, r.UnlimitUser, "outsider", name}
 }
 
-// TestTheBrokersReason: each refusal is told as what it is, by the verb that met
+// TestBrokersReasons: each refusal is told as what it is, by the verb that met
 // it or by the health, in the broker's own words.
-func TestTheBrokersReason(t *testing.T) {
+func TestBrokersReasons(t *testing.T) {
 	n := refusals{brokertest.Start(t)}
 	layout := amqpbus.SharedTopology(amqpbus.Layout{Shards: 1})
 	up := func(h amqpbus.Health) bool { return h.Connected }

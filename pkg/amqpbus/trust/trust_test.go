@@ -16,7 +16,7 @@ import (
 // by is a message of a user.
 func by(user string) *amqpbus.Delivery { return &amqpbus.Delivery{UserID: user} }
 
-func TestAStrangerIsNamed(t *testing.T) {
+func TestUntrustedUserIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.WarnLevel)
 		u := New("BELFRY_GATEWAY_USERS", []string{"belfry-worker"}, zap.New(core))

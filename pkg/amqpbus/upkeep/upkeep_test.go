@@ -33,8 +33,8 @@ func there(t *testing.T, bus amqpbus.Bus, queue string) bool {
 	return true
 }
 
-// TestWhatNobodyWatchesComesBack, and what a consumer watches is left to it.
-func TestWhatNobodyWatchesComesBack(t *testing.T) {
+// TestDeletedQueuesAreDeclaredAgain, and what a consumer watches is left to it.
+func TestDeletedQueuesAreDeclaredAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := membus.New().Open("any")
 		defer func() { _ = bus.Close(context.Background()) }()
@@ -103,8 +103,8 @@ func TestLooksAreFew(t *testing.T) {
 	})
 }
 
-// TestATroubleIsSaidOnce: another installation's layout stands in the way.
-func TestATroubleIsSaidOnce(t *testing.T) {
+// TestSameErrorIsLoggedOnce: another installation's layout stands in the way.
+func TestSameErrorIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := membus.New().Open("any")
 		defer func() { _ = bus.Close(context.Background()) }()

@@ -15,9 +15,9 @@ import (
 
 const patience = 10 * time.Second
 
-// TestAGatewayAlone starts without a worker, says so, lets nobody in, and leaves
+// TestGatewayAlone starts without a worker, says so, lets nobody in, and leaves
 // nothing behind: TestMain looks for goroutines.
-func TestAGatewayAlone(t *testing.T) {
+func TestGatewayAlone(t *testing.T) {
 	for variable, value := range map[string]string{
 		"BELFRY_NAME": "test", "BELFRY_LISTEN": "127.0.0.1:0", "BELFRY_ADMIN_LISTEN": "127.0.0.1:0", "BELFRY_DRAIN_NOTICE": "0s",
 	} {

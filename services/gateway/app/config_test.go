@@ -10,9 +10,9 @@ import (
 	"belfry/pkg/settings"
 )
 
-// TestTheOutboxHoldsTheLargestEvent and something behind it, by default and at
+// TestOutboxHoldsLargestEvent and something behind it, by default and at
 // the least that is allowed.
-func TestTheOutboxHoldsTheLargestEvent(t *testing.T) {
+func TestOutboxHoldsLargestEvent(t *testing.T) {
 	for _, c := range []struct {
 		name, value string
 		want        int // 0: refused
@@ -67,9 +67,9 @@ func TestTokenCookies(t *testing.T) {
 	}
 }
 
-// TestTheGraceFollowsThePeriods: a balancer that needs 20 s gets them, and what
+// TestGraceFollowsPeriods: a balancer that needs 20 s gets them, and what
 // stops the process waits long enough for the longest.
-func TestTheGraceFollowsThePeriods(t *testing.T) {
+func TestGraceFollowsPeriods(t *testing.T) {
 	for _, c := range []struct {
 		notice, period string
 		want           time.Duration // 0: refused

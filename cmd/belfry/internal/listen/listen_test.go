@@ -148,7 +148,7 @@ func TestItConnectsAgain(t *testing.T) {
 	}
 }
 
-func TestWhatIsFinal(t *testing.T) {
+func TestFinalErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		act  act
 		want string

@@ -82,8 +82,8 @@ func TestEverySlotIsWritten(t *testing.T) {
 	}
 }
 
-// TestAMissingSlotIsAnError, and nothing is written then.
-func TestAMissingSlotIsAnError(t *testing.T) {
+// TestMissingSlotIsAnError, and nothing is written then.
+func TestMissingSlotIsAnError(t *testing.T) {
 	below := copied(t)
 	path := filepath.Join(below, ".env")
 	text := "BELFRY_TRUSTED_PROXIES=10.0.0.1\n"

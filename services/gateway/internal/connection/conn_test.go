@@ -12,7 +12,7 @@ import (
 	"belfry/pkg/protocol"
 )
 
-func TestTheSetIsReplaced(t *testing.T) {
+func TestMessageReplacesTheSet(t *testing.T) {
 	r := begin(t, Options{}, seven)
 	r.send(`{"groups": {"jobs": ["summary"], "job_events": [1, 2]}}`)
 	r.expect(`{"groups_current": ["job_events-1", "job_events-2", "jobs-summary"], "groups_left": [], "groups_joined": ["job_events-1", "job_events-2", "jobs-summary"]}`)
@@ -33,9 +33,9 @@ func TestTheSetIsReplaced(t *testing.T) {
 	}
 }
 
-// TestTheAnswerComesAfterTheRoute: events of a group are routed before the
+// TestAnswerComesAfterTheRoute: events of a group are routed before the
 // client is told that it has it.
-func TestTheAnswerComesAfterTheRoute(t *testing.T) {
+func TestAnswerComesAfterTheRoute(t *testing.T) {
 	r := begin(t, Options{}, seven)
 	routed := make(chan struct{})
 	joining := make(chan struct{})
@@ -78,7 +78,7 @@ func TestOneQuestionAtATime(t *testing.T) {
 	)
 }
 
-func TestWhatIsNotAllowedIsDenied(t *testing.T) {
+func TestOtherGroupsAreDenied(t *testing.T) {
 	r := begin(t, Options{}, seven)
 	r.wires.authorize = func(groups []protocol.Group) (protocol.Decision, error) {
 		return protocol.Decision{Verdict: protocol.VerdictAccept, Allowed: []protocol.Group{"job_events-1", "never-asked"}}, nil
@@ -93,7 +93,7 @@ func TestWhatIsNotAllowedIsDenied(t *testing.T) {
 	}
 }
 
-func TestNobodyAnswersSoNothingChanges(t *testing.T) {
+func TestNothingChangesWithoutAnAnswer(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		spoil func(w *wires)
@@ -124,13 +124,13 @@ func TestNobodyAnswersSoNothingChanges(t *testing.T) {
 	}
 }
 
-func TestTheTokenExpires(t *testing.T) {
+func TestTokenExpires(t *testing.T) {
 	d := seven
 	d.Expires = time.Now().Add(50 * time.Millisecond).UnixMilli()
 	begin(t, Options{}, d).expectClose(4401)
 }
 
-func TestTheWorkerTakesTheSessionBack(t *testing.T) {
+func TestRefusedIdentityCloses(t *testing.T) {
 	r := begin(t, Options{}, seven)
 	r.wires.authorize = func([]protocol.Group) (protocol.Decision, error) {
 		return protocol.Decision{Verdict: protocol.VerdictRefuse}, nil
@@ -173,9 +173,9 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestAPanicEndsOneConnection: that of the one beside goes on, and nothing is
+// TestPanicEndsOneConnection: that of the one beside goes on, and nothing is
 // left behind.
-func TestAPanicEndsOneConnection(t *testing.T) {
+func TestPanicEndsOneConnection(t *testing.T) {
 	r := begin(t, Options{}, seven)
 	beside := r.another()
 	r.wires.authorize = func(groups []protocol.Group) (protocol.Decision, error) {
@@ -205,8 +205,8 @@ func TestAPanicEndsOneConnection(t *testing.T) {
 	}
 }
 
-// TestTheClientGoesWhileItsGroupsAreRouted: the references are given back.
-func TestTheClientGoesWhileItsGroupsAreRouted(t *testing.T) {
+// TestClientGoesWhileJoining: the references are given back.
+func TestClientGoesWhileJoining(t *testing.T) {
 	r := begin(t, Options{}, seven)
 	joining, routed := make(chan struct{}), make(chan struct{})
 	r.wires.join = func(context.Context, []protocol.Group) error {
@@ -228,9 +228,9 @@ func TestTheClientGoesWhileItsGroupsAreRouted(t *testing.T) {
 	}
 }
 
-// TestAnAnswerIsDueFromTheMessagesArrival: a client with a route that hangs does
+// TestAnswerTimeoutStartsAtArrival: a client with a route that hangs does
 // not wait longer for each message that it has sent meanwhile.
-func TestAnAnswerIsDueFromTheMessagesArrival(t *testing.T) {
+func TestAnswerTimeoutStartsAtArrival(t *testing.T) {
 	const timeout = 2 * time.Second // half of it is for a machine that is busy
 	r := begin(t, Options{AnswerTimeout: timeout}, seven)
 	due := make(chan time.Time, 3)

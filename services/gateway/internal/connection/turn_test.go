@@ -11,7 +11,7 @@ import (
 
 // A user who changes more groups than the rate allows, in however few messages, is told
 // to try again; other users are answered.
-func TestAUserWhoChangesGroupsTooFast(t *testing.T) {
+func TestUserWhoChangesGroupsTooFast(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	r := begin(t, Options{GroupRate: 1, GroupBurst: 20, Registerer: registry}, seven)
 	set := func(from, n int) string {

@@ -130,7 +130,7 @@ func TestOneMessageMayLeaveAndJoin(t *testing.T) {
 	want(t, table, one, "a-2")
 }
 
-func TestAGatewayFirstHeardLaterIsNotBlank(t *testing.T) {
+func TestGatewayFirstHeardLaterIsNotBlank(t *testing.T) {
 	table := New[int]()
 	if v := table.Interest(0, joins(one, 1, 2, "a-1")); !v.New || v.Blank {
 		t.Fatalf("the first word seen is the second said: %+v, want new and not blank", v)
@@ -143,7 +143,7 @@ func TestAGatewayFirstHeardLaterIsNotBlank(t *testing.T) {
 	}
 }
 
-func TestALowerLinkIsIgnored(t *testing.T) {
+func TestLowerLinkIsIgnored(t *testing.T) {
 	table := New[int]()
 	table.Interest(0, joins(one, 2, 5, "a-1"))
 	for name, v := range map[string]Verdict[int]{
@@ -164,7 +164,7 @@ func TestALowerLinkIsIgnored(t *testing.T) {
 	}
 }
 
-func TestAnOlderRevisionOfAGroupIsIgnored(t *testing.T) {
+func TestOlderRevisionOfGroupIsIgnored(t *testing.T) {
 	table := New[int]()
 	table.Interest(0, joins(one, 1, 4, "a-1"))
 	table.Interest(0, leaves(one, 1, 3, "a-1")) // sent again after it was refused, and late
@@ -177,7 +177,7 @@ func TestAnOlderRevisionOfAGroupIsIgnored(t *testing.T) {
 	want(t, table, one, "a-2")
 }
 
-func TestTheSameRevisionTwiceChangesNothing(t *testing.T) {
+func TestSameRevisionTwiceChangesNothing(t *testing.T) {
 	table := New[int]()
 	table.Interest(0, joins(one, 1, 1, "a-1"))
 	table.Interest(0, joins(one, 1, 1, "a-1"))

@@ -141,9 +141,9 @@ func (s *stream) loseAll() {
 	}
 }
 
-// truncate throws whole segments away, as retention does.
+// truncate throws whole segments away, as retention does: all but the last at most.
 func (s *stream) truncate() {
-	s.held += (len(s.entries) - s.held) * s.w.r.IntN(80) / 100 / segment * segment
+	s.held += max(len(s.entries)-s.held-segment, 0) * s.w.r.IntN(101) / 100 / segment * segment
 	s.broken = true
 }
 

@@ -59,11 +59,13 @@ type (
 		Events   []Event
 	}
 
-	// Reset says that nothing goes on from the feed's position.
+	// Reset says that nothing goes on from At, where the feed stood: the end of its last
+	// batch, or what its hello said.
 	Reset struct {
 		Log     int
 		Gateway string
 		Feed    uint64
+		At      Cursor
 		Cause   Cause
 	}
 

@@ -93,8 +93,14 @@ func (l *log) claim(c eventlog.Leader) {
 	l.begin(true)
 }
 
+// reset: nothing goes on from where the feed stood. Where that is not what is covered here,
+// batches were lost on the way: another feed begins behind what is covered.
 func (l *log) reset(r *eventlog.Reset) {
-	if r.Feed == l.feed {
+	switch {
+	case r.Feed != l.feed: // of a leader or a place that was left
+	case r.At != l.covered:
+		l.begin(false)
+	default:
 		l.startOver()
 	}
 }

@@ -45,8 +45,8 @@ func (p *player) perform(line string) ([]string, error) {
 		}
 		x.End = in.SettingCursor("end", script.ShowCursor(x.To)).Offset
 		do = func() { p.machine.Take(x) }
-	case "reset": // FEED
-		x := eventlog.Reset{Gateway: "g", Feed: in.Number(0), Cause: eventlog.CauseTruncated}
+	case "reset": // FEED PLACE
+		x := eventlog.Reset{Gateway: "g", Feed: in.Number(0), At: cursor(in, 1), Cause: eventlog.CauseTruncated}
 		do = func() { p.machine.Take(x) }
 	case "need": // FEED
 		x := eventlog.Need{Gateway: "g", Feed: in.Number(0)}

@@ -129,6 +129,8 @@ func (m *Machine) pickUp(r *reader, cursor, before eventlog.Cursor) {
 		case before.IsNone() && r == m.main: // it stands before what the main reader has read: not for it
 		case before.IsNone():
 			m.reset(p, eventlog.CauseTruncated)
+		case cursor.Offset > before.Offset+normalStep:
+			m.reset(p, eventlog.CauseJump)
 		default:
 			m.reset(p, eventlog.CauseAnother)
 		}
@@ -141,7 +143,7 @@ func (m *Machine) handOver(r *reader) {
 		if p.carrier != r {
 			continue
 		}
-		if r.at == m.top && m.opening == nil {
+		if r.at == m.top {
 			p.carrier = m.main
 		} else {
 			m.setDown(p)

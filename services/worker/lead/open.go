@@ -1,6 +1,7 @@
 package lead
 
 import (
+	"slices"
 	"time"
 
 	"belfry/pkg/eventlog"
@@ -31,16 +32,21 @@ func (m *Machine) begin() eventlog.Cursor {
 	return lowest
 }
 
-// open begins to read behind c. Where the end is is not known: a reader there gets
-// nothing, and no error, until a mark of its own comes.
+// open begins to read behind c; none: at the end. Where the end is is not known: a reader
+// there gets nothing, and no error, until a mark of its own comes. Every feed waits, to be
+// judged by the entry on which it stands.
 func (m *Machine) open(c eventlog.Cursor) {
 	m.closeReader(m.main)
 	if m.opening != nil {
 		m.closeReader(m.opening.probe)
 	}
+	for _, r := range slices.Clone(m.catchUps) {
+		m.closeReader(r)
+		m.endCatchUp(r.number)
+	}
 	m.main = nil
 	for _, p := range m.peers {
-		if p.carrier != nil && !m.catchesUp(p.carrier) {
+		if p.carrier != nil {
 			m.setDown(p)
 		}
 	}
@@ -56,14 +62,10 @@ func (m *Machine) probed(e *eventlog.Entry, cursor eventlog.Cursor) {
 	if m.ownMark(e) == 0 {
 		return
 	}
-	if o.target.Offset >= cursor.Offset { // the log is shorter than what was read of it
-		m.another()
-		o.target = eventlog.NoCursor
-	}
-	if o.target.IsNone() {
+	if o.target.IsNone() || o.target.Offset > cursor.Offset { // or the log is shorter than what was read of it
 		o.target = cursor
 	}
-	m.high = higher(m.high, cursor)
+	m.high = cursor
 	m.closeReader(o.probe)
 	o.probe = nil
 	m.main = m.newReader(max(o.target.Offset-m.o.LookBack, 0))
@@ -96,31 +98,17 @@ func higher(a, b eventlog.Cursor) eventlog.Cursor {
 	return a
 }
 
-// verified is an entry on the way to the target.
+// verified is an entry on the way to the target, or the first behind it: retention may have
+// passed that, and it may be another entry.
 func (m *Machine) verified(e *eventlog.Entry, cursor eventlog.Cursor) {
-	r, target := m.main, m.opening.target
+	r := m.main
 	m.ownMark(e)
-	before := r.at
-	if cursor.Offset <= before.Offset {
+	if cursor.Offset <= r.at.Offset {
 		return
 	}
-	switch {
-	case cursor.Offset < target.Offset:
-		r.duplicates.Seen(e)
-		r.at = cursor
-	case cursor == target:
-		r.duplicates.Seen(e)
+	r.duplicates.Seen(e)
+	r.at = cursor
+	if cursor.Offset >= m.opening.target.Offset {
 		m.startAt(r, cursor)
-	case cursor.Offset > target.Offset && (before.IsNone() || cursor.Offset > before.Offset+normalStep): // retention has passed it
-		for _, p := range m.peers {
-			if p.feed != 0 && !p.at.IsNone() && p.at.Offset < cursor.Offset {
-				m.reset(p, eventlog.CauseTruncated)
-			}
-		}
-		r.duplicates.Seen(e)
-		m.startAt(r, cursor)
-	default: // another entry stands at that offset, or none
-		m.another()
-		m.open(eventlog.NoCursor)
 	}
 }

@@ -116,7 +116,7 @@ func (m *Machine) disprove(mark uint64, cursor eventlog.Cursor) {
 
 // reset ends a feed: nothing goes on from where it stands.
 func (m *Machine) reset(p *peer, cause eventlog.Cause) {
-	m.add(Send{Gateway: p.gateway, Message: eventlog.Reset{Log: m.o.Log, Gateway: p.gateway, Feed: p.feed, Cause: cause}})
+	m.add(Send{Gateway: p.gateway, Message: eventlog.Reset{Log: m.o.Log, Gateway: p.gateway, Feed: p.feed, At: p.from, Cause: cause}})
 	p.feed, p.carrier, p.at, p.from, p.afterMk = 0, nil, eventlog.NoCursor, eventlog.NoCursor, 0
 	p.dropCollected()
 }

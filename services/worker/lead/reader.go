@@ -35,15 +35,6 @@ func (m *Machine) closeReader(r *reader) {
 	}
 }
 
-func (m *Machine) catchesUp(r *reader) bool {
-	for _, c := range m.catchUps {
-		if c == r {
-			return true
-		}
-	}
-	return false
-}
-
 func (m *Machine) writeMark() {
 	m.sinceMark = 0
 	id := m.o.MarkID()
@@ -79,17 +70,6 @@ func (m *Machine) Read(number int, e *eventlog.Entry) {
 			}
 		}
 	}
-}
-
-// another: the log is not the one that was read. Nothing of it is known but by looking, and
-// that goes for where each feed stands, too.
-func (m *Machine) another() {
-	for _, r := range slices.Clone(m.catchUps) {
-		m.closeReader(r)
-		m.endCatchUp(r.number)
-	}
-	m.high = eventlog.NoCursor
-	m.recent, m.recentSize = nil, 0
 }
 
 // ownMark reports the number of an own mark that was not read before; 0: it is none.
@@ -165,8 +145,7 @@ func (m *Machine) audited(cursor eventlog.Cursor) {
 	m.audit = nil
 	m.closeReader(r)
 	if cursor.Offset == r.at.Offset && cursor.FP != r.at.FP {
-		m.another()
-		m.open(eventlog.NoCursor)
+		m.open(m.top)
 	}
 }
 

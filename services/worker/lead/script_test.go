@@ -187,7 +187,7 @@ func (p *player) message(m any) string {
 	case eventlog.Claim:
 		return fmt.Sprintf("claim %d %s", m.Term, m.Worker)
 	case eventlog.Reset:
-		return fmt.Sprintf("reset %d, %s", m.Feed, m.Cause)
+		return fmt.Sprintf("reset %d behind %s, %s", m.Feed, p.showCursor(m.At), m.Cause)
 	case eventlog.Need:
 		return fmt.Sprintf("need %d", m.Feed)
 	case eventlog.Batch:

@@ -131,6 +131,8 @@ func logReason(err error) error {
 		return fmt.Errorf("%w: %w", amqpbus.ErrLogGone, why)
 	case !errors.As(err, &e) || !e.Server || e.Code == amqp.ConnectionForced:
 		return becauseOf(err)
+	case errors.Is(why, amqpbus.ErrHomeNode):
+		return fmt.Errorf("%w: %w (%s): start that node. Where it runs and this stays, it was killed within moments of its first log and has lost it: delete the queue (rabbitmqctl delete_queue), and start a worker again", amqpbus.ErrLogRefused, amqpbus.ErrHomeNode, e.Reason)
 	case strings.Contains(e.Reason, "replica on the local node"):
 		return fmt.Errorf("%w: %w: unless a node has just started, give this one a replica (rabbitmq-streams add_replica)", amqpbus.ErrLogRefused, why)
 	default:

@@ -76,6 +76,9 @@ func (p *player) perform(line string) ([]string, error) {
 			since = append(since, eventlog.ClientCursor{Shards: int(in.SettingNumber("shards", 1)), Index: eventlog.LastIndex, Cursor: c})
 		}
 		do = func() { p.machine.Subscribe(id, groups, since) }
+	case "withdraw":
+		id := ConnID(in.Number(0))
+		do = func() { p.machine.Withdraw(id) }
 	case "confirmed": // FEED
 		feed := in.Number(0)
 		do = func() { p.machine.Confirmed(0, feed) }

@@ -1,0 +1,187 @@
+package following
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/sender"
+	"belfry/pkg/inbox"
+	"belfry/pkg/protocol"
+	"belfry/services/gateway/follow"
+)
+
+const tickEvery = 100 * time.Millisecond
+
+// Sink takes what is for clients. Its methods are called by one goroutine, in the order
+// of the logs; hub.Hub is one.
+type Sink interface {
+	// Deliver hands events to the members here. It returns when every outbox has them;
+	// the slice is not kept.
+	Deliver(events []protocol.Event)
+	// GapOf tells a connection that events of its groups may be missing.
+	GapOf(conn protocol.ConnID, groups []protocol.Group)
+	// CloseAll closes all connections, spread over a time.
+	CloseAll(code protocol.CloseCode, spread time.Duration)
+}
+
+// Options of New. Bus, Sink, Gateway and Shards are required.
+type Options struct {
+	Bus     amqpbus.Bus
+	Sink    Sink
+	Gateway protocol.GatewayID
+	Shards  int
+	// Linger is how long a group without members stays (default 10 s).
+	Linger time.Duration
+	// CloseSpread is how long closing everybody takes when a log stays without a leader
+	// (default 10 s).
+	CloseSpread time.Duration
+	// WindowBytes bounds the events of each log that are kept for who was away for a
+	// moment (default 8 MiB).
+	WindowBytes int
+	Logger      *zap.Logger // nil: silent
+}
+
+// Driver runs a gateway's machine. Start it once, Stop it once. Its other methods may
+// be called concurrently.
+type Driver struct {
+	o      Options
+	logger *zap.Logger
+	inbox  *inbox.Inbox
+	sender *sender.Sender
+	packs  chan pack
+	ended  chan struct{} // closed when the loop has ended
+
+	// Owned by the loop.
+	machine *follow.Gateway
+	waiting map[protocol.ConnID]*waiter // what a connection waits for; nil: nothing
+	events  []protocol.Event            // that are to be delivered together
+
+	quit    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// pack is messages of the reply queue.
+type pack struct {
+	messages []any
+	done     chan<- struct{} // closed when everything is done
+}
+
+// New checks the options and starts nothing.
+func New(o Options) (*Driver, error) {
+	switch {
+	case o.Bus == nil || o.Sink == nil:
+		return nil, errors.New("following: a bus and a sink are required")
+	case o.Gateway == "":
+		return nil, errors.New("following: the gateway's id is required")
+	case o.Shards < 1 || o.Shards > protocol.MaxShards:
+		return nil, errors.New("following: the number of shards is out of bounds")
+	}
+	if o.CloseSpread == 0 {
+		o.CloseSpread = 10 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	return &Driver{
+		o: o, logger: o.Logger.Named("following"), quit: func() {},
+		inbox: inbox.New(), sender: sender.New(sender.Options{Bus: o.Bus}),
+		packs: make(chan pack), ended: make(chan struct{}),
+		machine: follow.New(follow.Options{
+			Gateway: string(o.Gateway), Shards: o.Shards, Linger: o.Linger, WindowBytes: o.WindowBytes,
+		}),
+		waiting: map[protocol.ConnID]*waiter{},
+	}, nil
+}
+
+// Start begins, in the background and for ever.
+func (d *Driver) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	d.quit = cancel
+	d.running.Go(func() {
+		amqpbus.Keep(ctx, time.Second, d.sender.Once, func(err error) {
+			d.logger.Warn("publisher lost, reopening", zap.String("for", "the logs"), zap.Error(err))
+		})
+	})
+	d.running.Go(func() { d.loop(ctx) })
+}
+
+// Stop ends the driver. Who waits for an answer is told that there is none.
+func (d *Driver) Stop() {
+	d.quit()
+	d.running.Wait()
+}
+
+// Up reports whether messages can be sent.
+func (d *Driver) Up() bool { return d.sender.Up() }
+
+// Take hands messages of workers over, values of package eventlog in the order of the
+// reply queue, and waits until what they bring is in the outboxes. The caller has
+// checked who sent them. It reports false when that is not sure: ctx or the driver has
+// ended.
+func (d *Driver) Take(ctx context.Context, messages []any) bool {
+	done := make(chan struct{})
+	select {
+	case d.packs <- pack{messages, done}:
+	case <-d.ended:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-d.ended:
+		return false
+	}
+}
+
+// ReplyQueueReplaced says that what was sent to this gateway was lost with its queue. It
+// does not block.
+func (d *Driver) ReplyQueueReplaced() { d.inbox.Put(d.machine.ReplyQueueReplaced) }
+
+func (d *Driver) loop(ctx context.Context) {
+	defer close(d.ended)
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	last := time.Now()
+	d.machine.Start()
+	for {
+		d.perform()
+		select {
+		case <-d.inbox.Ready():
+			d.inbox.Do()
+		case p := <-d.packs:
+			for _, m := range p.messages {
+				d.take(m)
+			}
+			d.perform()
+			close(p.done)
+		case now := <-ticker.C:
+			if d.o.Bus.Health().Blocked == "" { // else nobody can speak
+				d.machine.Tick(now.Sub(last))
+			}
+			last = now
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// take gives the machine a message. One on which it panics is logged and passed over:
+// the broker would bring it again to the next start.
+func (d *Driver) take(message any) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			d.logger.Error("bug: panic while handling a worker's message, which is passed over", zap.String("message", fmt.Sprintf("%T", message)),
+				zap.String("panic", fmt.Sprint(cause)), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	d.machine.Take(message)
+}

@@ -1,0 +1,121 @@
+package leading
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/sender"
+	"belfry/pkg/inbox"
+	"belfry/services/worker/lead"
+)
+
+const tickEvery = 100 * time.Millisecond
+
+// log drives the machines of one log. Its goroutine owns everything but inbox, sender
+// and the atomic fields.
+type log struct {
+	of     *Leading
+	number int
+	logger *zap.Logger
+	inbox  *inbox.Inbox
+	sender *sender.Sender
+
+	machine  *lead.Machine
+	filler   *lead.Filler
+	brought  chan brought
+	readings map[readingKey]*reading
+	failed   int // readings that ended one after the other and brought nothing
+	batons   map[uint64]baton
+	last     uint64             // number of a baton
+	leave    context.CancelFunc // ends the present turn; nil: there is none
+
+	ctx     context.Context // of the readings; ends with the driver
+	reading sync.WaitGroup  // their goroutines
+
+	up    atomic.Bool // the lead queue is consumed
+	leads atomic.Bool
+}
+
+// baton is an unacked message of the lead queue.
+type baton struct {
+	consumer amqpbus.Consumer
+	delivery amqpbus.Delivery
+}
+
+func newLog(of *Leading, number int) *log {
+	o := of.options(number)
+	return &log{
+		of: of, number: number, logger: of.log.With(zap.Int("log", number)),
+		inbox: inbox.New(), sender: sender.New(sender.Options{Bus: of.o.Bus, Window: 1000}),
+		machine: lead.New(o), filler: lead.NewFiller(o),
+		brought: make(chan brought), readings: map[readingKey]*reading{}, batons: map[uint64]baton{},
+	}
+}
+
+func markID() string { return rand.Text() }
+
+func (l *log) start(ctx context.Context, running *sync.WaitGroup) {
+	l.ctx = ctx
+	running.Go(func() {
+		amqpbus.Keep(ctx, time.Second, l.turn, l.lost)
+	})
+	running.Go(func() {
+		l.loop(ctx)
+		l.reading.Wait()
+	})
+}
+
+// loop feeds the machines until ctx ends.
+func (l *log) loop(ctx context.Context) {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	last := time.Now()
+	l.machine.Start()
+	for {
+		l.perform()
+		select {
+		case <-l.inbox.Ready():
+			l.inbox.Do()
+		case b := <-l.brought:
+			l.read(b)
+		case now := <-ticker.C:
+			l.tick(now.Sub(last))
+			last = now
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tick lets time pass, but not while the broker blocks: nobody can speak then.
+func (l *log) tick(d time.Duration) {
+	if l.of.o.Bus.Health().Blocked != "" {
+		return
+	}
+	l.machine.Tick(d)
+	l.filler.Tick(d)
+}
+
+// take gives the machine a message of the reply queue. It may be called concurrently.
+func (l *log) take(message any) {
+	l.inbox.Put(func() { l.machine.Take(message) })
+}
+
+// tellLeading notes and logs when leading begins and ends.
+func (l *log) tellLeading() {
+	me, leading := l.machine.Leading()
+	if l.leads.Swap(leading) == leading {
+		return
+	}
+	if leading {
+		l.logger.Info("leading the log", zap.Uint64("term", me.Term))
+	} else {
+		l.logger.Info("no longer leading the log")
+	}
+}

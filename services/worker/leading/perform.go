@@ -1,0 +1,90 @@
+package leading
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"belfry/pkg/amqpbus"
+	"belfry/pkg/eventlog"
+	"belfry/services/worker/lead"
+)
+
+// perform does what the machines want done, in order.
+func (l *log) perform() {
+	for _, e := range l.machine.Effects() {
+		l.do(e)
+	}
+	for _, e := range l.filler.Effects() {
+		l.fill(e)
+	}
+	l.tellLeading()
+}
+
+func (l *log) do(e lead.Effect) {
+	shards := l.of.o.Layout.Shards
+	switch e := e.(type) {
+	case lead.Send:
+		l.sender.Send(l.message(amqpbus.ExchangeReply, e.Gateway, e.Message), l.verdict(&e))
+	case lead.SendAll:
+		l.sender.Send(l.message(amqpbus.ExchangeReplyAll, "", e.Message), nil)
+	case lead.OpenReader:
+		l.openReading(readingKey{number: e.Reader}, e.At)
+	case lead.CloseReader:
+		l.closeReading(readingKey{number: e.Reader})
+	case lead.WriteMark:
+		l.sender.Send(amqpbus.Message{
+			Exchange: amqpbus.EmitLogs(shards), Key: amqpbus.LogKey(shards, l.number), Type: lead.MarkType, ID: e.ID,
+		}, nil)
+	case lead.PutBaton:
+		l.sender.Send(amqpbus.Message{Key: amqpbus.LeadQueue(shards, l.number), Persistent: true}, nil)
+	case lead.AckBaton:
+		if b, held := l.batons[e.Baton]; held {
+			delete(l.batons, e.Baton)
+			_ = b.consumer.Ack(b.delivery) // where it fails, the consumer has ended
+		}
+	case lead.LeaveBaton:
+		if l.leave != nil {
+			l.leave()
+		}
+	case lead.Park:
+		l.sender.Send(l.parked(&e), nil)
+	default:
+		l.logger.Error("bug: an effect that the driver does not know", zap.String("effect", fmt.Sprintf("%T", e)))
+	}
+}
+
+func (l *log) fill(e lead.Effect) {
+	switch e := e.(type) {
+	case lead.Send:
+		number := e.Batch
+		var verdict func(error)
+		if number != 0 {
+			verdict = func(err error) { l.inbox.Put(func() { l.filler.Settled(number, err == nil) }) }
+		}
+		l.sender.Send(l.message(amqpbus.ExchangeReply, e.Gateway, e.Message), verdict)
+	case lead.OpenReader:
+		l.openReading(readingKey{filler: true, number: e.Reader}, e.At)
+	case lead.CloseReader:
+		l.closeReading(readingKey{filler: true, number: e.Reader})
+	default:
+		l.logger.Error("bug: an effect that the driver does not know", zap.String("effect", fmt.Sprintf("%T", e)))
+	}
+}
+
+// verdict tells the machine what became of a batch.
+func (l *log) verdict(e *lead.Send) func(error) {
+	b, batch := e.Message.(eventlog.Batch)
+	if !batch {
+		return nil
+	}
+	gateway, feed := b.Gateway, b.Feed
+	return func(err error) {
+		l.inbox.Put(func() { l.machine.Settled(gateway, feed, err == nil) })
+	}
+}
+
+func (l *log) message(exchange, key string, message any) amqpbus.Message {
+	kind, body := eventlog.Encode(l.of.o.Layout.Shards, message)
+	return amqpbus.Message{Exchange: exchange, Key: key, Type: kind, ReplyTo: string(l.of.o.Worker), Body: body}
+}

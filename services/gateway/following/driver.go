@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/sender"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/inbox"
 	"belfry/pkg/protocol"
 	"belfry/services/gateway/follow"
@@ -31,12 +33,18 @@ type Sink interface {
 	CloseAll(code protocol.CloseCode, spread time.Duration)
 }
 
-// Options of New. Bus, Sink, Gateway and Shards are required.
+// Options of New. Bus, Sink, Gateway and Layout are required.
 type Options struct {
 	Bus     amqpbus.Bus
 	Sink    Sink
 	Gateway protocol.GatewayID
-	Shards  int
+	Layout  amqpbus.Layout
+	// Workers are the broker users whose messages are taken as a worker's; nil: the
+	// bus's own.
+	Workers *trust.Users
+	// Other is given what comes in the reply queue and is none of the logs', by one
+	// goroutine; nil: nobody wants it. It must not block.
+	Other func(*amqpbus.Delivery)
 	// Linger is how long a group without members stays (default 10 s).
 	Linger time.Duration
 	// CloseSpread is how long closing everybody takes when a log stays without a leader
@@ -57,6 +65,7 @@ type Driver struct {
 	sender *sender.Sender
 	packs  chan pack
 	ended  chan struct{} // closed when the loop has ended
+	hears  atomic.Bool   // the reply queue is consumed
 
 	// Owned by the loop.
 	machine *follow.Gateway
@@ -80,7 +89,7 @@ func New(o Options) (*Driver, error) {
 		return nil, errors.New("following: a bus and a sink are required")
 	case o.Gateway == "":
 		return nil, errors.New("following: the gateway's id is required")
-	case o.Shards < 1 || o.Shards > protocol.MaxShards:
+	case o.Layout.Shards < 1 || o.Layout.Shards > protocol.MaxShards:
 		return nil, errors.New("following: the number of shards is out of bounds")
 	}
 	if o.CloseSpread == 0 {
@@ -89,12 +98,18 @@ func New(o Options) (*Driver, error) {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Workers == nil {
+		o.Workers = trust.New("BELFRY_WORKER_USERS", []string{o.Bus.User()}, o.Logger)
+	}
+	if o.Other == nil {
+		o.Other = func(*amqpbus.Delivery) {}
+	}
 	return &Driver{
 		o: o, logger: o.Logger.Named("following"), quit: func() {},
 		inbox: inbox.New(), sender: sender.New(sender.Options{Bus: o.Bus}),
 		packs: make(chan pack), ended: make(chan struct{}),
 		machine: follow.New(follow.Options{
-			Gateway: string(o.Gateway), Shards: o.Shards, Linger: o.Linger, WindowBytes: o.WindowBytes,
+			Gateway: string(o.Gateway), Shards: o.Layout.Shards, Linger: o.Linger, WindowBytes: o.WindowBytes,
 		}),
 		waiting: map[protocol.ConnID]*waiter{},
 	}, nil
@@ -109,6 +124,11 @@ func (d *Driver) Start() {
 			d.logger.Warn("publisher lost, reopening", zap.String("for", "the logs"), zap.Error(err))
 		})
 	})
+	d.running.Go(func() {
+		amqpbus.Keep(ctx, time.Second, d.readReplies, func(err error) {
+			d.logger.Warn("consumer lost, reopening", zap.String("queue", d.replyQueue()), zap.Error(err))
+		})
+	})
 	d.running.Go(func() { d.loop(ctx) })
 }
 
@@ -118,14 +138,22 @@ func (d *Driver) Stop() {
 	d.running.Wait()
 }
 
-// Up reports whether messages can be sent.
-func (d *Driver) Up() bool { return d.sender.Up() }
+// Ready returns the reasons why groups cannot be made active; empty: they can.
+func (d *Driver) Ready() []string {
+	var why []string
+	if !d.hears.Load() {
+		why = append(why, "the reply queue has no consumer yet")
+	}
+	if !d.sender.Up() {
+		why = append(why, "interest cannot be published yet")
+	}
+	return why
+}
 
-// Take hands messages of workers over, values of package eventlog in the order of the
-// reply queue, and waits until what they bring is in the outboxes. The caller has
-// checked who sent them. It reports false when that is not sure: ctx or the driver has
-// ended.
-func (d *Driver) Take(ctx context.Context, messages []any) bool {
+// take hands messages over, in the order of the reply queue, and waits until what they
+// bring is in the outboxes. It reports false when that is not sure: ctx or the driver
+// has ended.
+func (d *Driver) take(ctx context.Context, messages []any) bool {
 	done := make(chan struct{})
 	select {
 	case d.packs <- pack{messages, done}:
@@ -142,10 +170,6 @@ func (d *Driver) Take(ctx context.Context, messages []any) bool {
 	}
 }
 
-// ReplyQueueReplaced says that what was sent to this gateway was lost with its queue. It
-// does not block.
-func (d *Driver) ReplyQueueReplaced() { d.inbox.Put(d.machine.ReplyQueueReplaced) }
-
 func (d *Driver) loop(ctx context.Context) {
 	defer close(d.ended)
 	ticker := time.NewTicker(tickEvery)
@@ -159,7 +183,7 @@ func (d *Driver) loop(ctx context.Context) {
 			d.inbox.Do()
 		case p := <-d.packs:
 			for _, m := range p.messages {
-				d.take(m)
+				d.safely(m)
 			}
 			d.perform()
 			close(p.done)
@@ -174,9 +198,9 @@ func (d *Driver) loop(ctx context.Context) {
 	}
 }
 
-// take gives the machine a message. One on which it panics is logged and passed over:
+// safely gives the machine a message. One on which it panics is logged and passed over:
 // the broker would bring it again to the next start.
-func (d *Driver) take(message any) {
+func (d *Driver) safely(message any) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			d.logger.Error("bug: panic while handling a worker's message, which is passed over", zap.String("message", fmt.Sprintf("%T", message)),

@@ -68,6 +68,6 @@ func (d *Driver) verdict(message any) func(error) {
 }
 
 func (d *Driver) message(exchange, key string, message any) amqpbus.Message {
-	kind, body := eventlog.Encode(d.o.Shards, message)
+	kind, body := eventlog.Encode(d.o.Layout.Shards, message)
 	return amqpbus.Message{Exchange: exchange, Key: key, Type: kind, ReplyTo: string(d.o.Gateway), Body: body}
 }

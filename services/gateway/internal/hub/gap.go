@@ -32,6 +32,23 @@ func (h *Hub) Gap(groups []protocol.Group) {
 	h.sendGaps(time.Now())
 }
 
+// GapOf is Gap for one connection alone.
+func (h *Hub) GapOf(id protocol.ConnID, groups []protocol.Group) {
+	now := time.Now()
+	h.mu.Lock()
+	c := h.conns[id]
+	if c != nil {
+		for _, g := range groups {
+			h.addGapLocked(c, g)
+		}
+	}
+	later := c == nil || now.Sub(c.lastGap) < gapEvery // Run sends it
+	h.mu.Unlock()
+	if !later && h.sendGap(c, now) {
+		c.out.Flush()
+	}
+}
+
 // GapShard is Gap for every group of one shard, where shards is the number of shards.
 func (h *Hub) GapShard(shard, shards int) {
 	h.mu.Lock()

@@ -33,6 +33,27 @@ func TestGapIsSentAtOnceInOneFrame(t *testing.T) {
 	stranger.expect("joined", "not told")
 }
 
+// TestAGapOfOneConnection is told to that one, of groups that it is in, and merged like
+// any other.
+func TestAGapOfOneConnection(t *testing.T) {
+	r := newStillRig(t)
+	a, b := r.open(), r.open()
+	r.hub.Apply(a.conn, groups("jobs-1", "jobs-2"), nil, []byte("joined"))
+	r.hub.Apply(b.conn, groups("jobs-1"), nil, []byte("joined"))
+	r.hub.GapOf(a.conn.ID(), groups("jobs-1", "jobs-9"))
+	r.hub.GapOf(0, groups("jobs-1")) // a connection that has ended
+	r.hub.Deliver(events("jobs-1", "event"))
+	a.expect("joined", `{"gap": ["jobs-1"]}`, "event")
+	b.expect("joined", "event")
+
+	last := a.setLastGap(r)
+	r.hub.GapOf(a.conn.ID(), groups("jobs-2"))
+	r.hub.Gap(groups("jobs-1"))
+	r.hub.Deliver(events("jobs-1", "before the second is over"))
+	r.hub.sendGaps(last.Add(gapEvery))
+	a.expect("before the second is over", `{"gap": ["jobs-1", "jobs-2"]}`)
+}
+
 // TestGapsWithinASecondAreMerged: they are sent in one frame, a second after the last.
 func TestGapsWithinASecondAreMerged(t *testing.T) {
 	r := newStillRig(t)

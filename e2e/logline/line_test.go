@@ -121,7 +121,7 @@ func (l *line) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, g := range l.gateways {
-		g.driver.Stop()
+		_ = g.driver.Stop(ctx) // a bus may be away
 	}
 	for _, w := range l.workers {
 		if err := w.leading.Stop(ctx); err != nil && !w.dead {

@@ -13,6 +13,7 @@ const (
 	TypeChange   = "log.change"
 	TypeLife     = "log.life"
 	TypeWho      = "log.who"
+	TypeBye      = "log.bye"
 	TypeFill     = "log.fill"
 )
 
@@ -41,6 +42,8 @@ func open(message any) (kind string, m fields) {
 		return TypeLife, &m
 	case Who:
 		return TypeWho, &m
+	case Bye:
+		return TypeBye, &m
 	case Fill:
 		return TypeFill, &m
 	}
@@ -73,6 +76,8 @@ func blank(kind string) (m fields, value func() any) {
 		return empty[Life]()
 	case TypeWho:
 		return empty[Who]()
+	case TypeBye:
+		return empty[Bye]()
 	case TypeFill:
 		return empty[Fill]()
 	}

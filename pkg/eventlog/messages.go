@@ -143,6 +143,12 @@ type (
 		Gateway string
 	}
 
+	// Bye says to all workers that a gateway stops in order. A worker says it of one
+	// whose death it has told.
+	Bye struct {
+		Gateway string
+	}
+
 	// Fill asks any worker for the events of Tags behind After up to To.
 	Fill struct {
 		Log     int

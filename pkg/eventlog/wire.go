@@ -91,6 +91,8 @@ func (m *Life) code(c *coder) {
 
 func (m *Who) code(c *coder) { c.log(&m.Log); text(c, &m.Gateway) }
 
+func (m *Bye) code(c *coder) { text(c, &m.Gateway) }
+
 func (m *Fill) code(c *coder) {
 	c.log(&m.Log)
 	text(c, &m.Gateway)

@@ -8,7 +8,7 @@ import (
 )
 
 var messages = []any{
-	Claim{}, Batch{}, Reset{}, Need{}, Filled{}, Stale{}, Hello{}, Snapshot{}, Change{}, Life{}, Who{}, Fill{},
+	Claim{}, Batch{}, Reset{}, Need{}, Filled{}, Stale{}, Hello{}, Snapshot{}, Change{}, Life{}, Who{}, Bye{}, Fill{},
 }
 
 // fill sets every field of a message, also those that are added one day, to something

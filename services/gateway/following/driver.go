@@ -14,6 +14,7 @@ import (
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/sender"
 	"belfry/pkg/amqpbus/trust"
+	"belfry/pkg/eventlog"
 	"belfry/pkg/inbox"
 	"belfry/pkg/protocol"
 	"belfry/services/gateway/follow"
@@ -66,6 +67,8 @@ type Driver struct {
 	packs  chan pack
 	ended  chan struct{} // closed when the loop has ended
 	hears  atomic.Bool   // the reply queue is consumed
+
+	heard time.Time // when a worker spoke; owned by the reply queue's consumer
 
 	// Owned by the loop.
 	machine *follow.Gateway
@@ -132,10 +135,31 @@ func (d *Driver) Start() {
 	d.running.Go(func() { d.loop(ctx) })
 }
 
-// Stop ends the driver. Who waits for an answer is told that there is none.
-func (d *Driver) Stop() {
+// Stop tells all workers that this gateway goes, within ctx, and ends the driver. Who
+// waits for an answer is told that there is none.
+func (d *Driver) Stop(ctx context.Context) error {
+	err := d.sayBye(ctx)
 	d.quit()
 	d.running.Wait()
+	return err
+}
+
+func (d *Driver) sayBye(ctx context.Context) error {
+	if !d.sender.Up() {
+		return nil // the workers notice by the silence
+	}
+	verdict := make(chan error, 1)
+	bye := d.message(amqpbus.ExchangeReplyAll, "", eventlog.Bye{Gateway: string(d.o.Gateway)})
+	d.sender.Send(bye, func(err error) { verdict <- err })
+	select {
+	case err := <-verdict:
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("tell the workers that this gateway goes: %w", err)
+	case <-ctx.Done():
+		return fmt.Errorf("tell the workers that this gateway goes: %w", ctx.Err())
+	}
 }
 
 // Ready returns the reasons why groups cannot be made active; empty: they can.

@@ -39,6 +39,7 @@ func (d *Driver) readReplies(ctx context.Context) error {
 	}
 	d.hears.Store(true)
 	defer d.hears.Store(false)
+	d.heard = time.Now()
 	for {
 		deliveries, err := d.hear(ctx, con)
 		if err != nil {
@@ -59,17 +60,21 @@ func (d *Driver) readReplies(ctx context.Context) error {
 	}
 }
 
-// hear waits for messages, but not for ever.
+// hear waits for messages, but not for ever when no worker speaks. What gateways say to
+// all comes by here, too, the own voice included.
 func (d *Driver) hear(ctx context.Context, con amqpbus.Consumer) ([]amqpbus.Delivery, error) {
 	for {
-		bounded, cancel := context.WithTimeout(ctx, deafAfter)
+		if d.o.Bus.Health().Blocked != "" { // nobody can speak
+			d.heard = time.Now()
+		}
+		bounded, cancel := context.WithDeadline(ctx, d.heard.Add(deafAfter))
 		deliveries, err := con.Receive(bounded, replyPrefetch)
 		deaf := err != nil && bounded.Err() != nil && ctx.Err() == nil
 		cancel()
 		switch {
 		case !deaf:
 			return deliveries, err
-		case d.o.Bus.Health().Blocked == "": // else nobody can speak
+		case d.o.Bus.Health().Blocked == "":
 			return nil, errDeaf
 		}
 	}
@@ -77,16 +82,19 @@ func (d *Driver) hear(ctx context.Context, con amqpbus.Consumer) ([]amqpbus.Deli
 
 // believed is a worker's message about the logs; nil: it is none, or not believed.
 func (d *Driver) believed(m *amqpbus.Delivery) any {
+	if d.o.Workers.Has(m.UserID) && m.ReplyTo != string(d.o.Gateway) {
+		d.heard = time.Now()
+	}
 	message, ours, err := eventlog.Decode(d.o.Layout.Shards, m.Type, m.Body)
 	if !ours {
 		d.o.Other(m)
 		return nil
 	}
 	switch message.(type) {
-	case eventlog.Who, eventlog.Stale, eventlog.Hello, eventlog.Snapshot, eventlog.Change, eventlog.Life, eventlog.Fill:
+	case eventlog.Who, eventlog.Stale, eventlog.Hello, eventlog.Snapshot, eventlog.Change, eventlog.Life, eventlog.Bye, eventlog.Fill:
 		return nil // a gateway's, for workers
 	}
-	if !d.o.Workers.Trusts(m.UserID) {
+	if !d.o.Workers.Trusts(m) {
 		return nil
 	}
 	if err != nil {

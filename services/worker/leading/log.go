@@ -28,6 +28,7 @@ type log struct {
 
 	machine  *lead.Machine
 	filler   *lead.Filler
+	roster   *lead.Roster // of log 0 alone
 	brought  chan brought
 	readings map[readingKey]*reading
 	failed   int // readings that ended one after the other and brought nothing
@@ -50,12 +51,16 @@ type baton struct {
 
 func newLog(of *Leading, number int) *log {
 	o := of.options(number)
-	return &log{
+	l := &log{
 		of: of, number: number, logger: of.log.With(zap.Int("log", number)),
 		inbox: inbox.New(), sender: sender.New(sender.Options{Bus: of.o.Bus, Window: 1000}),
 		machine: lead.New(o), filler: lead.NewFiller(o),
 		brought: make(chan brought), readings: map[readingKey]*reading{}, batons: map[uint64]baton{},
 	}
+	if number == 0 {
+		l.roster = lead.NewRoster()
+	}
+	return l
 }
 
 func markID() string { return rand.Text() }
@@ -100,11 +105,21 @@ func (l *log) tick(d time.Duration) {
 	}
 	l.machine.Tick(d)
 	l.filler.Tick(d)
+	if l.roster != nil {
+		_, leading := l.machine.Leading()
+		l.roster.Tick(d, leading)
+	}
 }
 
-// take gives the machine a message of the reply queue. It may be called concurrently.
-func (l *log) take(message any) {
-	l.inbox.Put(func() { l.machine.Take(message) })
+// take gives the machine a message of the reply queue, and the roster whose it is, if it
+// is a gateway's. It may be called concurrently.
+func (l *log) take(gateway string, message any) {
+	l.inbox.Put(func() {
+		if l.roster != nil && gateway != "" {
+			l.roster.Heard(gateway)
+		}
+		l.machine.Take(message)
+	})
 }
 
 // tellLeading notes and logs when leading begins and ends.

@@ -1,12 +1,15 @@
 package leading
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/eventlog"
+	"belfry/pkg/protocol"
 	"belfry/services/worker/lead"
 )
 
@@ -17,6 +20,11 @@ func (l *log) perform() {
 	}
 	for _, e := range l.filler.Effects() {
 		l.fill(e)
+	}
+	if l.roster != nil {
+		for _, e := range l.roster.Effects() {
+			l.do(e)
+		}
 	}
 	l.tellLeading()
 }
@@ -47,6 +55,15 @@ func (l *log) do(e lead.Effect) {
 		if l.leave != nil {
 			l.leave()
 		}
+	case lead.Probe:
+		me, _ := l.machine.Leading()
+		l.sender.Send(l.message(amqpbus.ExchangeReply, e.Gateway, eventlog.Claim{Log: l.number, Leader: me}), func(err error) {
+			if errors.Is(err, amqpbus.ErrUnroutable) {
+				l.inbox.Put(func() { l.roster.Unroutable(e.Gateway) })
+			}
+		})
+	case lead.GatewayLost:
+		l.tellLost(gatewayLost(protocol.GatewayID(e.Gateway), time.Now()))
 	case lead.Park:
 		l.sender.Send(l.parked(&e), nil)
 	default:
@@ -87,4 +104,27 @@ func (l *log) verdict(e *lead.Send) func(error) {
 func (l *log) message(exchange, key string, message any) amqpbus.Message {
 	kind, body := eventlog.Encode(l.of.o.Layout.Shards, message)
 	return amqpbus.Message{Exchange: exchange, Key: key, Type: kind, ReplyTo: string(l.of.o.Worker), Body: body}
+}
+
+// lostAgain is the pause before a death is told again that the broker did not take.
+const lostAgain = time.Second
+
+// tellLost repeats until the broker has taken the report, or nobody wants it.
+func (l *log) tellLost(m amqpbus.Message) {
+	l.sender.Send(m, func(err error) {
+		if err != nil && !errors.Is(err, amqpbus.ErrUnroutable) && l.ctx.Err() == nil {
+			time.AfterFunc(lostAgain, func() { l.inbox.Put(func() { l.tellLost(m) }) })
+		}
+	})
+}
+
+// gatewayLost reports a dead gateway. The message id is the same from every worker.
+func gatewayLost(id protocol.GatewayID, at time.Time) amqpbus.Message {
+	report := protocol.LifeReport{
+		ID: string(id) + ".lost", Kind: protocol.LifeGatewayLost, Gateway: id, At: at.UnixMilli(), Reason: "lost",
+	}
+	return amqpbus.Message{
+		Exchange: amqpbus.ExchangeEvents, Key: string(protocol.LifeGatewayLost), Type: string(protocol.LifeGatewayLost),
+		ID: report.ID, Body: protocol.Encode(report),
+	}
 }

@@ -51,32 +51,36 @@ func (l *Leading) reply(d *amqpbus.Delivery) {
 		l.log.Warn("ignored a message on the reply queue that cannot be decoded", zap.String("type", d.Type), zap.Error(err))
 		return
 	}
-	users, number, known := l.o.Gateways, 0, true
+	users, number, gateway := l.o.Gateways, 0, ""
 	switch m := message.(type) {
 	case eventlog.Claim:
 		users, number = l.o.Workers, m.Log
-		known = m.Worker != string(l.o.Worker)
 	case eventlog.Stale:
-		number = m.Log
+		number, gateway = m.Log, m.Gateway
 	case eventlog.Hello:
-		number = m.Log
+		number, gateway = m.Log, m.Gateway
 	case eventlog.Snapshot:
-		number = m.Log
+		number, gateway = m.Log, m.Gateway
 	case eventlog.Change:
-		number = m.Log
+		number, gateway = m.Log, m.Gateway
 	case eventlog.Life:
-		number = m.Log
+		number, gateway = m.Log, m.Gateway
 	case eventlog.Who:
-		number = m.Log
+		number, gateway = m.Log, m.Gateway
+	case eventlog.Bye:
+		if d.Dead == nil && l.o.Workers.Has(d.UserID) || users.Trusts(d) {
+			l.logs[0].inbox.Put(func() { l.logs[0].roster.Bye(m.Gateway) })
+		}
+		return
 	case eventlog.Fill:
-		if users.Trusts(d.UserID) {
+		if users.Trusts(d) {
 			l.Fill(m)
 		}
 		return
 	default:
-		known = false // what a worker tells all gateways comes by here, too
+		return // what a worker tells all gateways comes by here, too
 	}
-	if g := l.of(number); known && g != nil && users.Trusts(d.UserID) {
-		g.take(message)
+	if g := l.of(number); g != nil && users.Trusts(d) {
+		g.take(gateway, message)
 	}
 }

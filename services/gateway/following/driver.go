@@ -40,6 +40,8 @@ type Options struct {
 	Sink    Sink
 	Gateway protocol.GatewayID
 	Layout  amqpbus.Layout
+	// Undeclared leaves everything but the own reply queue to the workers.
+	Undeclared bool
 	// Workers are the broker users whose messages are taken as a worker's; nil: the
 	// bus's own.
 	Workers *trust.Users

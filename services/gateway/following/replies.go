@@ -26,7 +26,9 @@ var errDeaf = errors.New("no message from any worker for 30 s")
 // when its events are in the outboxes.
 func (d *Driver) readReplies(ctx context.Context) error {
 	topology := amqpbus.ReplyTopology(d.o.Layout, d.o.Gateway)
-	topology.Exchanges = amqpbus.SharedTopology(d.o.Layout).Exchanges
+	if !d.o.Undeclared {
+		topology.Exchanges = amqpbus.SharedTopology(d.o.Layout).Exchanges
+	}
 	con, err := d.o.Bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{
 		Queue: d.replyQueue(), Declare: &topology, Exclusive: d.o.Layout.ExclusiveReplies(), Prefetch: replyPrefetch,
 	})

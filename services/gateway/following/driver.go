@@ -69,6 +69,7 @@ type Driver struct {
 	packs  chan pack
 	ended  chan struct{} // closed when the loop has ended
 	hears  atomic.Bool   // the reply queue is consumed
+	silent atomic.Int64  // logs that nobody leads, for so long that clients were told
 
 	heard time.Time // when a worker spoke; owned by the reply queue's consumer
 
@@ -173,6 +174,9 @@ func (d *Driver) Ready() []string {
 	if !d.sender.Up() {
 		why = append(why, "interest cannot be published yet")
 	}
+	if n := d.silent.Load(); n > 0 {
+		why = append(why, fmt.Sprintf("%d of %d logs are silent: does a worker lead each?", n, amqpbus.Logs(d.o.Layout.Shards)))
+	}
 	return why
 }
 
@@ -216,6 +220,7 @@ func (d *Driver) loop(ctx context.Context) {
 		case now := <-ticker.C:
 			if d.o.Bus.Health().Blocked == "" { // else nobody can speak
 				d.machine.Tick(now.Sub(last))
+				d.silent.Store(int64(d.machine.Silent()))
 			}
 			last = now
 		case <-ctx.Done():

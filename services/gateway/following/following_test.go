@@ -3,6 +3,7 @@ package following
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,29 @@ func TestNobodyLeads(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.expect() // nobody is judged by a silence that is the broker's
 		r.broker.Unblock()
+	})
+}
+
+// TestALogThatNobodyLeads: after 30 s everybody is closed, and the gateway is not ready
+// until it hears of the log again.
+func TestALogThatNobodyLeads(t *testing.T) {
+	play(t, func(r *rig) {
+		r.lead(10)
+		for range 20 {
+			r.batch(0, 10, 10)
+			time.Sleep(2 * time.Second)
+		}
+		r.expect()
+		time.Sleep(2 * time.Minute)
+		r.expect("close all")
+		if why := r.driver.Ready(); len(why) != 1 || !strings.Contains(why[0], "1 of 1 logs") {
+			r.t.Errorf("not ready because of %v", why)
+		}
+		r.lead(10)
+		time.Sleep(time.Second)
+		if why := r.driver.Ready(); len(why) != 0 {
+			r.t.Errorf("the log is led again: %v", why)
+		}
 	})
 }
 

@@ -1,6 +1,9 @@
 package rabbit
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // What the library can decode of a header table. Anything else ends its connection.
 const (
@@ -59,10 +62,14 @@ func mend(frame []byte, frameMax int) int {
 	}
 	table := frame[at : at+size]
 	kept, entries := mendEntries(table, 0, size)
+	room := frameMax - (len(frame) - size)
+	if entries > maxEntries || frameMax > 0 && kept > room {
+		offsetFirst(table[:kept])
+	}
 	if entries > maxEntries {
 		kept = keepRead(table[:kept])
 	}
-	if room := frameMax - (len(frame) - size); frameMax > 0 && kept > room {
+	if frameMax > 0 && kept > room {
 		kept = keepSmall(table[:kept], room)
 	}
 	if kept == size {
@@ -170,6 +177,26 @@ func mendField(b []byte, depth int) int {
 	return size
 }
 
+// offsetHeader is an entry's number in a log, which the broker adds. Without it the
+// entry cannot be read, and what stands behind it neither.
+const offsetHeader = "x-stream-offset"
+
+// offsetFirst moves the offset to the beginning of a repaired table, in front of what
+// there may be no room for.
+func offsetFirst(b []byte) {
+	for at := 0; at < len(b); {
+		value := at + 1 + int(b[at])
+		end := value + mendField(b[value:], 0)
+		if string(b[at+1:value]) == offsetHeader {
+			offset := slices.Clone(b[at:end])
+			copy(b[len(offset):end], b[:at])
+			copy(b, offset)
+			return
+		}
+		at = end
+	}
+}
+
 // keepSmall moves the small entries of a repaired table to its beginning, as many as there is
 // room for, and returns their size in bytes.
 func keepSmall(b []byte, room int) int {
@@ -185,14 +212,14 @@ func keepSmall(b []byte, room int) int {
 	return kept
 }
 
-// keepRead moves the texts and lists of a repaired table, the only ones that Belfry uses, to its
-// beginning, as many as the library accepts, and returns their size in bytes.
+// keepRead moves what Belfry uses of a repaired table, its texts and lists and the offset, to
+// its beginning, as many as the library accepts, and returns their size in bytes.
 func keepRead(b []byte) int {
 	kept, entries := 0, 0
 	for at := 0; at < len(b) && entries < maxEntries; {
 		value := at + 1 + int(b[at])
 		end := value + mendField(b[value:], 0)
-		if b[value] == 'S' || b[value] == 'A' {
+		if b[value] == 'S' || b[value] == 'A' || string(b[at+1:value]) == offsetHeader {
 			kept += copy(b[kept:], b[at:end])
 			entries++
 		}

@@ -47,7 +47,7 @@ func (r *received) size() int { return len(r.Body) + entryOverhead }
 func (l *logReader) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancelled <-chan string) {
 	defer close(l.done)
 	for d := range in {
-		offset, ok := d.Headers["x-stream-offset"].(int64)
+		offset, ok := d.Headers[offsetHeader].(int64)
 		if !ok {
 			l.end(fmt.Errorf("read log %s: %w: it is a queue of another kind: delete it while nothing runs", l.log, amqpbus.ErrLogRefused))
 			go l.closeChannel()

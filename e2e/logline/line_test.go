@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/protocol"
 	"belfry/services/gateway/following"
@@ -84,16 +82,12 @@ func (l *line) declare() {
 	}
 }
 
-func (l *line) logger() *zap.Logger {
-	return zap.NewNop()
-}
-
 func (l *line) addWorker(number int) {
 	w := &worker{bus: l.net.open(l.t, fmt.Sprintf("worker%d", number))}
 	var err error
 	w.leading, err = leading.New(leading.Options{
 		Bus: w.bus, Worker: protocol.WorkerID(fmt.Sprintf("worker%d.x", number)), Layout: l.layout,
-		Gateways: anybody(), Workers: anybody(), Logger: l.logger(),
+		Gateways: anybody(), Workers: anybody(),
 	})
 	if err != nil {
 		l.t.Fatal(err)
@@ -107,7 +101,7 @@ func (l *line) addGateway(number int) {
 	var err error
 	g.driver, err = following.New(following.Options{
 		Bus: g.bus, Sink: g.hub, Gateway: protocol.GatewayID(fmt.Sprintf("gateway%d.x", number)), Layout: l.layout,
-		Workers: anybody(), Logger: l.logger(),
+		Workers: anybody(),
 	})
 	if err != nil {
 		l.t.Fatal(err)

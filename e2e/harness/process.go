@@ -51,9 +51,9 @@ func Run(t T, name, bin string, args ...string) *Process {
 	return p
 }
 
-// Launch starts a command that the caller ends, by Terminate or Kill9, and that
-// does not outlive the caller. What it writes goes to the end of the file log, but
-// for an output that has a place of its own in cmd.
+// Launch starts a command that the caller ends, by Terminate or Kill9. It does not
+// outlive the caller; what it has started itself may. What it writes goes to the end
+// of the file log, but for an output that has a place of its own in cmd.
 func Launch(name, log string, cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Name: name, log: log}
 	return p, p.launch(cmd)

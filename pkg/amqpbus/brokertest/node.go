@@ -144,10 +144,16 @@ func (n *Node) StartAgain(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("start RabbitMQ: %w", err), out.Close())
 	}
+	release, err := leash(cmd.Process.Pid)
+	if err != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		return errors.Join(err, cmd.Wait(), out.Close())
+	}
 	exited := make(chan struct{})
 	n.cmd, n.exited = cmd, exited
 	go func() {
 		_ = cmd.Wait()
+		release()
 		_ = out.Close()
 		close(exited)
 	}()

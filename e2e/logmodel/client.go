@@ -49,12 +49,12 @@ func (m *model) answer(s *state, c int) bool {
 		if !shorter { // only a mark in front of the cursor proves it
 			return false
 		}
-		s.gap(c)
+		s.gap(c, x.has)
 		x.progress = live
 	case x.has.offset == g.covered.offset:
 		x.progress = live
 		if x.has.fp != g.covered.fp && m.planted != noFingerprint {
-			s.gap(c)
+			s.gap(c, x.has, g.covered)
 		}
 	default:
 		x.progress, x.reached, x.proven = catching, x.has, false
@@ -134,7 +134,7 @@ func (m *model) filled(s *state, c int) bool {
 		if g.covered.offset < 0 || g.owesGap {
 			return false
 		}
-		s.gap(c)
+		s.gap(c, x.reached, x.to)
 		s.caughtUp(c)
 		return true
 	}
@@ -179,10 +179,15 @@ func (s *state) owes(c int, number int8) bool {
 	return x.answered && number >= x.owed && int(e.group) == c && !e.lost && !e.copied && x.got&(1<<number) == 0
 }
 
-// gap tells a client: it goes on behind what its gateway covers.
-func (s *state) gap(c int) {
-	if !s.broken {
-		broken("client %d is told of a gap for no reason", c)
+// gap tells a client: it goes on behind what its gateway covers. Where the log holds the
+// places that are the reason, there is none; what a reset is the reason of, is judged there.
+func (s *state) gap(c int, places ...cursor) {
+	lost := len(places) == 0
+	for _, place := range places {
+		lost = lost || !s.holds(place)
+	}
+	if !lost {
+		broken("client %d is told of a gap, and the log holds %v", c, places)
 	}
 	x := &s.clients[c]
 	x.has = s.gateways[x.gateway].covered

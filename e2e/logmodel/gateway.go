@@ -73,6 +73,13 @@ func (m *model) gatewayTakes(s *state, g, w int, x message) {
 	}
 	switch x.kind {
 	case reset:
+		if x.to != y.covered && m.planted != anyReset { // what was sent since then is lost
+			s.hello(g, false)
+			return
+		}
+		if s.holds(y.covered) {
+			broken("gateway %d is reset, and the log holds what it covers: %v", g, y.covered)
+		}
 		y.covered, y.owesGap = nowhere, true
 		s.windows[g], y.window = 0, none
 		if m.planted == gapAtReset {

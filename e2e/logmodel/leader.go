@@ -42,7 +42,7 @@ func (s *state) stepDown(w int) {
 
 func (s *state) reset(w, g int) bool {
 	p := &s.workers[w].peers[g]
-	if !s.down[w][g].push(message{kind: reset, incarnation: p.incarnation, feed: p.feed}) {
+	if !s.down[w][g].push(message{kind: reset, incarnation: p.incarnation, feed: p.feed, to: p.from}) {
 		return false
 	}
 	p.serving = false
@@ -141,6 +141,7 @@ func (m *model) takeHello(s *state, w, g int, x message) {
 		m.stand(p, cursor{s.first - 1, none})
 		p.from = x.to
 	default:
+		m.stand(p, x.to)
 		s.reset(w, g)
 		p.serving = false
 	}
@@ -197,7 +198,12 @@ func (m *model) reopen(s *state, w int) bool {
 	}
 	l.version = s.version
 	for g := range l.peers {
-		if p := &l.peers[g]; p.serving && !m.holds(s, p.at) {
+		p := &l.peers[g]
+		if !p.serving {
+			continue
+		}
+		m.stand(p, p.from) // what is in hand is read again
+		if !m.holds(s, p.at) {
 			s.reset(w, g)
 			p.serving = false
 		}

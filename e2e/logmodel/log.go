@@ -12,11 +12,13 @@ func (s *state) fp(offset int8) int8 { return s.entries[s.log[offset]].content }
 func (s *state) cursorAt(offset int8) cursor { return cursor{offset, s.fp(offset)} }
 
 // holds reports whether the log has this very entry still.
+func (s *state) holds(c cursor) bool {
+	return c.offset >= s.first && c.offset < s.end && s.fp(c.offset) == c.fp
+}
+
+// holds is what a reader finds out about that.
 func (m *model) holds(s *state, c cursor) bool {
-	if c.offset < s.first || c.offset >= s.end {
-		return false
-	}
-	return s.fp(c.offset) == c.fp || m.planted == noFingerprint
+	return s.holds(c) || m.planted == noFingerprint && c.offset >= s.first && c.offset < s.end
 }
 
 // write puts an entry at the end of the log: of a group or a mark, new or again.

@@ -26,6 +26,7 @@ const (
 	olderSnapshot
 	noIncarnation
 	resumeAtCovered
+	anyReset
 	plants
 )
 
@@ -52,6 +53,7 @@ var names = [plants]string{
 	olderSnapshot:     "an older snapshot is applied",
 	noIncarnation:     "messages of a gateway's last life are believed",
 	resumeAtCovered:   "whoever resumes goes on at covered",
+	anyReset:          "a reset of another place counts",
 }
 
 // harmless says why an error need not be found.

@@ -33,6 +33,7 @@ func (m *Reset) code(c *coder) {
 	c.log(&m.Log)
 	text(c, &m.Gateway)
 	c.uint(&m.Feed)
+	c.cursor(&m.At)
 	text(c, &m.Cause)
 }
 

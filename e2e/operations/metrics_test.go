@@ -161,12 +161,15 @@ func (e exported) used(t *testing.T, file string) {
 			if label == "job" || label == "instance" {
 				continue
 			}
-			values := []string{value}
-			if strings.HasSuffix(op, "~") {
+			values, matches := []string{value}, func(v string) bool { return labels[label][v] }
+			if strings.HasSuffix(op, "~") { // alternatives, each an anchored regular expression
 				values = strings.Split(value, "|")
+				matches = func(v string) bool {
+					return slices.ContainsFunc(slices.Collect(maps.Keys(labels[label])), regexp.MustCompile("^(?:"+v+")$").MatchString)
+				}
 			}
 			for _, v := range values {
-				if !strings.HasPrefix(v, "$") && !labels[label][v] { // $: a variable of the dashboard
+				if !strings.HasPrefix(v, "$") && !matches(v) { // $: a variable of the dashboard
 					t.Errorf(`%s asks %s for %s="%s", which it never has: it has %v`, file, m[1], label, v, slices.Sorted(maps.Keys(labels[label])))
 				}
 			}

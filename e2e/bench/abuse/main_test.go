@@ -198,14 +198,24 @@ func handshakes(t *testing.T, in *harness.Installation, token func() string) dee
 
 func always(token string) func() string { return func() string { return token } }
 
+// subscribing takes turns between connections, so that each stays below
+// BELFRY_MESSAGE_RATE.
 func subscribing(t *testing.T, in *harness.Installation) deed {
 	t.Helper()
-	c, err := dial(t.Context(), in, homeOfHonest, harness.TokenNamed)
-	if err != nil {
-		t.Fatal(err)
+	var conns []*client
+	for range 6 {
+		c, err := dial(t.Context(), in, homeOfHonest, harness.TokenNamed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Drop)
+		conns = append(conns, c)
 	}
-	t.Cleanup(c.Drop)
-	return deed{"subscribe", func() error { return c.subscribe(1, 1) }}
+	turn := 0
+	return deed{"subscribe", func() error {
+		turn++
+		return conns[turn%len(conns)].subscribe(1+turn*10, 1)
+	}}
 }
 
 // within keeps a rate: a client's messages stay below BELFRY_MESSAGE_RATE.

@@ -100,7 +100,7 @@ func (d *Driver) believed(m *amqpbus.Delivery) any {
 		return nil
 	}
 	if err != nil {
-		d.logger.Error("ignored a reply that cannot be decoded", zap.String("type", m.Type), zap.Error(err))
+		d.logger.Error("ignored a reply that cannot be decoded: compare the versions of gateways and workers", zap.String("type", m.Type), zap.Error(err))
 		return nil
 	}
 	return message

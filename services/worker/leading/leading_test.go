@@ -170,6 +170,26 @@ func TestReadersDoNotStorm(t *testing.T) {
 	})
 }
 
+// TestALogThatIsDeleted is declared again, and read.
+func TestALogThatIsDeleted(t *testing.T) {
+	play(t, 1, func(r *rig) {
+		log := amqpbus.LogQueue(1, 0)
+		if err := r.bus.Delete(r.t.Context(), log); err != nil {
+			r.t.Fatal(err)
+		}
+		r.pass(2 * time.Second)
+		if r.broker.Core().Exists(log) {
+			r.t.Error("it was declared at once: a cluster may be failing over")
+		}
+		r.pass(time.Minute)
+		r.publish(r.bus, amqpbus.Message{Exchange: amqpbus.ExchangeEmit, Key: "nodash", Body: []byte("1")})
+		r.pass(time.Second)
+		if got := r.dead(); len(got) != 1 {
+			r.t.Errorf("what was emitted afterwards was not read: %d are parked", len(got))
+		}
+	})
+}
+
 // dead is what is parked, put back afterwards.
 func (r *rig) dead() []amqpbus.Delivery {
 	r.t.Helper()

@@ -2,6 +2,7 @@ package leading
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -20,6 +21,10 @@ const (
 	// Pauses before the machine is told that a reader has ended which brought nothing.
 	firstPause = 200 * time.Millisecond
 	mostPause  = 5 * time.Second
+	// goneAfter is how many readings that brought nothing end one after the other, until
+	// a log that does not exist is declared again: about 6 s.
+	goneAfter     = 4
+	declareWithin = 10 * time.Second
 )
 
 // readingKey names a reader: the machine and the filler number theirs alike.
@@ -48,6 +53,7 @@ func (l *log) openReading(key readingKey, at int64) {
 	r := &reading{key: key, stop: stop}
 	l.readings[key] = r
 	pause := min(firstPause<<min(l.failed, 8), mostPause)
+	gone := l.failed >= goneAfter
 	l.reading.Go(func() {
 		defer stop()
 		err := l.bring(ctx, r, at)
@@ -55,6 +61,9 @@ func (l *log) openReading(key readingKey, at int64) {
 			return
 		}
 		l.logger.Warn("reader of the log ended", zap.Int("reader", key.number), zap.Bool("filler", key.filler), zap.Error(err))
+		if gone && errors.Is(err, amqpbus.ErrLogGone) {
+			l.declare(ctx)
+		}
 		timer := time.NewTimer(pause/2 + rand.N(pause)) // jitter, not a secret
 		defer timer.Stop()
 		select {
@@ -63,6 +72,16 @@ func (l *log) openReading(key readingKey, at int64) {
 		case <-ctx.Done():
 		}
 	})
+}
+
+// declare makes a log anew that somebody has deleted: the machine finds out that it is
+// another. It is not done at once, for a log is also gone while a cluster fails over.
+func (l *log) declare(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, declareWithin)
+	defer cancel()
+	name := amqpbus.LogQueue(l.of.o.Layout.Shards, l.number)
+	err := l.of.o.Bus.Declare(ctx, amqpbus.LogTopology(l.of.o.Layout).Of(name))
+	l.logger.Warn("the log was deleted, and is declared anew: what it held is lost", zap.String("queue", name), zap.Error(err))
 }
 
 // bring reads until the reader ends, or ctx does.

@@ -48,7 +48,7 @@ func (l *Leading) reply(d *amqpbus.Delivery) {
 		l.o.Other(d)
 		return
 	case err != nil:
-		l.log.Warn("ignored a message on the reply queue that cannot be decoded", zap.String("type", d.Type), zap.Error(err))
+		l.log.Warn("ignored a message on the reply queue: it cannot be decoded, or its broker user may not send it", zap.String("type", d.Type), zap.Error(err))
 		return
 	}
 	users, number, gateway := l.o.Gateways, 0, ""

@@ -156,7 +156,7 @@ func (d *Driver) sayBye(ctx context.Context) error {
 	d.sender.Send(bye, func(err error) { verdict <- err })
 	select {
 	case err := <-verdict:
-		if err == nil {
+		if err == nil || errors.Is(err, amqpbus.ErrUnroutable) { // there may be no worker
 			return nil
 		}
 		return fmt.Errorf("tell the workers that this gateway goes: %w", err)

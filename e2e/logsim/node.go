@@ -66,7 +66,7 @@ func (w *world) startWorker() {
 	n := &worker{process: process{w: w, name: fmt.Sprintf("worker%d", len(w.workers)+1)}, skew: w.within(2 * time.Second)}
 	w.workers = append(w.workers, n)
 	for i := range w.streams {
-		o := lead.Options{Worker: n.name, Log: i, LookBack: lookBack, Recent: 16, MarkID: func() string {
+		o := lead.Options{Worker: n.name, Log: i, LookBack: lookBack, Recent: 16, BatchBytes: 400, MarkID: func() string {
 			n.marks++
 			return fmt.Sprintf("mark %s %d", n.name, n.marks)
 		}}

@@ -27,10 +27,10 @@ func (m *Machine) collect(r *reader, e *eventlog.Event) {
 			continue
 		}
 		p.events = append(p.events, *e)
-		if p.bytes += sizeOf(e); p.bytes >= maxBatchBytes && p.unconfirmed < maxUnconfirmed {
+		if p.bytes += sizeOf(e); p.bytes >= m.o.BatchBytes && p.unconfirmed < maxUnconfirmed {
 			m.closeBatch(p)
 		}
-		if p.bytes > maxCollected {
+		if p.bytes > 4*m.o.BatchBytes {
 			m.setDown(p)
 		}
 	}

@@ -63,7 +63,7 @@ func (m *Machine) fromRecent(p *peer) {
 	}
 	p.from = p.at
 	for _, x := range m.recent[i+1:] {
-		if p.bytes >= maxBatchBytes {
+		if p.bytes >= m.o.BatchBytes {
 			if p.unconfirmed >= maxUnconfirmed {
 				m.setDown(p)
 				return

@@ -21,10 +21,9 @@ type Filler struct {
 
 // Bounds of a filler.
 const (
-	maxReadings  = 2               // at a time
-	maxTogether  = 64              // fillings in one reading
-	nobodyWaits  = 3 * time.Second // a gateway asks again after that
-	maxPartBytes = maxBatchBytes
+	maxReadings = 2               // at a time
+	maxTogether = 64              // fillings in one reading
+	nobodyWaits = 3 * time.Second // a gateway asks again after that
 )
 
 // reading is a reader and those that it answers.
@@ -113,11 +112,11 @@ func (f *Filler) Read(number int, e *eventlog.Entry) {
 			} else {
 				f.part(x)
 			}
-		case x.bytes >= maxPartBytes && x.onWay: // it is not read out as fast as the others
+		case x.bytes >= f.o.BatchBytes && x.onWay: // it is not read out as fast as the others
 			x.setDown()
 			f.aside = append(f.aside, x)
 		default:
-			if x.bytes >= maxPartBytes {
+			if x.bytes >= f.o.BatchBytes {
 				f.part(x)
 			}
 			return false

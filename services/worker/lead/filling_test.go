@@ -66,7 +66,7 @@ func TestAFillingIsBounded(t *testing.T) {
 			}
 			for _, r := range f.readings {
 				for _, x := range r.fillings {
-					if x.bytes > maxPartBytes+len(body)+eventOverhead+10 {
+					if x.bytes > f.o.BatchBytes+len(body)+eventOverhead+10 {
 						t.Fatalf("%d bytes are collected", x.bytes)
 					}
 				}

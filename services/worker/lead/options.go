@@ -19,6 +19,10 @@ type Options struct {
 
 	LookBack int64 // entries; default eventlog.LookBack
 	Recent   int   // entries that are kept for who is a little behind; default 4,096
+	// BatchBytes bounds a batch and a part of a filling (default 256 KiB), but for the
+	// event that comes last. Of a feed that has batches on their way so much is collected
+	// four times.
+	BatchBytes int
 }
 
 // Periods and bounds of the rules.
@@ -39,8 +43,6 @@ const (
 
 	mostMarks      = 64 // own ones that were not read
 	maxUnconfirmed = 4
-	maxBatchBytes  = 256 << 10
-	maxCollected   = 1 << 20
 	maxRecentBytes = 16 << 20
 	maxCatchUps    = 2
 	eventOverhead  = 64 // bytes of an event in a batch beside group and payload
@@ -50,6 +52,9 @@ const (
 func (o Options) complete() Options {
 	if o.LookBack == 0 {
 		o.LookBack = eventlog.LookBack
+	}
+	if o.BatchBytes == 0 {
+		o.BatchBytes = 256 << 10
 	}
 	if o.Recent == 0 {
 		o.Recent = 4096

@@ -1,9 +1,11 @@
 package logsim
 
 import (
+	"fmt"
 	"time"
 
 	"belfry/pkg/eventlog"
+	"belfry/pkg/protocol"
 )
 
 // lookBack is small, so that schedules reach it.
@@ -152,15 +154,34 @@ func (w *world) emit() {
 	w.emits++
 	w.counts.Emits++
 	e := eventlog.Entry{Exchange: "belfry.emit", Key: group, ID: id(w.emits), Body: []byte(id(w.emits))}
+	if w.one(4) {
+		w.pack(s, &e)
+	}
 	w.deliverEmit(s, e, 0)
 }
+
+// pack makes an entry one of several events, whose groups belong to the same log.
+func (w *world) pack(s *stream, e *eventlog.Entry) {
+	var p eventlog.Pack
+	for i := range 1 + w.r.IntN(4) {
+		group := groupName(w.r.IntN(groupCount))
+		if s.number < w.o.Shards && shardOf(group, w.o.Shards) != shardOf(e.Key, w.o.Shards) {
+			group = e.Key
+		}
+		p.Add(eventlog.Packed{Group: protocol.Group(group), Payload: []byte(packed(e.ID, i))})
+	}
+	e.Type, e.Key, e.Body = eventlog.PackType, "", p.Body()
+}
+
+// packed is the payload of an event of a pack.
+func packed(id string, index int) string { return fmt.Sprintf("[%s,%d]", id, index) }
 
 func (w *world) deliverEmit(s *stream, e eventlog.Entry, tries int) {
 	if w.down || w.alarm { // the sender waits, and sends it again
 		w.after(500*time.Millisecond, func() { w.deliverEmit(s, e, tries) })
 		return
 	}
-	w.say("emit %s to %s", e.ID, e.Key)
+	w.say("emit %s to %s%s", e.ID, e.Key, e.Type)
 	s.append(e)
 	if tries < 2 && w.one(12) {
 		w.after(w.within(20*time.Millisecond), func() { w.deliverEmit(s, e, tries+1) })

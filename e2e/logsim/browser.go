@@ -24,6 +24,8 @@ type client struct {
 
 	owed map[place]*debt
 	back map[int]eventlog.ClientCursor // where it came back with, until it is live there
+
+	unread func() // takes back the last event, which was on its way when the connection broke
 }
 
 func (w *world) addClient() {
@@ -118,6 +120,9 @@ func (c *client) leave(told bool) {
 			}
 		}
 	}
+	if !told {
+		c.breakOff()
+	}
 	conn := c.conn
 	c.gateway = nil
 	delete(g.conns, conn)
@@ -127,8 +132,17 @@ func (c *client) leave(told bool) {
 	}
 }
 
+// breakOff loses the last event, now and then: it has not come, of a pack perhaps alone.
+func (c *client) breakOff() {
+	if c.unread != nil && c.w.one(2) {
+		c.unread()
+	}
+	c.unread = nil
+}
+
 // lost is a connection that ends with its gateway.
 func (c *client) lost() {
+	c.breakOff()
 	delete(c.gateway.conns, c.conn)
 	c.gateway = nil
 	c.w.after(c.w.within(3*time.Second), c.come)

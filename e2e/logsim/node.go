@@ -19,7 +19,8 @@ func groupName(i int) string { return "jobs-" + strconv.Itoa(i) }
 
 func shardOf(group string, shards int) int { return protocol.ShardOf(protocol.Group(group), shards) }
 
-func id(n uint64) string { return "e" + strconv.FormatUint(n, 10) }
+// id is that of an emit, and the payload of its event: JSON.
+func id(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // process is what workers and gateways share: it may die, and it may stand still.
 type process struct {

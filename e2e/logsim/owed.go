@@ -58,7 +58,7 @@ func (c *client) answered(a follow.Answer) {
 	for _, at := range a.At {
 		c.since[at.Log] = at
 	}
-	c.member = member
+	c.member, c.unread = member, nil
 }
 
 func (c *client) logHas(log int, group string) bool {
@@ -97,15 +97,17 @@ func (c *client) receive(log int, e *eventlog.Event) {
 		return
 	case !d.last.Before(e.Position()):
 		w.broken("client %d got %s at %v behind %v", c.number, e.Payload, e.Position(), d.last)
-	case x != nil && x.ID == string(e.Payload) && s.judge(x) == copied:
+	case x != nil && x.says(e) && s.judge(x) == copied:
 		w.broken("client %d got %s at %d, a copy of the entry %d", c.number, e.Payload, e.Offset, x.copyOf)
-	case x == nil && !s.broken:
-		w.broken("client %d got %s at %d, where nothing stands", c.number, e.Payload, e.Offset)
-	case x != nil && x.ID == string(e.Payload):
-		if missed := s.owed(string(e.Group), d.last.Offset, e.Offset); missed != nil {
+	case (x == nil || !x.says(e)) && !s.broken:
+		w.broken("client %d got %s at %v, which does not stand there", c.number, e.Payload, e.Position())
+	case x != nil && x.says(e):
+		if missed := s.owed(string(e.Group), d.last, e.Position()); missed != nil {
 			w.broken("client %d got %s at %d, and never %s at %d", c.number, e.Payload, e.Offset, missed.ID, missed.Offset)
 		}
 	}
+	last, since := d.last, c.since[log]
+	c.unread = func() { d.last, d.got, c.since[log] = last, d.got[:len(d.got)-1], since }
 	d.got = append(d.got, e.Offset)
 	d.last = e.Position()
 	c.since[log] = eventlog.ClientCursor{Shards: w.o.Shards, Log: log, Index: e.Index, Cursor: eventlog.Cursor{Offset: e.Offset, FP: e.FP}}
@@ -132,6 +134,7 @@ func (c *client) gap(gap follow.Gap) {
 		c.owed[place{string(group), log}] = newDebt(gap.At)
 	}
 	c.since[log] = gap.At
+	c.unread = nil
 	delete(c.back, log)
 }
 
@@ -147,7 +150,7 @@ func (w *world) check() {
 				w.broken("client %d is still catching up", c.number)
 				return
 			}
-			if missed := w.streams[p.log].owed(p.group, d.last.Offset, w.streams[p.log].next); missed != nil {
+			if missed := w.streams[p.log].owed(p.group, d.last, eventlog.Position{Offset: w.streams[p.log].next}); missed != nil {
 				w.broken("client %d has %d events of %s in log %d behind %v, and never got %s at %d",
 					c.number, len(d.got), p.group, p.log, d.from, missed.ID, missed.Offset)
 				return

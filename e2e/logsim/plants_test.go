@@ -52,7 +52,7 @@ var plants = []plant{
 	{"a cursor that is ahead is not waited for", followConn, "!lost {", "!lost && false {"},
 	{"whoever resumes goes on at covered", followCatch, "\tdefault:\n\t\tc.behind[l.number] = ", "\tcase true:\n\tdefault:\n\t\tc.behind[l.number] = "},
 	{"an answer promises what is still on its way", followConn, "if c.behind[l.number] != nil { // what", "if false { // what"},
-	{"the window serves groups that it did not have", followCatch, "i.since > b.reached.Offset {", "false {"},
+	{"the window serves groups that it did not have", followCatch, "b.reached.Before(i.begins()) {", "false {"},
 	{"the window serves places that nobody has proven", followCatch, "return b.proven || l.window.proves(b.reached.Offset, b.fp)", "return true"},
 	{"catching up ends with the first filling", followCatch, "\t\tdelete(g.fills, p.ID)\n\t\tg.catchUp(c, l)", "\t\tdelete(g.fills, p.ID)\n\t\tg.goLive(c, l, false)"},
 	{"live events come while catching up", followCatch, "g.add(Hold{Conn: c.id, Log: l.number})", ""},

@@ -26,10 +26,45 @@ type stream struct {
 	order   []readerKey // for replay
 }
 
-// entry is one of the log, and where the last copy in front of it stands; -1: nowhere.
+// entry is one of the log.
 type entry struct {
 	eventlog.Entry
-	copyOf int64
+	groups []string // of its events
+	copyOf int64    // where the last copy in front of it stands; -1: nowhere
+}
+
+// index is the place of one of its events.
+func (e *entry) index(i int) int {
+	if e.Type == eventlog.PackType {
+		return i
+	}
+	return eventlog.LastIndex
+}
+
+// says reports whether an event that was delivered is one of this entry.
+func (e *entry) says(x *eventlog.Event) bool {
+	i, payload := 0, e.ID
+	if e.Type == eventlog.PackType {
+		i, payload = x.Index, packed(e.ID, x.Index)
+	}
+	return x.Index == e.index(i) && i < len(e.groups) && e.groups[i] == string(x.Group) && payload == string(x.Payload)
+}
+
+func groupsOf(e *eventlog.Entry) (groups []string) {
+	switch e.Type {
+	case lead.MarkType:
+	case eventlog.PackType:
+		all, err := eventlog.Unpack(e.Body)
+		if err != nil {
+			panic(err) // the simulation made it
+		}
+		for i := range all {
+			groups = append(groups, string(all[i].Group))
+		}
+	default:
+		groups = []string{e.Key}
+	}
+	return groups
 }
 
 type readerKey struct {
@@ -61,7 +96,7 @@ func (s *stream) append(e eventlog.Entry) {
 		copyOf = -1
 	}
 	s.last[e.ID] = e.Offset
-	s.entries = append(s.entries, entry{e, copyOf})
+	s.entries = append(s.entries, entry{e, groupsOf(&e), copyOf})
 	for _, key := range s.order {
 		s.serve(s.readers[key])
 	}
@@ -211,12 +246,19 @@ func (s *stream) holds(c eventlog.Cursor) bool {
 	return eventlog.Key(nil).Fingerprint(e.Offset, e.ID, e.Body) == c.FP
 }
 
-// owed finds the first event of a group behind one offset and before another that
+// owed finds the first event of a group behind one place and before another that
 // whoever is there must get; nil: there is none.
-func (s *stream) owed(group string, behind, before int64) *entry {
-	for i := s.search(behind + 1); i < len(s.entries) && s.entries[i].Offset < before; i++ {
-		if e := &s.entries[i]; e.Key == group && s.judge(e) == original {
-			return e
+func (s *stream) owed(group string, behind, before eventlog.Position) *entry {
+	for i := s.search(behind.Offset); i < len(s.entries) && s.entries[i].Offset <= before.Offset; i++ {
+		e := &s.entries[i]
+		if s.judge(e) != original {
+			continue
+		}
+		for j := range e.groups {
+			at := eventlog.Position{Offset: e.Offset, Index: e.index(j)}
+			if e.groups[j] == group && behind.Before(at) && at.Before(before) {
+				return e
+			}
 		}
 	}
 	return nil

@@ -33,19 +33,29 @@ func ShowCursor(c eventlog.Cursor) string {
 	return strconv.FormatInt(c.Offset, 10) + strings.TrimRight(string(c.FP[:]), "\x00")
 }
 
-// Event reads "jobs-1@12": an event of the group in the entry at offset 12.
+// Event reads "jobs-1@12": an event of the group in the entry at offset 12, or
+// "jobs-1@12.3", one of a pack.
 func Event(word string) (eventlog.Event, error) {
 	group, at, found := strings.Cut(word, "@")
-	c, err := Cursor(at)
-	if !found || err != nil {
-		return eventlog.Event{}, fmt.Errorf("%q is no event: write jobs-1@12", word)
+	at, number, packed := strings.Cut(at, ".")
+	index, indexErr := eventlog.LastIndex, error(nil)
+	if packed {
+		index, indexErr = strconv.Atoi(number)
 	}
-	return eventlog.Event{Offset: c.Offset, Index: eventlog.LastIndex, FP: c.FP, Group: protocol.Group(group)}, nil
+	c, err := Cursor(at)
+	if !found || err != nil || indexErr != nil {
+		return eventlog.Event{}, fmt.Errorf("%q is no event: write jobs-1@12 or jobs-1@12.3", word)
+	}
+	return eventlog.Event{Offset: c.Offset, Index: index, FP: c.FP, Group: protocol.Group(group)}, nil
 }
 
 // ShowEvent writes what Event reads.
 func ShowEvent(e *eventlog.Event) string {
-	return string(e.Group) + "@" + ShowCursor(eventlog.Cursor{Offset: e.Offset, FP: e.FP})
+	text := string(e.Group) + "@" + ShowCursor(eventlog.Cursor{Offset: e.Offset, FP: e.FP})
+	if e.Index != eventlog.LastIndex {
+		text += "." + strconv.Itoa(e.Index)
+	}
+	return text
 }
 
 // Input is a line: its verb, its words, and its settings of the form name=value.

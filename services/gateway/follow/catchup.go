@@ -82,11 +82,11 @@ func (g *Gateway) catchUp(c *conn, l *log) {
 // windowHolds reports whether the window has every event of the groups behind the
 // place that the connection has reached, and knows that place.
 func (g *Gateway) windowHolds(l *log, b *catchUp, groups map[protocol.Group]bool) bool {
-	if !l.window.whole(b.reached.Offset) {
+	if !l.window.whole(b.reached) {
 		return false
 	}
 	for group := range groups {
-		if i := l.groups[group]; i == nil || !i.active || i.since > b.reached.Offset {
+		if i := l.groups[group]; i == nil || !i.active || b.reached.Before(i.begins()) {
 			return false
 		}
 	}

@@ -51,6 +51,9 @@ type interest struct {
 	alone   time.Duration // without members
 }
 
+// begins is the place behind which the gateway has every event of the group.
+func (i *interest) begins() eventlog.Position { return eventlog.Cursor{Offset: i.since}.End() }
+
 func newLog(number int, o Options, emit func(Effect)) *log {
 	return &log{
 		o: o, number: number, emit: emit, covered: eventlog.NoCursor, patience: firstPatience,

@@ -54,7 +54,7 @@ func (p *player) perform(line string) ([]string, error) {
 	case "filled": // ID FROM TO
 		from, to := cursor(in, 1), cursor(in, 2)
 		x := eventlog.Filled{
-			Gateway: "g", ID: in.Number(0), From: from.End(), To: to.End(), FP: to.FP, Events: in.Events("events"),
+			Gateway: "g", ID: in.Number(0), From: eventlog.Position{Offset: from.Offset, Index: int(in.SettingNumber("index", eventlog.LastIndex))}, To: to.End(), FP: to.FP, Events: in.Events("events"),
 			Done: in.Setting("done", "yes") == "yes", Gap: in.Setting("gap", "no") == "yes",
 		}
 		do = func() { p.machine.Take(x) }
@@ -73,7 +73,7 @@ func (p *player) perform(line string) ([]string, error) {
 		}
 		var since []eventlog.ClientCursor
 		if c := in.SettingCursor("since", "none"); !c.IsNone() {
-			since = append(since, eventlog.ClientCursor{Shards: int(in.SettingNumber("shards", 1)), Index: eventlog.LastIndex, Cursor: c})
+			since = append(since, eventlog.ClientCursor{Shards: int(in.SettingNumber("shards", 1)), Index: int(in.SettingNumber("index", eventlog.LastIndex)), Cursor: c})
 		}
 		do = func() { p.machine.Subscribe(id, groups, since) }
 	case "withdraw":

@@ -78,5 +78,7 @@ func (w *window) behind(p eventlog.Position) []kept {
 	return w.events[i:]
 }
 
-// whole reports whether no event behind the offset is missing.
-func (w *window) whole(offset int64) bool { return !w.start.IsNone() && w.start.Offset <= offset }
+// whole reports whether no event behind the place is missing.
+func (w *window) whole(p eventlog.Position) bool {
+	return !w.start.IsNone() && !p.Before(w.start.End())
+}

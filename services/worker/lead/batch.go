@@ -12,26 +12,33 @@ func (p *peer) place() eventlog.Cursor {
 	return p.at
 }
 
-// collect takes an event for every feed that the reader carries and whose table
-// has its group.
-func (m *Machine) collect(r *reader, e *eventlog.Event) {
-	if e == nil {
+// collect takes the events of an entry for every feed that the reader carries and
+// whose table has their groups. A batch ends with a whole entry.
+func (m *Machine) collect(r *reader, events []eventlog.Event) {
+	if len(events) == 0 {
 		return
 	}
-	tag := eventlog.TagOf(e.Group)
 	for _, p := range m.peers {
 		if p.carrier != r || p.stopped {
 			continue
 		}
-		if _, wanted := p.table[tag]; !wanted {
-			continue
-		}
-		p.events = append(p.events, *e)
-		if p.bytes += sizeOf(e); p.bytes >= m.o.BatchBytes && p.unconfirmed < maxUnconfirmed {
+		p.want(events)
+		if p.bytes >= m.o.BatchBytes && p.unconfirmed < maxUnconfirmed {
 			m.closeBatch(p)
 		}
 		if p.bytes > 4*m.o.BatchBytes {
 			m.setDown(p)
+		}
+	}
+}
+
+// want collects those of an entry's events whose groups are in the table.
+func (p *peer) want(events []eventlog.Event) {
+	for i := range events {
+		e := &events[i]
+		if _, wanted := p.table[eventlog.TagOf(e.Group)]; wanted {
+			p.events = append(p.events, *e)
+			p.bytes += sizeOf(e)
 		}
 	}
 }

@@ -71,13 +71,7 @@ func (m *Machine) fromRecent(p *peer) {
 			m.closeBatch(p)
 		}
 		p.at = x.cursor
-		if x.event == nil {
-			continue
-		}
-		if _, wanted := p.table[eventlog.TagOf(x.event.Group)]; wanted {
-			p.events = append(p.events, *x.event)
-			p.bytes += sizeOf(x.event)
-		}
+		p.want(x.events)
 	}
 	p.carrier = m.main
 }
@@ -96,9 +90,9 @@ func (m *Machine) readCatchUp(r *reader, e *eventlog.Entry, cursor eventlog.Curs
 	if !before.IsNone() && cursor.Offset > before.Offset+normalStep {
 		m.hole(r)
 	}
-	event := eventOf(r, e, cursor)
+	events := eventsOf(r, e, cursor, nil)
 	r.at = cursor
-	m.collect(r, event)
+	m.collect(r, events)
 	m.pickUp(r, cursor, before)
 	if cursor.Offset == m.top.Offset || !m.needed(r) {
 		m.handOver(r)

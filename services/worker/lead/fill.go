@@ -100,13 +100,13 @@ func (f *Filler) Read(number int, e *eventlog.Entry) {
 	}
 	r.age = 0
 	r.at = cursor
-	event := eventOf(&r.reader, e, cursor)
+	events := eventsOf(&r.reader, e, cursor, nil)
 	missing := !before.IsNone() && cursor.Offset > before.Offset+normalStep
 	r.fillings = slices.DeleteFunc(r.fillings, func(x *filling) bool {
 		switch {
 		case x.fails(cursor, missing):
 			f.gap(x)
-		case x.read(cursor, event):
+		case x.read(cursor, events):
 			if x.onWay {
 				f.aside = append(f.aside, x)
 			} else {

@@ -54,7 +54,7 @@ func (x *filling) fails(cursor eventlog.Cursor, missing bool) bool {
 }
 
 // read takes an entry, and reports whether that was the last.
-func (x *filling) read(cursor eventlog.Cursor, event *eventlog.Event) bool {
+func (x *filling) read(cursor eventlog.Cursor, events []eventlog.Event) bool {
 	if cursor.Offset == x.after.Offset {
 		x.begun = true
 	}
@@ -62,12 +62,12 @@ func (x *filling) read(cursor eventlog.Cursor, event *eventlog.Event) bool {
 		return false
 	}
 	x.at, x.done = cursor, cursor == x.to
-	if event == nil || !x.after.Before(event.Position()) {
-		return x.done
-	}
-	if _, wanted := x.tags[eventlog.TagOf(event.Group)]; wanted {
-		x.events = append(x.events, *event)
-		x.bytes += sizeOf(event)
+	for i := range events {
+		e := &events[i]
+		if _, wanted := x.tags[eventlog.TagOf(e.Group)]; wanted && x.after.Before(e.Position()) {
+			x.events = append(x.events, *e)
+			x.bytes += sizeOf(e)
+		}
 	}
 	return x.done
 }

@@ -14,7 +14,7 @@ import (
 // left out or sent twice.
 func TestAFillingIsBounded(t *testing.T) {
 	const entries = 40
-	body := bytes.Repeat([]byte{'x'}, 100<<10)
+	body := bytes.Repeat([]byte{'7'}, 100<<10)
 	at := func(i int64) *eventlog.Entry {
 		return &eventlog.Entry{Offset: i, ID: fmt.Sprint("e", i), Key: "jobs-1", Body: body}
 	}

@@ -20,7 +20,7 @@ type reader struct {
 // read is an entry that the main reader has read.
 type read struct {
 	cursor eventlog.Cursor
-	event  *eventlog.Event // nil: a mark, a duplicate, or nothing that can be sent
+	events []eventlog.Event // none: a mark, a duplicate, or nothing that can be sent
 }
 
 func (m *Machine) newReader(at int64) *reader {
@@ -93,12 +93,11 @@ func (m *Machine) readMain(e *eventlog.Entry, cursor eventlog.Cursor) {
 		m.hole(r)
 	}
 	mark := m.ownMark(e)
-	event := eventOf(r, e, cursor)
-	m.park(e)
+	events := eventsOf(r, e, cursor, m.parking(e))
 	r.at, m.top = cursor, cursor
 	m.high = higher(m.high, cursor)
-	m.remember(read{cursor, event})
-	m.collect(r, event)
+	m.remember(read{cursor, events})
+	m.collect(r, events)
 	m.pickUp(r, cursor, before)
 	if mark != 0 {
 		m.disprove(mark, cursor)
@@ -133,10 +132,11 @@ func (m *Machine) remember(x read) {
 }
 
 func (x read) size() int {
-	if x.event == nil {
-		return 0
+	sum := 0
+	for i := range x.events {
+		sum += sizeOf(&x.events[i])
 	}
-	return sizeOf(x.event)
+	return sum
 }
 
 // audited compares the entry at top with what was read there.

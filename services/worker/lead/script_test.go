@@ -87,7 +87,8 @@ func (p *player) perform(line string) ([]string, error) {
 		do = func() { p.machine.Settled(gateway, feed, taken) }
 	case "fill": // ID AFTER TO
 		after, to := p.cursor(in, in.Word(1)), p.cursor(in, in.Word(2))
-		x := eventlog.Fill{Gateway: "g", ID: in.Number(0), After: after.End(), FP: after.FP, To: to, Tags: p.tags(in, "groups")}
+		place := eventlog.Position{Offset: after.Offset, Index: int(in.SettingNumber("index", eventlog.LastIndex))}
+		x := eventlog.Fill{Gateway: "g", ID: in.Number(0), After: place, FP: after.FP, To: to, Tags: p.tags(in, "groups")}
 		do = func() { p.filler.Take(x) }
 	case "tick": // MILLISECONDS
 		d := time.Duration(in.Number(0)) * time.Millisecond
@@ -114,8 +115,9 @@ func (p *player) perform(line string) ([]string, error) {
 	return out, nil
 }
 
-// entry reads "12:a:jobs-1", an event of jobs-1 with id a in the entry at offset 12, or
-// "12:m1", a mark.
+// entry reads "12:a:jobs-1", an event of jobs-1 with id a in the entry at offset 12,
+// "12:a:jobs-1+jobs-2", a pack, or "12:m1", a mark. The payload of an event whose group is
+// followed by "!" is no JSON.
 func (p *player) entry(word string) *eventlog.Entry {
 	at, rest, _ := strings.Cut(word, ":")
 	id, group, event := strings.Cut(rest, ":")
@@ -123,9 +125,25 @@ func (p *player) entry(word string) *eventlog.Entry {
 	if err != nil {
 		panic(err)
 	}
-	e := &eventlog.Entry{Offset: c.Offset, ID: id, Key: group, Body: []byte(id)}
-	if !event {
+	e := &eventlog.Entry{Offset: c.Offset, ID: id}
+	payload := func(name string) (string, []byte) {
+		if name, bad := strings.CutSuffix(name, "!"); bad {
+			return name, []byte("{")
+		}
+		return name, []byte("1")
+	}
+	switch names := strings.Split(group, "+"); {
+	case !event:
 		e.Type = MarkType
+	case len(names) == 1:
+		e.Key, e.Body = payload(group)
+	default:
+		var pack eventlog.Pack
+		for _, name := range names {
+			name, body := payload(name)
+			pack.Add(eventlog.Packed{Group: protocol.Group(name), Payload: body})
+		}
+		e.Type, e.Body = eventlog.PackType, pack.Body()
 	}
 	fp := eventlog.Key(nil).Fingerprint(c.Offset, id, nil)
 	p.entries[fmt.Sprint(c.Offset, fp)] = id
@@ -177,7 +195,7 @@ func (p *player) show(e Effect) string {
 	case LeaveBaton:
 		return "leave the lead queue"
 	case Park:
-		return fmt.Sprintf("park %d: %s", e.Entry.Offset, e.Reason)
+		return fmt.Sprintf("park %s: %s", place(e.Entry.Offset, e.Index), e.Reason)
 	}
 	return fmt.Sprintf("%T", e)
 }
@@ -212,7 +230,15 @@ func (p *player) message(m any) string {
 func events(all []eventlog.Event) string {
 	text := ""
 	for i := range all {
-		text += fmt.Sprintf(" %s@%d", all[i].Group, all[i].Offset)
+		text += fmt.Sprintf(" %s@%s", all[i].Group, place(all[i].Offset, all[i].Index))
 	}
 	return text
+}
+
+// place is "12", or "12.3" within a pack.
+func place(offset int64, index int) string {
+	if index == eventlog.LastIndex {
+		return fmt.Sprint(offset)
+	}
+	return fmt.Sprintf("%d.%d", offset, index)
 }

@@ -147,8 +147,8 @@ func (l *log) read(b brought) {
 	}
 }
 
-// entryOf is an entry as the rules know it. A mark is a worker's alone, and a group that
-// stands in a header counts on our own emitters' exchange alone.
+// entryOf is an entry as the rules know it. A mark is a worker's alone; a pack, and a group
+// that stands in a header, count on our own emitters' exchange alone.
 func (l *log) entryOf(e *amqpbus.LogEntry) eventlog.Entry {
 	out := eventlog.Entry{
 		Offset: e.Offset, Exchange: e.Exchange, Key: e.Key, Type: e.Type, ID: e.ID, Timestamp: e.Timestamp,
@@ -157,8 +157,11 @@ func (l *log) entryOf(e *amqpbus.LogEntry) eventlog.Entry {
 	if e.Type == lead.MarkType && !l.of.o.Workers.Has(e.UserID) {
 		out.Type = ""
 	}
-	if e.Exchange == amqpbus.EmitLogs(l.of.o.Layout.Shards) {
+	ours := e.Exchange == amqpbus.EmitLogs(l.of.o.Layout.Shards)
+	if ours {
 		out.Group = e.Headers[amqpbus.HeaderGroup]
+	} else if e.Type == eventlog.PackType {
+		out.Type = "" // one event, whatever it says
 	}
 	return out
 }

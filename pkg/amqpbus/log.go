@@ -26,6 +26,8 @@ import (
 //   - A log can lose its end, after a power cut or when it was deleted and declared
 //     again. Then other entries get the same offsets, and readers are not told.
 //   - Tables and lists among an entry's headers are lost.
+//   - RabbitMQ 4 takes entries that it cannot deliver. They are no events, and readers
+//     pass over them.
 
 // Bounds of a log. They are arguments of a declare, which the broker compares as
 // text: they must never change. An operator's policy wins over them.

@@ -59,13 +59,10 @@ func (s LogShape) complete() LogShape {
 	return s
 }
 
-// append adds an entry and lets the readers have it.
+// append adds an entry and lets the readers have it. The segment that it fills up is
+// followed by another at once.
 func (l *log) append(s *stored, shape LogShape, now time.Time) {
 	last := len(l.segments) - 1
-	if l.sizes[last] > shape.SegmentBytes || shape.SegmentEntries > 0 && len(l.segments[last]) >= shape.SegmentEntries {
-		l.roll(shape, now)
-		last = len(l.segments) - 1
-	}
 	e := entry{stored: s, offset: l.next, at: now}
 	l.next++
 	l.segments[last] = append(l.segments[last], e)
@@ -73,10 +70,14 @@ func (l *log) append(s *stored, shape LogShape, now time.Time) {
 	for _, t := range l.taps {
 		t.appended(l.next)
 	}
+	if l.sizes[last] > shape.SegmentBytes || shape.SegmentEntries > 0 && len(l.segments[last]) >= shape.SegmentEntries {
+		l.roll(shape, now)
+	}
 }
 
 // roll begins a segment, with the internal chunk that takes an offset, and throws
-// the oldest ones away: only now, whole ones only, and never the newest.
+// the oldest ones away: only now, whole ones only, and never the newest, which is
+// empty: retention may leave a log that brings nothing until something is written.
 func (l *log) roll(shape LogShape, now time.Time) {
 	l.segments, l.sizes = append(l.segments, nil), append(l.sizes, 0)
 	l.next++

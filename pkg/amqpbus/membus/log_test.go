@@ -90,7 +90,7 @@ func TestRetention(t *testing.T) {
 		if got := places(j.LogEntries(logName)); len(got) != 5 {
 			t.Errorf("held: %v", got)
 		}
-		j.write("f", "g") // g begins a segment: 6 entries are too many
+		j.write("f", "g") // f fills a segment: 6 entries are too many
 		if got, want := places(j.LogEntries(logName)), []string{"3:c", "4:d", "6:e", "7:f", "9:g"}; !slices.Equal(got, want) {
 			t.Errorf("held: %v, want %v", got, want)
 		}
@@ -104,9 +104,21 @@ func TestRetention(t *testing.T) {
 			t.Errorf("an old log that nobody writes to holds %v", got)
 		}
 		j.write("c")
-		if got := places(j.LogEntries(logName)); !slices.Equal(got, []string{"3:c"}) {
+		if got := places(j.LogEntries(logName)); len(got) != 3 {
+			t.Errorf("before a segment is full it holds %v", got)
+		}
+		j.write("d")
+		if got := places(j.LogEntries(logName)); !slices.Equal(got, []string{"3:c", "4:d"}) {
 			t.Errorf("held: %v", got)
 		}
+	})
+	t.Run("all", func(t *testing.T) {
+		j := newJournal(t, LogShape{SegmentEntries: 2, MaxBytes: 1})
+		j.write("a", "b")
+		tap := j.read(LogTapOptions{})
+		j.brings(tap)
+		j.write("c")
+		j.brings(tap, "3:c")
 	})
 	t.Run("who has it already", func(t *testing.T) {
 		j := newJournal(t, LogShape{SegmentEntries: 2})

@@ -80,19 +80,21 @@ func (c *Core) TruncateLog(name string, segments int) {
 // (Broker.Down).
 func (c *Core) LoseLogEnd(name string, entries int) {
 	c.change(name, func(l *log) {
-		for ; entries > 0; entries-- {
+		for entries > 0 {
 			last := len(l.segments) - 1
 			n := len(l.segments[last])
-			if n == 0 {
+			if n == 0 && last == 0 {
 				return
 			}
+			if n == 0 { // with the chunk that began it
+				l.segments, l.sizes, l.next = l.segments[:last], l.sizes[:last], l.next-1
+				continue
+			}
+			entries--
 			lost := l.segments[last][n-1]
 			l.next = lost.offset
 			l.segments[last] = l.segments[last][:n-1]
 			l.sizes[last] -= int64(len(lost.msg.Body)) + entryOverhead
-			if n == 1 && last > 0 {
-				l.segments, l.sizes = l.segments[:last], l.sizes[:last]
-			}
 		}
 	})
 }

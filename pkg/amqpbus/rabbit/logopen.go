@@ -58,67 +58,23 @@ func (r *reading) open(ctx context.Context, o amqpbus.LogReaderOptions) (*logRea
 }
 
 func (r *reading) openAt(ctx context.Context, o amqpbus.LogReaderOptions, node int) (*logReader, error) {
-	conn, err := r.connect(ctx, node)
+	l := &logReader{reading: r, log: o.Log, at: o.At, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	prefetch := amqpbus.LogPrefetch
+	if before := r.carefulBefore(o.Log); o.At >= 0 && o.At < before {
+		l.careful, prefetch = before, carefully
+	}
+	c, err := r.consume(ctx, o, node, prefetch)
 	if err != nil {
 		return nil, err
 	}
-	ch, err := step(ctx, conn.Channel)
-	if err != nil {
-		r.abandon(conn, err)
-		return nil, err
-	}
-	l := &logReader{reading: r, conn: conn, node: node, ch: ch, log: o.Log, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	lost := ch.NotifyClose(make(chan *amqp.Error, 1))
-	cancelled := ch.NotifyCancel(make(chan string, 1))
-	in, err := step(ctx, func() (<-chan amqp.Delivery, error) {
-		if err := ch.Qos(amqpbus.LogPrefetch, 0, false); err != nil {
-			return nil, err
-		}
-		return ch.Consume(o.Log, "belfry", false, false, false, false, amqp.Table{"x-stream-offset": place(o.At)})
-	})
-	if err != nil {
-		r.abandon(conn, err)
-		return nil, err
-	}
-	go l.pump(in, lost, cancelled)
+	l.c = c
+	l.ctx, l.cancel = context.WithCancel(r.bus.ctx)
+	go l.pump()
 	if !r.add(l) {
 		_ = l.Close()
 		return nil, amqpbus.ErrClosed
 	}
 	return l, nil
-}
-
-// place is where a reader begins, in the broker's words.
-func place(at int64) any {
-	if at == amqpbus.LogNext {
-		return "next"
-	}
-	return at
-}
-
-// step makes one request, within LogStepWithin.
-func step[T any](ctx context.Context, request func() (T, error)) (T, error) {
-	bounded, cancel := context.WithTimeout(ctx, amqpbus.LogStepWithin)
-	defer cancel()
-	value, err := await(bounded, request, nil)
-	switch {
-	case err == nil:
-		return value, nil
-	case bounded.Err() != nil && ctx.Err() == nil && code(err) < 0:
-		return value, fmt.Errorf("%w within %s", amqpbus.ErrLogUnanswered, amqpbus.LogStepWithin)
-	default:
-		return value, logReason(err)
-	}
-}
-
-// abandon ends a connection on which a log could not be opened: behind a balancer,
-// the next one may lead to a node that serves it. Without an answer it is cut.
-func (r *reading) abandon(conn *connection, err error) {
-	if errors.Is(err, amqpbus.ErrLogGone) || errors.Is(err, amqpbus.ErrLogRefused) {
-		_ = conn.end(r.bus.last) // its error says that it was cut
-		return
-	}
-	_ = conn.socket.Close() // what was left behind ends with it
 }
 
 // logReason is the meaning of an error of the library while a log is read. That a
@@ -135,6 +91,8 @@ func logReason(err error) error {
 		return fmt.Errorf("%w: %w (%s): start that node. Where it runs and this stays, it was killed within moments of its first log and has lost it: delete the queue (rabbitmqctl delete_queue), and start a worker again", amqpbus.ErrLogRefused, amqpbus.ErrHomeNode, e.Reason)
 	case strings.Contains(e.Reason, "replica on the local node"):
 		return fmt.Errorf("%w: %w: unless a node has just started, give this one a replica (rabbitmq-streams add_replica)", amqpbus.ErrLogRefused, why)
+	case e.Code == amqp.InternalError:
+		return fmt.Errorf("%w: %w: %w", amqpbus.ErrLogRefused, errBroke, why)
 	default:
 		return fmt.Errorf("%w: %w", amqpbus.ErrLogRefused, why)
 	}

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"belfry/pkg/amqpbus"
 )
 
@@ -16,65 +14,115 @@ import (
 // memory of them.
 const entryOverhead = 512
 
-// logReader is one channel that reads one log, alone on its connection. pump moves
-// deliveries to waiting, ends when the channel does, and then leaves the connection.
+// logReader reads one log. pump moves deliveries to waiting, ends when they do, and then
+// leaves the connection.
 type logReader struct {
 	reading *reading
-	conn    *connection
-	node    int
-	ch      *amqp.Channel
 	log     string
 	wake    chan struct{} // capacity 1: something changed below
 	done    chan struct{} // closed when pump returned
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	careful int64 // owned by pump: it takes one entry at a time up to this offset; 0: it does not
 
 	mu      sync.Mutex
-	waiting []received // guarded by mu
-	bytes   int        // guarded by mu: of waiting
-	err     error      // guarded by mu; set when no more will come
-	last    time.Time  // guarded by mu: when an entry came
+	c       *logChannel // guarded by mu: the present one
+	at      int64       // guarded by mu: the offset that comes next, or LogNext
+	waiting []received  // guarded by mu
+	bytes   int         // guarded by mu: of waiting
+	err     error       // guarded by mu; set when no more will come
+	last    time.Time   // guarded by mu: when an entry came
 }
 
-// received is an entry with the tag that acks it.
+// received is an entry with the tag that acks it on its channel.
 type received struct {
 	amqpbus.LogEntry
+	c   *logChannel
 	tag uint64
 }
 
 func (r *received) size() int { return len(r.Body) + entryOverhead }
 
-// pump ends when the library closes the deliveries, which it does whenever the
-// channel ends or the broker cancels the consumer.
-func (l *logReader) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancelled <-chan string) {
+// pump drains one channel after the other; there is a second one only to pass over an
+// entry that the broker cannot deliver.
+func (l *logReader) pump() {
 	defer close(l.done)
-	for d := range in {
+	defer l.cancel()
+	c := l.channel()
+	for {
+		l.drain(c)
+		why := c.verdict()
+		next := l.beyond(c, why)
+		if next == nil {
+			l.end(fmt.Errorf("read log %s: %w", l.log, why))
+			break
+		}
+		c.leave(l.lived())
+		c = next
+		if !l.goOn(c) {
+			break
+		}
+	}
+	l.reading.remove(l)
+	c.leave(l.lived())
+}
+
+// drain ends when the library closes the deliveries, which it does whenever the channel
+// ends or the broker cancels the consumer.
+func (l *logReader) drain(c *logChannel) {
+	for d := range c.in {
 		offset, ok := d.Headers[offsetHeader].(int64)
 		if !ok {
 			l.end(fmt.Errorf("read log %s: %w: it is a queue of another kind: delete it while nothing runs", l.log, amqpbus.ErrLogRefused))
-			go l.closeChannel()
+			go c.close()
 			continue
 		}
-		l.took(received{amqpbus.LogEntry{Offset: offset, Message: delivery(d).Message, UserID: d.UserId}, d.DeliveryTag})
+		l.took(received{amqpbus.LogEntry{Offset: offset, Message: delivery(d).Message, UserID: d.UserId}, c, d.DeliveryTag})
+		if l.careful > 0 && offset >= l.careful {
+			go c.close() // on at full speed
+			l.careful = -1
+		}
 	}
-	l.end(fmt.Errorf("read log %s: %w", l.log, l.verdict(lost, cancelled)))
-	l.reading.remove(l)
-	l.conn.socket.gate.open()
-	l.closeChannel()
-	l.reading.giveBack(l.conn, l.node, l.lived())
 }
 
-// verdict is why the deliveries have ended.
-func (l *logReader) verdict(lost <-chan *amqp.Error, cancelled <-chan string) error {
-	select {
-	case _, ok := <-cancelled:
-		if ok {
-			return fmt.Errorf("%w: it was deleted while it was read", amqpbus.ErrLogGone)
+// beyond is the channel on which the reader goes on, or nil.
+func (l *logReader) beyond(c *logChannel, why error) *logChannel {
+	l.mu.Lock()
+	at, ended := l.at, l.err != nil
+	l.mu.Unlock()
+	switch {
+	case ended || at < 0:
+		return nil
+	case l.careful < 0:
+		l.careful = 0
+		next, err := l.reading.consume(l.ctx, amqpbus.LogReaderOptions{Log: l.log, At: at}, c.node, amqpbus.LogPrefetch)
+		if err != nil {
+			return nil // its owner opens another reader
 		}
-	case e := <-lost:
-		if e != nil {
-			return logReason(e)
-		}
+		return next
+	case !errors.Is(why, errBroke):
+		return nil
+	case l.careful == 0:
+		l.reading.beCareful(l.log, at+amqpbus.LogPrefetch)
+		return nil // its owner opens another reader
+	default:
+		return l.reading.passOver(l.ctx, l.log, at, c.node)
 	}
-	return amqpbus.ErrLinkLost
+}
+
+// goOn reports false when the reader was closed meanwhile.
+func (l *logReader) goOn(c *logChannel) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.c = c
+	return l.err == nil
+}
+
+func (l *logReader) channel() *logChannel {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.c
 }
 
 // took keeps an entry for Receive. While too much waits the connection is not read.
@@ -84,9 +132,9 @@ func (l *logReader) took(r received) {
 	if l.err != nil {
 		return
 	}
-	l.waiting, l.last = append(l.waiting, r), time.Now()
+	l.waiting, l.last, l.at = append(l.waiting, r), time.Now(), r.Offset+1
 	if l.bytes += r.size(); l.bytes > amqpbus.LogWaiting {
-		l.conn.socket.gate.shut()
+		r.c.conn.socket.gate.shut()
 	}
 	l.signal()
 }
@@ -150,50 +198,24 @@ func (l *logReader) take(most int) ([]amqpbus.LogEntry, error) {
 		out[i] = l.waiting[i].LogEntry
 		l.bytes -= l.waiting[i].size()
 	}
-	tag := l.waiting[n-1].tag
+	newest := l.waiting[n-1]
 	if l.waiting = l.waiting[n:]; len(l.waiting) == 0 {
 		l.waiting = nil
 	}
 	if l.bytes <= amqpbus.LogWaiting/2 {
-		l.conn.socket.gate.open()
+		l.c.conn.socket.gate.open()
 	}
-	if l.err == nil { // never beside the end of the channel
-		_ = l.ch.Ack(tag, true) // it fails when the channel has ended, and that is told
+	if l.err == nil && newest.c == l.c { // never beside the end of the channel
+		_ = l.c.ch.Ack(newest.tag, true) // it fails when the channel has ended, and that is told
 	}
 	return out, nil
-}
-
-// closeChannel closes the channel, or cuts the connection when the broker does not
-// agree in time.
-func (l *logReader) closeChannel() {
-	if l.ch.IsClosed() {
-		return
-	}
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		_ = l.ch.Close() // it ends either way
-	}()
-	late := time.NewTimer(closeChannelTimeout)
-	defer late.Stop()
-	select {
-	case <-closed:
-	case <-late.C:
-	case <-l.reading.bus.last.Done():
-	}
-	select {
-	case <-closed:
-	default:
-		_ = l.conn.socket.Close()
-		<-closed
-	}
 }
 
 // Close implements amqpbus.LogReader.
 func (l *logReader) Close() error {
 	l.end(amqpbus.ErrClosed) // behind the acks that were called
-	l.conn.socket.gate.open()
-	l.closeChannel()
+	l.cancel()
+	l.channel().close()
 	<-l.done
 	return nil
 }

@@ -36,7 +36,7 @@ func TestAnUnansweredReader(t *testing.T) {
 	if !errors.Is(err, amqpbus.ErrLogUnanswered) || time.Since(began) < amqpbus.LogStepWithin {
 		t.Errorf("after %s: %v", time.Since(began), err)
 	}
-	if !r.conn.IsClosed() {
+	if !r.c.conn.IsClosed() {
 		t.Error("the connection on which nobody answers is kept")
 	}
 	mute.mute.Store(false)
@@ -57,17 +57,17 @@ func TestAReadersConnection(t *testing.T) {
 	write(t, b, "log", "1")
 	first := openReader(t, b, "log", 0)
 	second := openReader(t, b, "log", 0)
-	if first.conn == second.conn {
+	if first.c.conn == second.c.conn {
 		t.Fatal("two readers share a connection")
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
 	third := openReader(t, b, "log", 0)
-	if third.conn != first.conn {
+	if third.c.conn != first.c.conn {
 		t.Error("the connection was not used again")
 	}
-	_ = second.conn.socket.Close()
+	_ = second.c.conn.socket.Close()
 	if _, err := endOf(t, second); !errors.Is(err, amqpbus.ErrLinkLost) {
 		t.Errorf("a reader whose connection was cut: %v", err)
 	}
@@ -78,7 +78,7 @@ func TestAReadersConnection(t *testing.T) {
 	if err := silent.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if !silent.conn.IsClosed() {
+	if !silent.c.conn.IsClosed() {
 		t.Error("the connection of a reader that brought nothing is kept")
 	}
 }

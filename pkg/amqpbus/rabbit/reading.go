@@ -35,6 +35,7 @@ type reading struct {
 	readers map[*logReader]struct{}
 	closed  bool
 	failing map[string]time.Time // since when a log is not served
+	careful map[string]int64     // before which offset a log is read one entry at a time
 }
 
 // spare is a connection without a reader.
@@ -45,7 +46,7 @@ type spare struct {
 
 func newReading(b *bus, targets []address.Address) *reading {
 	return &reading{
-		bus: b, spare: map[int]*spare{}, readers: map[*logReader]struct{}{}, failing: map[string]time.Time{},
+		bus: b, spare: map[int]*spare{}, readers: map[*logReader]struct{}{}, failing: map[string]time.Time{}, careful: map[string]int64{},
 		connector: connector{o: b.o, targets: targets, name: b.o.Name + " log", heartbeat: b.o.Heartbeat, blocked: func() bool { return false }},
 	}
 }

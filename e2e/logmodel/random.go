@@ -42,7 +42,7 @@ func (d *drill) weight(step string) int {
 
 // schedule plays one random schedule and returns what it broke, and its steps.
 func (m *model) schedule(seed uint64) (text string, steps []string) {
-	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // schedules, not secrets
+	r := rand.New(rand.NewPCG(seed, 7))
 	d := drawDrill(r)
 	s := begin(d.budget, randomRoom, gateways)
 	for range mostSteps {
@@ -116,7 +116,7 @@ func drawDrill(r *rand.Rand) *drill {
 	if r.IntN(2) == 0 {
 		return &drills[r.IntN(len(drills))]
 	}
-	n := func(most int) int8 { return int8(r.IntN(most + 1)) } //nolint:gosec // small
+	n := func(most int) int8 { return int8(r.IntN(most + 1)) }
 	b := budget{
 		emit: 3 + n(3), again: n(1), claim: 1 + n(2), workerDies: n(1), gatewayDies: n(1), lose: n(2), refuse: n(1),
 		double: n(1), overtake: n(2), leave: n(2), connect: 2 + n(3), disconnect: n(3), forgetWindow: n(1),

@@ -13,7 +13,7 @@ type key [2]uint64
 // keyOf hashes the state's bytes: it holds no pointers, and every field that means
 // nothing is zero or none.
 func keyOf(s *state) key {
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(s)), unsafe.Sizeof(*s)) //nolint:gosec // a value without pointers
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(s)), unsafe.Sizeof(*s))
 	return key{maphash.Bytes(seeds[0], bytes), maphash.Bytes(seeds[1], bytes)}
 }
 

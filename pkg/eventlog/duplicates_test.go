@@ -39,7 +39,7 @@ func byDefinition(all []eventlog.Entry, i int, size int64) bool {
 func TestAllReadersDecideAlike(t *testing.T) {
 	const size = 20
 	for seed := range uint64(50) {
-		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's choices
+		r := rand.New(rand.NewPCG(seed, 1))
 		all := randomLog(r, 200)
 		from := r.IntN(len(all))
 		late := eventlog.Duplicates{Size: size}

@@ -9,7 +9,8 @@ import (
 	"belfry/services/gateway/follow"
 )
 
-// ErrUnavailable: the groups could not be made active in time. Nothing has changed.
+// ErrUnavailable says that the groups could not be made active in time. Nothing has
+// changed.
 var ErrUnavailable = errors.New("the groups could not be made active in time")
 
 // errGone: the connection is not known, or the driver has ended.

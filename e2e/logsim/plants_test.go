@@ -54,6 +54,7 @@ var plants = []plant{
 	{"an answer promises what is still on its way", followConn, "if c.behind[l.number] != nil { // what", "if false { // what"},
 	{"the window serves groups that it did not have", followCatch, "b.reached.Before(i.begins()) {", "false {"},
 	{"the window serves places that nobody has proven", followCatch, "return b.proven || l.window.proves(b.reached.Offset, b.fp)", "return true"},
+	{"a group is whole from the middle of a pack on", followLog, "return eventlog.Cursor{Offset: i.since}.End()", "return eventlog.Position{Offset: i.since}"},
 	{"catching up ends with the first filling", followCatch, "\t\tdelete(g.fills, p.ID)\n\t\tg.catchUp(c, l)", "\t\tdelete(g.fills, p.ID)\n\t\tg.goLive(c, l, false)"},
 	{"live events come while catching up", followCatch, "g.add(Hold{Conn: c.id, Log: l.number})", ""},
 	{"parts of a filling in any order", followCatch, "case p.From != b.reached:", "case false:"},

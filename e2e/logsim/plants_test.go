@@ -152,11 +152,12 @@ func (p *plant) overlay(t *testing.T, top string) string {
 	return list
 }
 
+// schedulesWith plays all forms side by side, until one finds something.
 func schedulesWith(t *testing.T, overlay string) ([]byte, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-failfast", "-overlay", overlay, "-count=1", "-run", "TestSchedules", ".")
+	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-failfast", "-parallel", "8", "-overlay", overlay, "-count=1", "-run", "TestSchedules", ".")
 	cmd.Env = append(os.Environ(), "GOWORK=off", fmt.Sprintf("BELFRY_TEST_SIM_SCHEDULES=%d", schedulesOfAPlant), "BELFRY_TEST_SIM_FIRST=1", "BELFRY_TEST_SIM_SEED=")
 	return cmd.CombinedOutput()
 }

@@ -43,6 +43,7 @@ type App struct {
 	edge     *edge.Edge
 	admin    *daemon.Admin
 	server   *http.Server
+	poller   *wsconn.Poller
 	tracer   *tracing.Tracer // nil: none is configured
 	steps    daemon.Steps
 	draining atomic.Bool
@@ -96,6 +97,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 		return nil, err
 	}
 	a := &App{cfg: cfg, id: protocol.GatewayID(cfg.Name + "." + protocol.NewIncarnation())}
+	a.poller = wsconn.NewPoller()
 	a.log = logger.With(zap.String("gateway", string(a.id)))
 	a.steps.Logger = a.log
 	slow := new(atomic.Int64)
@@ -118,7 +120,7 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	a.edge, err = edge.New(edge.Options{
 		Logger: a.log, Registerer: registry, Connections: connections, Ready: a.relay.Ready,
 		Conn: wsconn.Options{
-			MaxMessage: cfg.MaxMessageBytes, Outbox: cfg.OutboxBytes, PingInterval: cfg.PingInterval, Slow: slow,
+			MaxMessage: cfg.MaxMessageBytes, Outbox: cfg.OutboxBytes, PingInterval: cfg.PingInterval, Slow: slow, Poller: a.poller,
 		},
 		AllowedOrigins: cfg.AllowedOrigins, AllowedHosts: cfg.AllowedHosts, TrustedProxies: proxies,
 		TokenCookies:   cfg.TokenCookies,
@@ -142,6 +144,9 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	if err := a.steps.Start(ctx, "tracing", nil, a.tracer.Close, time.Second); err != nil {
+		return err
+	}
+	if err := a.steps.Start(ctx, "the poller", a.openPoller, a.closePoller, short); err != nil {
 		return err
 	}
 	if err := a.steps.Start(ctx, "the hub", a.startHub, a.endHub, short); err != nil {

@@ -23,7 +23,8 @@ type Conn struct {
 	id     protocol.ConnID
 	remote string
 
-	// Set before the reading goroutine starts, then unchanged.
+	// Set before anything is read, then unchanged.
+	slot     Slot
 	user     json.RawMessage
 	identity json.RawMessage // from the accepting decision
 	asked    time.Time       // when the token was sent to be checked
@@ -31,17 +32,13 @@ type Conn struct {
 	conn     *hub.Conn
 	opened   time.Time
 
-	arrivals bucket // owned by the reading goroutine
-	received int    // messages; owned by the reading goroutine
+	arrivals bucket // owned by the one who reads
+	received int    // messages; owned by the one who reads
 	invalid  bucket // owned by the working goroutine
 
 	mu      sync.Mutex
 	state   State
-	expiry  *time.Timer
-	mailbox []letter
-	waiting int                // bytes in the mailbox
-	working bool               // a goroutine works on the mailbox
-	cancel  context.CancelFunc // of the question under way; nil: none
+	mailbox *mailbox // nil: no goroutine works on it
 }
 
 // ID is the connection's number.
@@ -58,40 +55,36 @@ func (c *Conn) Ask(ctx context.Context, token protocol.Token) (protocol.Decision
 	return d, nil
 }
 
-// Refuse tells the client that its token was refused, closes the connection and
-// waits for its end. It blocks as Serve does.
-func (c *Conn) Refuse(ws *wsconn.Conn) {
+// Slot is a connection's share in what is limited. It is released once, when the
+// connection has ended.
+type Slot interface{ Release() }
+
+// Refuse tells the client that its token was refused, and closes the connection. It
+// does not block.
+func (c *Conn) Refuse(ws *wsconn.Conn, slot Slot) {
 	ws.Push(wsconn.FrameText(protocol.RefusedFrame()))
 	ws.Close(protocol.CloseToken, "")
-	seeOff(ws)
+	ws.Serve(leaving{slot})
 }
 
-// seeOff reads and discards until the connection ends.
-func seeOff(ws *wsconn.Conn) wsconn.Ending {
-	for {
-		if _, err := ws.Read(); err != nil {
-			return ws.Finish()
-		}
-	}
-}
+// leaving handles a connection that was closed before it was open: what it still
+// sends is discarded.
+type leaving struct{ slot Slot }
+
+func (l leaving) Receive([]byte)      {}
+func (l leaving) Crashed(any)         {}
+func (l leaving) Ended(wsconn.Ending) { l.slot.Release() }
 
 // Serve opens the connection with the accepting decision and handles it until
-// it has ended. It blocks: call it in a goroutine of its own.
-func (c *Conn) Serve(ws *wsconn.Conn, d protocol.Decision) {
-	c.ws, c.user, c.identity = ws, d.User, d.Identity
+// it has ended. It does not block.
+func (c *Conn) Serve(ws *wsconn.Conn, d protocol.Decision, slot Slot) {
+	c.ws, c.user, c.identity, c.slot = ws, d.User, d.Identity, slot
 	if err := c.open(d); err != nil {
 		ws.Close(codeOf(err), "")
-		seeOff(ws)
+		ws.Serve(leaving{slot})
 		return
 	}
-	defer c.ended()
-	for {
-		message, err := ws.Read()
-		if err != nil {
-			return
-		}
-		c.receive(message)
-	}
+	ws.Serve(c)
 }
 
 // codeOf is the close code for a connection that the hub refused.
@@ -115,7 +108,7 @@ func (c *Conn) open(d protocol.Decision) error {
 	if err == nil {
 		c.conn, err = c.all.hub.Add(hub.Newcomer{
 			ID: c.id, Out: c.ws, Owner: c, First: protocol.AcceptFrame(c.user),
-			Who: protocol.Principal{User: user, SID: d.SID}, Asked: c.asked,
+			Who: protocol.Principal{User: user, SID: d.SID}, Asked: c.asked, Expires: d.Expires,
 		})
 	}
 	if err != nil {
@@ -126,15 +119,8 @@ func (c *Conn) open(d protocol.Decision) error {
 	}
 	c.all.relay.Report(c.report(protocol.LifeOpened))
 	c.ws.Flush()
-	if d.Expires != 0 {
-		c.mu.Lock()
-		c.expiry = time.AfterFunc(time.Until(time.UnixMilli(d.Expires)), c.expire)
-		c.mu.Unlock()
-	}
 	return nil
 }
-
-func (c *Conn) expire() { c.Close(protocol.CloseToken, "") }
 
 // Close asks the connection to end with the code; an empty reason means the
 // constant one. It implements hub.Owner and does not block.
@@ -147,20 +133,13 @@ func (c *Conn) Close(code protocol.CloseCode, reason string) {
 	}
 }
 
-// ended cleans up. Serve defers it, so that it also runs after a panic.
-func (c *Conn) ended() {
-	if p := recover(); p != nil {
-		c.crashed(p)
-	}
-	ending := c.ws.Finish()
+// Ended cleans up. It implements wsconn.Handler.
+func (c *Conn) Ended(ending wsconn.Ending) {
+	defer c.slot.Release()
 	c.mu.Lock()
-	if c.cancel != nil {
-		c.cancel()
+	if c.mailbox != nil {
+		c.mailbox.stop()
 	}
-	if c.expiry != nil {
-		c.expiry.Stop()
-	}
-	c.mailbox = nil
 	c.mu.Unlock()
 	groups := c.all.hub.Remove(c.conn, ending)
 
@@ -179,9 +158,9 @@ func (c *Conn) ended() {
 		zap.Int64("duration_ms", r.Duration), zap.Int("messages", c.received), zap.Int("groups", len(groups)))
 }
 
-// crashed logs a panic of this connection's handler and closes this connection
-// only.
-func (c *Conn) crashed(p any) {
+// Crashed logs a panic of this connection's handler and closes this connection
+// only. It implements wsconn.Handler.
+func (c *Conn) Crashed(p any) {
 	c.all.log.Error("bug: panic while handling a connection, closing it", zap.Uint64("conn", uint64(c.id)),
 		zap.String("panic", fmt.Sprint(p)), zap.ByteString("stack", debug.Stack()))
 	c.Close(protocol.CloseInternal, "")

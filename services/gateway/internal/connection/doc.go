@@ -8,12 +8,11 @@
 //	connecting ──> open ──> draining ──> closed
 //	     └──────────┴────────────────────^
 //
-// The goroutine that calls Serve reads all the time, because pings, pongs and close
-// frames are handled only during a read. A second goroutine handles the messages in
-// the mailbox, one at a time, and exists only while there are any. So a connection
-// has one outstanding question, and its answers come in order. An idle connection
-// has one goroutine, the reading one, with a shallow stack, and one timer, that of
-// its token's expiry.
+// Messages come from package wsconn, to Receive, which does not block. A goroutine
+// handles the messages in the mailbox, one at a time, and exists only while there are
+// any. So a connection has one outstanding question, and its answers come in order. An
+// idle connection has no goroutine and no timer: the hub's sweep notices that its token
+// has ended.
 //
 // Conn.mu guards the state and the mailbox. It may be held while calling
 // Relay.Report and wsconn, never while calling the hub.

@@ -120,10 +120,19 @@ type rig struct {
 	served chan struct{} // closed when Serve has returned
 }
 
+// slot is closed when it is released.
+type slot chan struct{}
+
+func (s slot) Release() { close(s) }
+
 func begin(t *testing.T, o Options, d protocol.Decision) *rig {
 	t.Helper()
 	r := &rig{T: t, wires: &wires{refs: map[protocol.Group]int{}, asked: make(chan []protocol.Group, 100), authorize: everything}, begun: make(chan chan struct{}, 10)}
 	r.hub = hub.New(hub.Options{Logger: zap.NewNop()})
+	ctx, cancel := context.WithCancel(context.Background())
+	running := make(chan struct{})
+	go func() { r.hub.Run(ctx); close(running) }()
+	t.Cleanup(func() { cancel(); <-running })
 	factory := New(o, r.wires, r.hub, zap.NewNop())
 	limits := wsconn.Options{}.WithDefaults()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
@@ -135,10 +144,7 @@ func begin(t *testing.T, o Options, d protocol.Decision) *rig {
 		}
 		served := make(chan struct{})
 		r.begun <- served
-		go func() {
-			s.Serve(ws, d)
-			close(served)
-		}()
+		s.Serve(ws, d, slot(served))
 	}))
 	r.url = server.URL
 	t.Cleanup(server.Close)

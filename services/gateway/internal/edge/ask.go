@@ -8,8 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/protocol"
-	"belfry/services/gateway/internal/connection"
-	"belfry/services/gateway/internal/wsconn"
 )
 
 // ask asks a worker for its decision while the handshake waits, and acts on it. It
@@ -40,25 +38,12 @@ func (e *Edge) ask(w http.ResponseWriter, r *http.Request, token protocol.Token,
 		slot.release()
 		return refusal{label: labelBroken}
 	}
-	e.serving.Add(1)
-	// A fresh goroutine has a small stack, and holds neither request nor buffers.
+	slot.serve(&e.serving)
 	if !accepted(d) {
 		e.o.Logger.Debug("token refused", zap.Uint64("conn", uint64(s.ID())), zap.String("reason", d.Reason))
-		go e.turnAway(s, ws, slot)
+		s.Refuse(ws, slot)
 		return refusal{label: labelToken}
 	}
-	go e.serve(s, ws, d, slot)
+	s.Serve(ws, d, slot)
 	return refusal{label: labelAccepted}
-}
-
-func (e *Edge) serve(s *connection.Conn, ws *wsconn.Conn, d protocol.Decision, slot *slot) {
-	defer e.serving.Done()
-	defer slot.release()
-	s.Serve(ws, d)
-}
-
-func (e *Edge) turnAway(s *connection.Conn, ws *wsconn.Conn, slot *slot) {
-	defer e.serving.Done()
-	defer slot.release()
-	s.Refuse(ws)
 }

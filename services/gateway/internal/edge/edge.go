@@ -28,7 +28,7 @@ type Edge struct {
 	shares   *shares
 	metrics  *metrics
 	draining atomic.Bool
-	serving  sync.WaitGroup // the goroutines of open connections
+	serving  sync.WaitGroup // open connections
 }
 
 // New makes an Edge. Its error names the option that is wrong.
@@ -63,8 +63,8 @@ func New(o Options) (*Edge, error) {
 // Drain makes the Edge refuse every further handshake with 503.
 func (e *Edge) Drain() { e.draining.Store(true) }
 
-// Wait waits until the goroutines of all connections have ended. Call it after the
-// listener was closed and the hub was drained.
+// Wait waits until all connections have ended. Call it after the listener was closed and
+// the hub was drained.
 func (e *Edge) Wait() { e.serving.Wait() }
 
 // ServeHTTP implements http.Handler.

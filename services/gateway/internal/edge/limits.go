@@ -26,6 +26,19 @@ type slot struct {
 	user     string
 	hasUser  bool
 	released bool
+	serving  *sync.WaitGroup // of open connections; nil: this is none yet
+}
+
+// serve counts the connection as open until its slot is released.
+func (t *slot) serve(all *sync.WaitGroup) {
+	all.Add(1)
+	t.serving = all
+}
+
+// Release gives an open connection's slot back. It implements connection.Slot.
+func (t *slot) Release() {
+	t.release()
+	t.serving.Done()
 }
 
 func newSlots(o Options) *slots {

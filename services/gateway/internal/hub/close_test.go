@@ -25,7 +25,7 @@ func TestClosingIsSpread(t *testing.T) {
 	for range n {
 		o := new(owner)
 		c := &Conn{id: h.NextID(), owner: o}
-		h.conns[c.id] = c
+		h.addLocked(c)
 		owners = append(owners, o)
 	}
 	closed := func() (sum int) {
@@ -40,7 +40,7 @@ func TestClosingIsSpread(t *testing.T) {
 	h.CloseAll(protocol.CloseTryLater, spread)
 	sets := []closing{<-h.closing}
 	late := &owner{} // added after CloseAll
-	h.conns[h.NextID()] = &Conn{owner: late}
+	h.addLocked(&Conn{owner: late})
 	start := sets[0].start
 	for _, step := range []struct {
 		after time.Duration

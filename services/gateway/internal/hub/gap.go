@@ -16,6 +16,14 @@ type pendingGap struct {
 	groups map[protocol.Group]struct{} // single groups; nil: none
 	shards []int                       // shards all of whose groups have a gap
 	of     int                         // the number of shards in the layout
+	last   time.Time                   // when the connection was last told of a gap
+}
+
+func (c *Conn) pendingGapLocked() *pendingGap {
+	if c.gaps == nil {
+		c.gaps = new(pendingGap)
+	}
+	return c.gaps
 }
 
 // Gap tells every connection in one of the groups that events of it may be missing.
@@ -53,10 +61,14 @@ func (h *Hub) GapOf(id protocol.ConnID, groups []protocol.Group) {
 func (h *Hub) GapShard(shard, shards int) {
 	h.mu.Lock()
 	for _, c := range h.conns {
-		if len(c.memberships) == 0 || slices.Contains(c.gaps.shards, shard) {
+		if len(c.memberships) == 0 {
 			continue
 		}
-		c.gaps.shards, c.gaps.of = append(c.gaps.shards, shard), shards
+		pending := c.pendingGapLocked()
+		if slices.Contains(pending.shards, shard) {
+			continue
+		}
+		pending.shards, pending.of = append(pending.shards, shard), shards
 		h.gapPending[c] = struct{}{}
 	}
 	h.mu.Unlock()
@@ -70,10 +82,11 @@ func (h *Hub) gapLocked(r *room) {
 }
 
 func (h *Hub) addGapLocked(c *Conn, g protocol.Group) {
-	if c.gaps.groups == nil {
-		c.gaps.groups = map[protocol.Group]struct{}{}
+	pending := c.pendingGapLocked()
+	if pending.groups == nil {
+		pending.groups = map[protocol.Group]struct{}{}
 	}
-	c.gaps.groups[g] = struct{}{}
+	pending.groups[g] = struct{}{}
 	h.gapPending[c] = struct{}{}
 }
 
@@ -105,7 +118,7 @@ func (h *Hub) due(now time.Time) []*Conn {
 	defer h.mu.Unlock()
 	var due []*Conn
 	for c := range h.gapPending {
-		if now.Sub(c.lastGap) >= gapEvery {
+		if now.Sub(c.gaps.last) >= gapEvery {
 			due = append(due, c)
 		}
 	}
@@ -122,11 +135,11 @@ func (h *Hub) sendGap(c *Conn, now time.Time) bool {
 	}
 	delete(h.gapPending, c)
 	groups := c.gapGroupsLocked()
-	c.gaps = pendingGap{}
+	*c.gaps = pendingGap{last: c.gaps.last}
 	if len(groups) == 0 {
 		return false
 	}
-	c.lastGap = now
+	c.gaps.last = now
 	if !c.out.Push(wsconn.FrameText(protocol.GapFrame(groups))) {
 		return false
 	}

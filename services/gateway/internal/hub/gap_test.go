@@ -16,7 +16,7 @@ func (b *browser) setLastGap(r *rig) time.Time {
 	at := time.Now().Add(time.Hour)
 	r.hub.mu.Lock()
 	defer r.hub.mu.Unlock()
-	b.conn.lastGap = at
+	b.conn.pendingGapLocked().last = at
 	return at
 }
 

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -29,16 +28,17 @@ type Hub struct {
 	lastID  atomic.Uint64
 
 	touched []*Conn // scratch of Deliver's goroutine
+	part    []*Conn // scratch of Run's
 
 	mu         sync.Mutex
-	conns      map[protocol.ConnID]*Conn
+	conns      []*Conn // in no order; each knows its position
+	next       int     // position in conns at which the sweep goes on
 	rooms      map[protocol.Group]*room
 	draining   bool
 	empty      chan struct{}      // closed when the last connection of a drain is gone
 	gapPending map[*Conn]struct{} // connections with a gap notice to be sent
 	orders     orders
-
-	closing chan closing // to Run
+	closing    chan closing // to Run
 }
 
 // Conn is one connection as the hub knows it.
@@ -48,13 +48,15 @@ type Conn struct {
 	owner Owner
 	who   protocol.Principal
 
+	expires int64 // unix ms; 0: never
+
 	// Guarded by the hub's lock.
+	at          int // position in the hub's conns
 	memberships []membership
 	index       map[protocol.Group]int // position in memberships; nil while they are few
 	gone        bool                   // Remove was called
 	touched     bool                   // is in Deliver's list of connections to flush
-	lastGap     time.Time
-	gaps        pendingGap
+	gaps        *pendingGap            // nil: it never had one
 }
 
 // membership is an entry of a connection's list: a room, and the connection's position
@@ -85,7 +87,6 @@ func New(o Options) *Hub {
 	return &Hub{
 		log:        o.Logger,
 		metrics:    newMetrics(o),
-		conns:      map[protocol.ConnID]*Conn{},
 		rooms:      map[protocol.Group]*room{},
 		gapPending: map[*Conn]struct{}{},
 		empty:      make(chan struct{}),
@@ -103,14 +104,17 @@ type Newcomer struct {
 	Owner Owner
 	Who   protocol.Principal // the user and login session, as the worker found them
 	Asked time.Time          // when its token was sent to a worker
-	First []byte             // payload of the first text frame that it is sent
+	// Expires is when its token expires, Unix time in ms; 0: never. Within two seconds
+	// from then Run asks the owner to close the connection.
+	Expires int64
+	First   []byte // payload of the first text frame that it is sent
 }
 
 // Add adds a connection and puts its first frame into its outbox, which the caller
 // flushes. The errors are ErrDraining, ErrDisconnected and ErrUncertain; then the
 // connection is not added and nothing is in its outbox.
 func (h *Hub) Add(n Newcomer) (*Conn, error) {
-	c := &Conn{id: n.ID, out: n.Out, owner: n.Owner, who: n.Who}
+	c := &Conn{id: n.ID, out: n.Out, owner: n.Owner, who: n.Who, expires: n.Expires}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.draining {
@@ -119,10 +123,24 @@ func (h *Hub) Add(n Newcomer) (*Conn, error) {
 	if err := h.orders.check(n.Who, n.Asked); err != nil {
 		return nil, err
 	}
-	h.conns[n.ID] = c
+	h.addLocked(c)
 	n.Out.Push(wsconn.FrameText(n.First))
 	h.metrics.connections.Set(float64(len(h.conns)))
 	return c, nil
+}
+
+func (h *Hub) addLocked(c *Conn) {
+	c.at = len(h.conns)
+	h.conns = append(h.conns, c)
+}
+
+// removeLocked removes c from conns. The last connection takes its position.
+func (h *Hub) removeLocked(c *Conn) {
+	last := len(h.conns) - 1
+	moved := h.conns[last]
+	h.conns[c.at], moved.at = moved, c.at
+	h.conns[last] = nil
+	h.conns = h.conns[:last]
 }
 
 // Remove removes a connection and returns the groups that it was in. Afterwards the
@@ -139,7 +157,7 @@ func (h *Hub) Remove(c *Conn, ending wsconn.Ending) []protocol.Group {
 		left = append(left, c.memberships[len(c.memberships)-1].room.group)
 		h.leaveLocked(c, len(c.memberships)-1)
 	}
-	delete(h.conns, c.id)
+	h.removeLocked(c)
 	delete(h.gapPending, c)
 	h.metrics.connections.Set(float64(len(h.conns)))
 	h.metrics.ended(ending)
@@ -281,50 +299,4 @@ func (c *Conn) indexLocked() {
 			c.index[c.memberships[i].room.group] = i
 		}
 	}
-}
-
-// Run does what depends on time, until ctx ends: it pings connections and closes
-// silent ones, sends gap notices that had to wait, and closes the connections of
-// CloseAll and Drain at their rate.
-func (h *Hub) Run(ctx context.Context) {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	var sets []closing
-	var swept time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case c := <-h.closing:
-			sets = append(sets, c)
-		case now := <-ticker.C:
-			sets = closeDue(sets, now)
-			h.sendGaps(now)
-			if now.Sub(swept) >= sweepEvery {
-				swept = now
-				h.sweep(now)
-			}
-		}
-	}
-}
-
-const (
-	tick       = 50 * time.Millisecond
-	sweepEvery = time.Second
-)
-
-func (h *Hub) sweep(now time.Time) {
-	for _, c := range h.all() {
-		c.out.Tick(now)
-	}
-}
-
-func (h *Hub) all() []*Conn {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := make([]*Conn, 0, len(h.conns))
-	for _, c := range h.conns {
-		out = append(out, c)
-	}
-	return out
 }

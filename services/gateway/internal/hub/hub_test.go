@@ -50,7 +50,7 @@ func TestMembershipsMatchModel(t *testing.T) {
 		switch n := rng.IntN(20); {
 		case n == 0 && len(conns) < 30:
 			c := &Conn{id: h.NextID()}
-			h.conns[c.id] = c
+			h.addLocked(c)
 			conns, model[c] = append(conns, c), map[protocol.Group]bool{}
 		case n == 1 && len(conns) > 0:
 			i := rng.IntN(len(conns))

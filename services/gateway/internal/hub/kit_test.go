@@ -56,18 +56,7 @@ func newStillRig(t *testing.T) *rig {
 			out.Flush()
 			r.conns <- c
 		}
-		go func() {
-			defer r.served.Done()
-			for {
-				if _, err := out.Read(); err != nil {
-					end := out.Finish()
-					if c != nil {
-						r.hub.Remove(c, end)
-					}
-					return
-				}
-			}
-		}()
+		out.Serve(&deaf{r, c})
 	}))
 	t.Cleanup(func() {
 		for _, c := range r.hub.all() {
@@ -77,6 +66,22 @@ func newStillRig(t *testing.T) *rig {
 		r.server.Close()
 	})
 	return r
+}
+
+// deaf is the handler of a connection whose messages do not matter.
+type deaf struct {
+	rig  *rig
+	conn *Conn // nil: the hub did not take it
+}
+
+func (d *deaf) Receive([]byte) {}
+func (d *deaf) Crashed(any)    {}
+
+func (d *deaf) Ended(end wsconn.Ending) {
+	if d.conn != nil {
+		d.rig.hub.Remove(d.conn, end)
+	}
+	d.rig.served.Done()
 }
 
 // browser is a client of the hub's.

@@ -25,7 +25,7 @@ const bufferSize = 128
 //
 // o must come from WithDefaults and must not change afterwards.
 func Accept(w http.ResponseWriter, r *http.Request, subprotocol string, o *Options) (*Conn, error) {
-	c := &Conn{opts: o}
+	c := &Conn{opts: o, reading: new(reading)}
 	hijacker := &takeover{ResponseWriter: w, conn: c}
 	var agreed []string
 	if subprotocol != "" {
@@ -43,7 +43,7 @@ func Accept(w http.ResponseWriter, r *http.Request, subprotocol string, o *Optio
 		return nil, fmt.Errorf("accept websocket: %w", err)
 	}
 	ws.SetReadLimit(-1) // the scanner has the limit
-	c.ws = ws
+	c.reading.ws = ws
 	return c, nil
 }
 
@@ -63,14 +63,18 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c.raw = raw
 	if n := buffered.Reader.Buffered(); n > 0 {
 		peeked, _ := buffered.Reader.Peek(n) // n bytes are there
-		c.early = append([]byte(nil), peeked...)
+		c.reading.early = append([]byte(nil), peeked...)
 	}
 	if err := raw.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, fmt.Errorf("clear the deadlines: %w", err)
 	}
 	c.describe()
 	own := (*wire)(c)
-	return own, bufio.NewReadWriter(bufio.NewReaderSize(own, bufferSize), bufio.NewWriterSize(own, bufferSize)), nil
+	return own, smallBuffers(own), nil
+}
+
+func smallBuffers(raw net.Conn) *bufio.ReadWriter {
+	return bufio.NewReadWriter(bufio.NewReaderSize(raw, bufferSize), bufio.NewWriterSize(raw, bufferSize))
 }
 
 // describe sets the socket's send buffer and finds its descriptor. If either fails,

@@ -48,41 +48,53 @@ const (
 	phaseDead          // nothing more is written
 )
 
-// Conn is one websocket connection of a client, after the handshake.
+// Conn is one websocket connection of a client, after the handshake. What a
+// delivery touches comes first: a thousand members are a thousand times these bytes.
 type Conn struct {
-	opts *Options
-	raw  net.Conn
-	fd   syscall.RawConn // nil if raw has no descriptor; then every write is a slow one
-	ws   *websocket.Conn
+	mu       sync.Mutex
+	slow     bool
+	phase    phase
+	reader   reader
+	finished bool     // finish is waiting for the client's end of file; guarded by mu
+	queue    [][]byte // chunks in the outbox; guarded by mu
+	inline   [1][]byte
+	waiting  int             // bytes not written yet: queue beyond offset, and the slow writer's; guarded by mu
+	offset   int             // bytes of queue[0] that are written or handed to the slow writer; guarded by mu
+	fd       syscall.RawConn // nil if raw has no descriptor; then every write is a slow one
+	opts     *Options
+	raw      net.Conn
 
-	// Owned by the reading goroutine.
-	early []byte // bytes that the HTTP server had read beyond the request
-	held  holdback
-	scan  scanner
+	ending  Ending    // guarded by mu
+	closeBy time.Time // deadline of the closing handshake; guarded by mu
 
-	// Written by the reading goroutine, read by the sweep.
+	// Owned by whoever reads: see type reader.
+	handler    Handler
+	reading    *reading // nil while parked
+	scan       scanner
+	place      uint32 // in the poller's table, while parked
+	unparkable bool   // the poller did not take it; a goroutine reads
+
+	// Written by whoever reads, read by the sweep.
 	received   atomic.Uint32 // number of reads that returned bytes; may wrap
 	unfinished atomic.Int64  // when the unfinished message began, Unix time in ns; 0: none
 
 	// Owned by the sweep.
-	nextPing time.Time
-	atPing   uint32 // received at the last ping
+	nextPing time.Duration // since began; 0: not drawn yet
+	atPing   uint32        // received at the last ping
 	missed   uint8
+}
 
-	mu       sync.Mutex
-	queue    [][]byte // chunks in the outbox; guarded by mu
-	inline   [1][]byte
-	offset   int // bytes of queue[0] that are written or handed to the slow writer; guarded by mu
-	waiting  int // bytes not written yet: queue beyond offset, and the slow writer's; guarded by mu
-	slow     bool
-	phase    phase
-	ending   Ending
-	finished bool      // Finish is waiting for the client's end of file; guarded by mu
-	closeBy  time.Time // deadline of the closing handshake; guarded by mu
+// reading is what a connection needs while a goroutine reads from it.
+type reading struct {
+	ws       *websocket.Conn // nil: created by the next read
+	early    []byte          // bytes that the HTTP server or the poller has read already
+	err      error           // of the poller's read; comes after early
+	held     holdback
+	dropping bool // ws is being closed, but the connection is not
 }
 
 // Close sends what is in the outbox (with CloseTooSlow: discards it), then a close frame
-// with the code and reason. It does not wait; the reading goroutine completes the close.
+// with the code and reason. It does not wait; a goroutine that reads completes the close.
 // An empty reason means the code's reason in protocol.CloseRules. Only the first Close of
 // a connection has an effect.
 func (c *Conn) Close(code protocol.CloseCode, reason string) {
@@ -121,6 +133,7 @@ func (c *Conn) closeLocked(e Ending, reason string) {
 		_ = c.raw.SetWriteDeadline(c.closeBy)
 	}
 	c.flushLocked()
+	c.wakeLocked()
 }
 
 // dropLocked discards all frames of which no byte has been written, so that a close
@@ -158,4 +171,5 @@ func (c *Conn) dieLocked() {
 		c.ending = Ending{By: ByNobody}
 	}
 	_ = c.raw.SetDeadline(time.Unix(1, 0))
+	c.wakeLocked()
 }

@@ -41,16 +41,7 @@ func piped(t *testing.T) (client net.Conn, ended chan Ending) {
 		t.Fatal(err)
 	}
 	ended = make(chan Ending, 1)
-	go func() {
-		for {
-			message, err := c.Read()
-			if err != nil {
-				ended <- c.Finish()
-				return
-			}
-			c.Send(FrameText(message))
-		}
-	}()
+	c.Serve(&echo{c, ended})
 	return client, ended
 }
 
@@ -131,7 +122,7 @@ func TestControlFramesReachTheLibraryWhole(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d", c.name, size), func(t *testing.T) {
 				var once scanner
 				good, _ := once.scan(stream, &o)
-				k := &Conn{opts: &o, raw: &pieces{stream, size}}
+				k := &Conn{opts: &o, raw: &pieces{stream, size}, reading: new(reading)}
 				var seen []byte
 				var library scanner
 				p := make([]byte, bufferSize)
@@ -139,7 +130,7 @@ func TestControlFramesReachTheLibraryWhole(t *testing.T) {
 					n, err := (*wire)(k).Read(p)
 					seen = append(seen, p[:n]...)
 					library.scan(p[:n], &o)
-					if k.scan.broken == 0 && k.held.ready == 0 && library.begun() != 0 {
+					if k.scan.broken == 0 && k.reading.held.ready == 0 && library.begun() != 0 {
 						t.Fatalf("after %d bytes the library waits within a control frame", len(seen))
 					}
 					if err != nil {

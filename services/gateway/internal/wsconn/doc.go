@@ -18,13 +18,24 @@
 // non-blocking write on the caller's goroutine. The library's control frames go through
 // the same outbox as whole frames, so none can land in the middle of another frame.
 //
-// Reading: one goroutine calls Read until it fails, then Finish; nobody else reads. The
-// scanner checks the bytes before the library sees them, because the library answers
+// Reading: a Handler receives the messages. A connection that is open and sends nothing
+// is parked: the Poller waits for its descriptor, and the connection has no goroutine
+// and no object of the library. The poller handles what it reads if it consists of
+// whole frames, each a text message, a ping or a pong. Anything else (parts of a frame,
+// fragments, a close, a protocol error) starts a goroutine that reads with the library
+// until the connection is between two messages again, or has ended. Closing a parked
+// connection also starts that goroutine, because it must wait for the client's answer.
+//
+//	none ──> parked <──> poller
+//	  │      │    ^        │
+//	  └──────┴─> alone <───┘ ──> ended
+//
+// The scanner checks the bytes before the library sees them, because the library answers
 // some protocol errors without a close frame or not at all. The holdback passes control
 // frames to the library only when they are complete, because the library waits five
 // seconds for the rest of one.
 //
-// All methods may be called concurrently, except Read and Finish, which belong to the
-// reading goroutine, and Tick, which belongs to the hub's sweep. Only Read and Finish
-// block on the network; Finish returns within Options.CloseTimeout plus one second.
+// All methods may be called concurrently, except Tick, which belongs to the hub's sweep.
+// No method blocks on the network. A connection ends within Options.CloseTimeout plus one
+// second of its close.
 package wsconn

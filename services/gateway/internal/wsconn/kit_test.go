@@ -24,7 +24,23 @@ type server struct {
 	ended chan Ending
 }
 
+// echo is the handler of the tests.
+type echo struct {
+	conn  *Conn
+	ended chan Ending
+}
+
+func (e *echo) Receive(message []byte) { e.conn.Send(FrameText(message)) }
+func (e *echo) Crashed(any)            { e.conn.CloseNow() }
+func (e *echo) Ended(end Ending)       { e.ended <- end }
+
 func serve(t *testing.T, o Options) *server {
+	t.Helper()
+	o.Poller = poller
+	return serveTo(t, o, func(c *Conn, ended chan Ending) Handler { return &echo{c, ended} })
+}
+
+func serveTo(t *testing.T, o Options, handler func(*Conn, chan Ending) Handler) *server {
 	t.Helper()
 	o = o.WithDefaults()
 	s := &server{conns: make(chan *Conn, 16), ended: make(chan Ending, 16)}
@@ -35,16 +51,7 @@ func serve(t *testing.T, o Options) *server {
 			return
 		}
 		s.conns <- c
-		go func() {
-			for {
-				message, err := c.Read()
-				if err != nil {
-					s.ended <- c.Finish()
-					return
-				}
-				c.Send(FrameText(message))
-			}
-		}()
+		c.Serve(handler(c, s.ended))
 	}))
 	t.Cleanup(s.Close)
 	return s

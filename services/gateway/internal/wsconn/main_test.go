@@ -1,9 +1,31 @@
 package wsconn
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// poller is what the connections of the tests park in.
+var poller = NewPoller()
+
+// TestMain runs every test twice: with connections that are parked, and with those
+// of systems where none is.
+func TestMain(m *testing.M) {
+	if err := poller.Open(); err != nil {
+		fmt.Println("open the poller:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := poller.Close(); err != nil {
+		fmt.Println("close the poller:", err)
+		code = 1
+	}
+	poller = NewPoller() // not opened: each connection has a goroutine
+	if code == 0 {
+		goleak.VerifyTestMain(m)
+	}
+	os.Exit(code)
+}

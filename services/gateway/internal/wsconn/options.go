@@ -36,6 +36,9 @@ type Options struct {
 	// ControlFrames is how many control frames and empty fragments a client may send in
 	// ten seconds (default 100). More close the connection with 4429.
 	ControlFrames int
+	// Poller waits for idle connections, which then need no goroutine. Nil means that
+	// every connection has a goroutine that reads.
+	Poller *Poller
 	// Slow counts the connections that are slow at the moment. It may be nil.
 	Slow *atomic.Int64
 }

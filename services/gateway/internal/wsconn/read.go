@@ -11,7 +11,7 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// lingerTime is how long Finish waits for the client's end of file after the close frame
+// lingerTime is how long finish waits for the client's end of file after the close frame
 // was sent. Closing a socket with unread bytes resets the connection, and the client or a
 // proxy might then never read the close frame.
 const lingerTime = time.Second
@@ -20,12 +20,20 @@ const lingerTime = time.Second
 // sends more, the rest stays unread until lingerTime is over.
 const lingerBytes = 256 << 10
 
-// Read waits for the client's next text message and returns it: at most MaxMessage bytes
+// read waits for the client's next text message and returns it: at most MaxMessage bytes
 // of valid UTF-8. Meanwhile it handles control frames. Messages that arrive after Close
-// are discarded. An error means that the connection is over: call Finish.
-func (c *Conn) Read() ([]byte, error) {
+// are discarded. errQuiet means that the connection can be parked, any other error that
+// it is over: call finish.
+func (c *Conn) read() ([]byte, error) {
+	if c.reading.ws == nil {
+		ws, err := newReader((*wire)(c))
+		if err != nil {
+			return nil, err
+		}
+		c.reading.ws = ws
+	}
 	for {
-		_, message, err := c.ws.Read(context.Background())
+		_, message, err := c.reading.ws.Read(context.Background())
 		if err != nil {
 			return nil, fmt.Errorf("read message: %w", err)
 		}
@@ -33,7 +41,7 @@ func (c *Conn) Read() ([]byte, error) {
 			continue
 		}
 		if !utf8.Valid(message) {
-			c.Close(protocol.CloseInvalidUTF8, "")
+			c.invalidText()
 			continue
 		}
 		return message, nil
@@ -46,11 +54,25 @@ func (c *Conn) open() bool {
 	return c.phase == phaseOpen
 }
 
-// Finish ends the connection after Read has failed. It waits, at most CloseTimeout and a
+func (c *Conn) invalidText() { c.Close(protocol.CloseInvalidUTF8, "") }
+
+// dropLibrary closes the library's object, which ends its goroutine. It sends no frame
+// and does not touch the socket.
+func (c *Conn) dropLibrary() {
+	r := c.reading
+	if r == nil || r.ws == nil {
+		return
+	}
+	r.dropping = true
+	_ = r.ws.CloseNow()
+	r.ws, r.dropping = nil, false
+}
+
+// finish ends the connection after read has failed. It waits, at most CloseTimeout and a
 // second, until the close frame is sent and the client has hung up, then closes the
 // socket. It returns how the connection ended.
-func (c *Conn) Finish() Ending {
-	_ = c.ws.CloseNow() // ends the library's goroutine; wire.Close does not close the socket
+func (c *Conn) finish() Ending {
+	c.dropLibrary()
 	if c.beginLinger() {
 		if _, err := io.CopyN(io.Discard, c.raw, lingerBytes); err == nil {
 			timer := time.NewTimer(lingerTime)

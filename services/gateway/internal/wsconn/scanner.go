@@ -1,6 +1,7 @@
 package wsconn
 
 import (
+	"encoding/binary"
 	"time"
 
 	"belfry/pkg/protocol"
@@ -18,11 +19,11 @@ type scanner struct {
 	control  uint8  // of a control frame: payload bytes seen so far
 	size     uint64 // the announced length, then the payload bytes still to come
 	mask     [4]byte
-	status   uint16 // of a close frame: the code as far as it was read
-	inside   bool   // between the fragments of a message
-	message  uint64 // bytes of the message so far
-	count    int    // control frames and empty fragments since window
-	window   time.Time
+	status   uint16             // of a close frame: the code as far as it was read
+	inside   bool               // between the fragments of a message
+	message  uint64             // bytes of the message so far
+	count    int                // control frames and empty fragments since window
+	window   time.Duration      // start of the count, since began
 	boundary bool               // a message ended, or a control frame outside of one, since the last look
 	ended    bool               // a whole close frame was seen: what follows is not checked
 	extended bool               // the length has 8 bytes
@@ -170,7 +171,7 @@ func (s *scanner) sized(o *Options) protocol.CloseCode {
 
 // counted counts a frame without data and refuses it if there were too many.
 func (s *scanner) counted(o *Options) protocol.CloseCode {
-	if now := time.Now(); now.Sub(s.window) > floodWindow {
+	if now := time.Since(began); now-s.window > floodWindow {
 		s.window, s.count = now, 0
 	}
 	if s.count++; s.count > o.ControlFrames {
@@ -220,4 +221,25 @@ func validStatus(code uint16) bool {
 		return true
 	}
 	return false
+}
+
+// frameSize is the size in bytes of the client's frame that p begins with; whole is
+// false when p ends before it.
+func frameSize(p []byte) (size int, whole bool) {
+	if len(p) < 2 {
+		return 0, false
+	}
+	head, payload := 2+4, uint64(p[1]&0x7f) // with the mask's four bytes (RFC 6455 5.2)
+	switch {
+	case payload == 126 && len(p) >= 4:
+		head, payload = head+2, uint64(binary.BigEndian.Uint16(p[2:]))
+	case payload == 127 && len(p) >= 10:
+		head, payload = head+8, binary.BigEndian.Uint64(p[2:])
+	case payload >= 126:
+		return 0, false
+	}
+	if uint64(len(p)) < uint64(head) || payload > uint64(len(p)-head) {
+		return 0, false
+	}
+	return head + int(payload), true
 }

@@ -66,7 +66,7 @@ func TestUnfinishedMessageIsClosed(t *testing.T) {
 			p, conn := dial(t, s)
 			p.write(frame(0x81, "whole"))
 			p.expect("text whole")
-			conn.Tick(time.Now().Add(time.Hour)) // a finished message is never late
+			conn.Tick(time.Now().Add(conn.opts.MessageTimeout + 5*time.Second)) // a finished message is never late
 			before := conn.received.Load()
 			p.write(begun)
 			arrived(t, func() bool { return conn.received.Load() != before && conn.unfinished.Load() != 0 })

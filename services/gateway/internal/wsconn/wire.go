@@ -11,34 +11,37 @@ import (
 )
 
 // wire is the net.Conn that the library gets: it checks what is read, sends what is
-// written through the outbox, and does not close the socket, which Finish does.
+// written through the outbox, and does not close the socket, which finish does.
 type wire Conn
 
 var errBroken = errors.New("the client broke the protocol")
 
-// Read implements net.Conn for the library, on the reading goroutine. It passes on only
+// Read implements net.Conn for the library, on the goroutine that reads. It passes on only
 // complete control frames: if the rest of one takes over five seconds, the library drops
 // the connection without a close frame. MessageTimeout bounds it here, as it does data
 // frames.
 func (w *wire) Read(p []byte) (int, error) {
 	c := (*Conn)(w)
 	for {
-		if n := c.held.read(p); n > 0 {
+		if n := c.reading.held.read(p); n > 0 {
 			return n, nil
 		}
 		if c.scan.broken != 0 {
 			c.Close(c.scan.broken, "")
 			return 0, errBroken
 		}
+		if c.mayPark() {
+			return 0, errQuiet
+		}
 		n, err := c.readRaw(p)
 		if n == 0 {
 			return 0, err
 		}
 		good, begun := c.inspect(p[:n])
-		if c.held.empty() && begun == 0 && good > 0 {
+		if c.reading.held.empty() && begun == 0 && good > 0 {
 			return good, err
 		}
-		c.held.add(p[:good], begun) // the next read gets the same error again
+		c.reading.held.add(p[:good], begun) // the next read gets the same error again
 	}
 }
 
@@ -61,12 +64,16 @@ func (c *Conn) inspect(p []byte) (good, begun int) {
 }
 
 func (c *Conn) readRaw(p []byte) (int, error) {
-	if len(c.early) > 0 {
-		n := copy(p, c.early)
-		if c.early = c.early[n:]; len(c.early) == 0 {
-			c.early = nil
+	r := c.reading
+	if len(r.early) > 0 {
+		n := copy(p, r.early)
+		if r.early = r.early[n:]; len(r.early) == 0 {
+			r.early = nil
 		}
 		return n, nil
+	}
+	if r.err != nil {
+		return 0, r.err
 	}
 	return c.raw.Read(p) //nolint:wrapcheck // net.Conn's errors go to the library as they are
 }
@@ -99,9 +106,12 @@ func (c *Conn) echoClose(payload []byte) {
 	c.closeLocked(end, "")
 }
 
-// Close implements net.Conn for the library. It ends a read that is under way. Finish
+// Close implements net.Conn for the library. It ends a read that is under way. finish
 // closes the socket itself, after the close frame was sent.
 func (w *wire) Close() error {
+	if w.reading.dropping {
+		return nil
+	}
 	return w.raw.SetReadDeadline(time.Unix(1, 0))
 }
 

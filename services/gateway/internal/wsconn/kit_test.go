@@ -77,6 +77,13 @@ type peer struct {
 
 func dial(t *testing.T, s *server) (*peer, *Conn) {
 	t.Helper()
+	p := connect(t, s, nil)
+	return p, <-s.conns
+}
+
+// connect sends the handshake, and behind it early.
+func connect(t *testing.T, s *server, early []byte) *peer {
+	t.Helper()
 	raw, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +92,7 @@ func dial(t *testing.T, s *server) (*peer, *Conn) {
 	_ = raw.SetDeadline(time.Now().Add(patience))
 	p := &peer{t, raw.(*net.TCPConn), bufio.NewReader(raw)}
 	_, err = io.WriteString(raw, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"+string(early))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +100,7 @@ func dial(t *testing.T, s *server) (*peer, *Conn) {
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("the handshake: %+v, %v", response, err)
 	}
-	return p, <-s.conns
+	return p
 }
 
 // frame encodes a client's masked frame, with the length in its shortest form.

@@ -13,20 +13,20 @@ import (
 	"nhooyr.io/websocket"
 )
 
-// library is one object of the websocket library that reads for many connections,
-// one whole frame at a time: a text in one frame, or a ping. Between two of them it
+// library is an object of the websocket library that reads for many connections, one
+// whole frame at a time: a text message in one frame, or a ping. Between two frames it
 // holds nothing of a connection. It is owned by one goroutine.
 type library struct {
-	ws   *websocket.Conn // nil: made when it is needed
-	conn *Conn           // whose frame it reads
-	in   []byte          // what is left of the frame
+	ws   *websocket.Conn // nil: created by the next read
+	conn *Conn           // the connection whose frame is read
+	in   []byte          // the rest of the frame
 }
 
 var errMisread = errors.New("the websocket library did not read a frame to its end")
 
-// read gives a whole, checked frame to the library. The message is nil for a ping,
-// which the library answers. An error means that the library was not able to; its
-// object is then given up, and nothing of the frame can reach another connection.
+// read lets the library read a whole frame that the scanner has checked. The message is
+// nil for a ping, which the library answers. After an error the object is dropped, so
+// that no part of the frame can reach another connection.
 func (l *library) read(c *Conn, frame []byte) (message []byte, err error) {
 	if l.ws == nil {
 		if l.ws, err = newReader(l); err != nil {
@@ -66,8 +66,8 @@ func (l *library) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write implements net.Conn for the library: its pongs go to the connection whose
-// ping it reads.
+// Write implements net.Conn for the library. A pong goes to the connection whose ping is
+// read.
 func (l *library) Write(p []byte) (int, error) {
 	if l.conn == nil {
 		return 0, io.ErrClosedPipe
@@ -75,7 +75,7 @@ func (l *library) Write(p []byte) (int, error) {
 	return (*wire)(l.conn).Write(p)
 }
 
-// The rest of net.Conn, of which the library uses Close alone.
+// The rest of net.Conn. The library calls only Close.
 
 func (l *library) Close() error                     { return nil }
 func (l *library) LocalAddr() net.Addr              { return nil }
@@ -84,9 +84,9 @@ func (l *library) SetDeadline(time.Time) error      { return nil }
 func (l *library) SetReadDeadline(time.Time) error  { return nil }
 func (l *library) SetWriteDeadline(time.Time) error { return nil }
 
-// newReader makes the library's object for a connection whose handshake is over.
-// The library has one way to make it: the handshake, here with a request that is
-// always the same and an answer that goes nowhere.
+// newReader creates an object of the library that reads from raw, a connection whose
+// handshake is over. The library can create one only by a handshake, so this one has a
+// fixed request and discards the answer.
 func newReader(raw net.Conn) (*websocket.Conn, error) {
 	ws, err := websocket.Accept(&stage{header: http.Header{}, raw: raw}, &http.Request{
 		Method: http.MethodGet, ProtoMajor: 1, ProtoMinor: 1, Header: rehearsed,
@@ -98,13 +98,13 @@ func newReader(raw net.Conn) (*websocket.Conn, error) {
 	return ws, nil
 }
 
-// rehearsed is the header of the request of newReader, with the key of RFC 6455 1.3.
+// rehearsed is the header of newReader's request, with the key of RFC 6455 1.3.
 var rehearsed = http.Header{
 	"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 	"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
 }
 
-// stage is the response writer of newReader: only its Hijack does something.
+// stage is newReader's response writer. Only its Hijack has an effect.
 type stage struct {
 	header http.Header
 	raw    net.Conn

@@ -5,33 +5,35 @@ import (
 	"unicode/utf8"
 )
 
-// errQuiet ends a read of the library's between two messages, where nothing more
-// has come. The library keeps nothing of the connection then.
+// errQuiet ends the library's read between two messages when no more bytes have
+// arrived. At that point the library holds nothing of the connection.
 var errQuiet = errors.New("nothing to read now")
 
-// reader says who reads a connection.
+// reader says who may read from a connection. It is guarded by Conn.mu.
 type reader uint8
 
 const (
 	readerNone   reader = iota // Serve was not called yet
-	readerParked               // nobody: the poller waits for bytes
-	readerPoller               // the poller, which does not block
-	readerAlone                // a goroutine of the connection's own
+	readerParked               // nobody; the poller waits for bytes
+	readerPoller               // the poller's goroutine, without blocking
+	readerAlone                // the connection's own goroutine
 )
 
-// Handler is told what happens to a connection. Receive and Ended are called by one
-// goroutine at a time, which may be the poller's: Receive must not block.
+// Handler handles one connection. Its methods are called by one goroutine at a time.
+// For Receive and Crashed that may be the poller's: they must not block.
 type Handler interface {
-	// Receive takes a client's text message, at most MaxMessage bytes of valid UTF-8.
+	// Receive handles a text message of the client: at most MaxMessage bytes of valid
+	// UTF-8. It may keep the slice.
 	Receive(message []byte)
-	// Crashed is told of a panic of Receive. It closes the connection.
+	// Crashed is called after a panic while reading or in Receive. It closes the
+	// connection.
 	Crashed(panicked any)
-	// Ended is called once, last, on a goroutine of its own: the socket is closed.
+	// Ended is called once, after everything else; the socket is closed.
 	Ended(Ending)
 }
 
-// Serve hands what the connection receives to h until it has ended. It is called
-// once, does not block, and may be called on a connection that is closed already.
+// Serve starts reading: h handles the connection until it has ended. Call it once, also
+// on a connection that Close was called for. It does not block.
 func (c *Conn) Serve(h Handler) {
 	c.handler = h
 	if c.mayPark() && c.park() {
@@ -43,17 +45,16 @@ func (c *Conn) Serve(h Handler) {
 	go c.readOn()
 }
 
-// mayPark reports that the connection stands between two messages, so that the
-// library need not wait for the next bytes. The one who reads calls it.
+// mayPark reports whether the connection is between two messages and can be parked.
+// Whoever reads calls it.
 func (c *Conn) mayPark() bool {
 	return c.opts.Poller != nil && c.opts.Poller.open() && c.fd != nil && !c.unparkable &&
 		len(c.reading.early) == 0 && c.reading.err == nil && c.reading.held.empty() &&
 		c.scan.broken == 0 && !c.scan.ended && !c.scan.unfinished() && c.open()
 }
 
-// park gives the library's object up and leaves the waiting to the poller. It
-// reports false where the caller must read on. After true the connection is no
-// longer the caller's.
+// park drops the library's object and lets the poller wait for the connection. If it
+// returns true, the caller must not read any more; if false, it must read on.
 func (c *Conn) park() bool {
 	c.dropLibrary()
 	kept := c.reading
@@ -68,7 +69,7 @@ func (c *Conn) park() bool {
 	return false
 }
 
-// unpark makes the poller the one who reads; false: somebody else does.
+// unpark lets the poller read. It returns false if another goroutine does.
 func (c *Conn) unpark() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,8 +80,8 @@ func (c *Conn) unpark() bool {
 	return true
 }
 
-// parkAgain ends the poller's reading. A connection that was closed meanwhile goes
-// on with a goroutine that may wait for the client's answer.
+// parkAgain ends the poller's reading. If the connection was closed meanwhile, a
+// goroutine waits for the client's answer.
 func (c *Conn) parkAgain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +91,7 @@ func (c *Conn) parkAgain() {
 	}
 }
 
-// readAlone ends the poller's reading, too, but more is to be done than it may do.
+// readAlone ends the poller's reading and starts a goroutine that reads on.
 func (c *Conn) readAlone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,8 +99,8 @@ func (c *Conn) readAlone() {
 	c.wakeLocked()
 }
 
-// wakeLocked starts a goroutine that reads a parked connection. Whoever closes a
-// connection calls it, because the end of one takes waiting.
+// wakeLocked starts a goroutine that reads, if the connection is parked. Closing a
+// connection calls it, because somebody must wait for the client's answer.
 func (c *Conn) wakeLocked() {
 	if c.reader == readerParked {
 		c.reader = readerAlone
@@ -123,10 +124,9 @@ func (c *Conn) readOn() {
 	c.handler.Ended(c.finish())
 }
 
-// readMessages reports that the connection was parked and is no longer the
-// caller's; otherwise it is over.
+// readMessages returns true when the connection was parked, and false when it is over.
 func (c *Conn) readMessages() (parked bool) {
-	defer func() { // a panic ends the connection that it belongs to, and no other
+	defer func() { // a panic ends this connection only
 		if p := recover(); p != nil {
 			c.handler.Crashed(p)
 		}
@@ -146,10 +146,15 @@ func (c *Conn) readMessages() (parked bool) {
 	}
 }
 
-// quick handles bytes that need no waiting: whole frames, each a text message, a
-// ping or a pong. It reports false, having done nothing, for everything else. The
-// poller calls it.
+// quick handles bytes that the poller has read, if they are whole frames, each a text
+// message, a ping or a pong. For anything else it returns false and has changed nothing.
 func (c *Conn) quick(p []byte, l *library) (handled bool) {
+	defer func() { // a panic ends this connection only
+		if p := recover(); p != nil {
+			l.close()
+			c.handler.Crashed(p)
+		}
+	}()
 	scan := c.scan
 	if !simple(p) {
 		return false
@@ -161,15 +166,9 @@ func (c *Conn) quick(p []byte, l *library) (handled bool) {
 	c.scan = scan
 	c.received.Add(1)
 	handled = true
-	defer func() {
-		if p := recover(); p != nil {
-			l.close()
-			c.handler.Crashed(p)
-		}
-	}()
 	for len(p) > 0 && c.open() {
 		size, _ := frameSize(p)
-		// The library has nothing to do with a pong: it sends no pings.
+		// The library ignores pongs, because it sends no pings.
 		if p[0] != fin|opPong && !c.quickFrame(p[:size], l) {
 			return true
 		}
@@ -178,7 +177,7 @@ func (c *Conn) quick(p []byte, l *library) (handled bool) {
 	return true
 }
 
-// quickFrame reports false when the connection is over.
+// quickFrame returns false when the connection is over.
 func (c *Conn) quickFrame(frame []byte, l *library) bool {
 	message, err := l.read(c, frame)
 	switch {
@@ -194,7 +193,8 @@ func (c *Conn) quickFrame(frame []byte, l *library) bool {
 	return true
 }
 
-// simple reports that p is whole frames that stand for themselves.
+// simple reports whether p consists of whole frames, each a text message, a ping or a
+// pong.
 func simple(p []byte) bool {
 	for len(p) > 0 {
 		if first := p[0]; first != fin|opText && first != fin|opPing && first != fin|opPong {

@@ -144,6 +144,24 @@ func TestTheLibraryReadsOnAfterAQuietMoment(t *testing.T) {
 	}
 }
 
+// TestBytesBehindTheHandshake: a client may send its first message without waiting for
+// the answer to the handshake, so that net/http reads both.
+func TestBytesBehindTheHandshake(t *testing.T) {
+	s := serve(t, Options{})
+	for _, first := range [][]byte{frame(0x81, "early"), slices.Concat(frame(0x89, ""), frame(0x81, "early")), frame(0x81, "early")[:8]} {
+		p := connect(t, s, first)
+		if len(first) == 8 {
+			p.write(frame(0x81, "early")[8:])
+		}
+		if first[0] == 0x89 {
+			p.expect("pong ")
+		}
+		p.expect("text early")
+		p.write(frame(0x81, "later"))
+		p.expect("text later")
+	}
+}
+
 // TestClosingWhileBytesCome closes connections from three sides at once: each ends
 // once, whoever is first.
 func TestClosingWhileBytesCome(t *testing.T) {

@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	pollBatch  = 128      // connections for each look at the descriptors
-	pollBuffer = 32 << 10 // most bytes read at once from one connection
+	pollBatch  = 128      // events that one epoll_wait returns at most
+	pollBuffer = 32 << 10 // bytes that are read at once from one connection at most
 )
 
-// Poller waits for the bytes of all parked connections with one goroutine and one
-// epoll instance (epoll(7), level-triggered). It reads what has come without
-// waiting, at most pollBuffer bytes of a connection before the next one's turn.
+// Poller waits for bytes of all parked connections with one goroutine and one epoll
+// instance (epoll(7), level-triggered). It reads without blocking, at most pollBuffer
+// bytes of a connection before it turns to the next.
 //
-// A descriptor is only used inside syscall.RawConn, whose lock keeps it from being
-// closed, and its number from being given to another connection, meanwhile. An
-// event carries no descriptor but a place in a table and its generation: an event
-// of a connection that has left its place since is nobody's.
+// Descriptors are used only inside syscall.RawConn, whose lock prevents that one is
+// closed, and its number given to another connection, during the call. An event carries
+// a place in a table and the place's generation instead of a descriptor: if the
+// connection has left the place since, the event is ignored.
 type Poller struct {
-	file  *os.File // the epoll instance; Go's own poller waits until it is readable
+	file  *os.File // the epoll instance; Go's runtime waits until it is readable
 	epoll syscall.RawConn
 	ended chan struct{}
 
@@ -38,18 +38,17 @@ type Poller struct {
 	free   []uint32 // places without a connection
 }
 
-// place is where a parked connection is found by its events.
+// place is an entry of the table that events refer to.
 type place struct {
-	conn       *Conn
-	generation uint32 // of conn, or of the last one; may wrap
+	conn       *Conn  // nil: free
+	generation uint32 // changes with every connection; may wrap
 }
 
-// NewPoller makes a poller that is not started: no connection is parked in it.
+// NewPoller makes a poller. Until Open, no connection is parked in it.
 func NewPoller() *Poller { return &Poller{} }
 
-// Open starts the poller. It is called once, before the first connection, and the
-// poller works until Close. After an error no connection is parked: each has a
-// goroutine that reads.
+// Open starts the poller. Call it once, before the first connection. After an error no
+// connection is parked; each has a goroutine that reads.
 func (p *Poller) Open() error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
@@ -69,11 +68,11 @@ func (p *Poller) Open() error {
 	return nil
 }
 
-// open reports whether the poller was opened; it may be closed since.
+// open reports whether Open has succeeded. The poller may be closed since.
 func (p *Poller) open() bool { return p.file != nil }
 
-// Close ends the poller, and returns when its goroutine has ended. The caller has
-// closed the connections before; one that is still parked is no longer read.
+// Close stops the poller and waits for its goroutine. Close the connections before: one
+// that is still parked is not read any more.
 func (p *Poller) Close() error {
 	if !p.open() {
 		return nil
@@ -98,7 +97,7 @@ func (p *Poller) run() {
 	in := newReadTry()
 	for {
 		if err := p.epoll.Read(look); err != nil || failed != nil {
-			return // closed; epoll_wait(2) has no other error for what we give it
+			return // closed: epoll_wait(2) has no other errors for valid arguments
 		}
 		for i := range n {
 			if c := p.find(p.events[i]); c != nil {
@@ -108,11 +107,11 @@ func (p *Poller) run() {
 	}
 }
 
-// serve reads what has come for a parked connection and handles it, or leaves it to
-// a goroutine of the connection's own.
+// serve reads from a parked connection and handles what it has read, or starts the
+// connection's own goroutine for it.
 func (p *Poller) serve(c *Conn, in *readTry) {
 	if !c.unpark() {
-		return // its goroutine is about to read
+		return // its own goroutine reads
 	}
 	n, err := in.on(c.fd, p.buf)
 	switch {
@@ -124,7 +123,7 @@ func (p *Poller) serve(c *Conn, in *readTry) {
 	}
 }
 
-// find is the connection that an event is about, or nil when it is gone.
+// find returns the connection of an event, or nil if it has left its place.
 func (p *Poller) find(e syscall.EpollEvent) *Conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,8 +134,8 @@ func (p *Poller) find(e syscall.EpollEvent) *Conn {
 	return p.places[at].conn
 }
 
-// add gives c a place and waits for its bytes. It reports false where that cannot
-// be done: the caller reads by itself.
+// add gives c a place and starts to wait for its bytes. If it returns false, the caller
+// must read by itself.
 func (p *Poller) add(c *Conn) bool {
 	if !p.open() {
 		return false
@@ -151,11 +150,11 @@ func (p *Poller) add(c *Conn) bool {
 	return true
 }
 
-// remove takes c from its place. It is called by the one who reads c, before the
-// descriptor is closed.
+// remove takes c out of its place. Whoever reads from c calls it, before the descriptor
+// is closed.
 func (p *Poller) remove(c *Conn) {
-	// It fails only when the descriptor or the poller is closed, and then the
-	// kernel has removed it.
+	// This fails only if the descriptor or the poller is closed; then the kernel has
+	// removed the descriptor already.
 	_ = p.control(c.fd, syscall.EPOLL_CTL_DEL, &syscall.EpollEvent{})
 	p.release(c.place)
 }
@@ -192,8 +191,8 @@ func (p *Poller) release(at uint32) {
 	p.free = append(p.free, at)
 }
 
-// readTry is one read of a descriptor that does not wait. Its function is made
-// once, so that a read allocates nothing.
+// readTry is one non-blocking read from a descriptor. Its function is made once, so that
+// a read allocates nothing.
 type readTry struct {
 	p   []byte
 	n   int
@@ -214,7 +213,8 @@ func newReadTry() *readTry {
 	return a
 }
 
-// on reads into p. Nothing to read is 0 without an error, the end is io.EOF.
+// on reads into p. It returns 0 without an error if there is nothing to read, and io.EOF
+// at the end.
 func (a *readTry) on(conn syscall.RawConn, p []byte) (int, error) {
 	a.p = p
 	if err := conn.Read(a.run); err != nil {

@@ -223,8 +223,8 @@ func validStatus(code uint16) bool {
 	return false
 }
 
-// frameSize is the size in bytes of the client's frame that p begins with; whole is
-// false when p ends before it.
+// frameSize returns the size in bytes of the client's frame at the start of p. whole is
+// false if p does not contain all of it.
 func frameSize(p []byte) (size int, whole bool) {
 	if len(p) < 2 {
 		return 0, false

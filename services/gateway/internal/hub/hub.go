@@ -46,16 +46,18 @@ type Conn struct {
 	id    protocol.ConnID
 	out   *wsconn.Conn
 	owner Owner
-	who   protocol.Principal
-
-	expires int64 // unix ms; 0: never
 
 	// Guarded by the hub's lock.
-	at          int // position in the hub's conns
+	gone    bool // Remove was called
+	touched bool // is in Deliver's list of connections to flush
+	at      int  // position in the hub's conns
+
+	who     protocol.Principal
+	expires int64 // Unix time in ms; 0: never
+
+	// Guarded by the hub's lock.
 	memberships []membership
 	index       map[protocol.Group]int // position in memberships; nil while they are few
-	gone        bool                   // Remove was called
-	touched     bool                   // is in Deliver's list of connections to flush
 	gaps        *pendingGap            // nil: it never had one
 }
 

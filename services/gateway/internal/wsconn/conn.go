@@ -68,11 +68,11 @@ type Conn struct {
 	closeBy time.Time // deadline of the closing handshake; guarded by mu
 
 	// Owned by whoever reads: see type reader.
-	handler    Handler
-	reading    *reading // nil while parked
-	scan       scanner
-	place      uint32 // in the poller's table, while parked
-	unparkable bool   // the poller did not take it; a goroutine reads
+	handler  Handler
+	reading  *reading // nil while idle
+	scan     scanner
+	place    uint32 // in the poller's table, while idle
+	unpolled bool   // the poller did not take it; a goroutine reads
 
 	// Written by whoever reads, read by the sweep.
 	received   atomic.Uint32 // number of reads that returned bytes; may wrap

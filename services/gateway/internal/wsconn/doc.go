@@ -18,15 +18,15 @@
 // non-blocking write on the caller's goroutine. The library's control frames go through
 // the same outbox as whole frames, so none can land in the middle of another frame.
 //
-// Reading: a Handler receives the messages. A connection that is open and sends nothing
-// is parked: the Poller waits for its descriptor, and the connection has no goroutine
-// and no object of the library. The poller handles what it reads if it consists of
-// whole frames, each a text message, a ping or a pong. Anything else (parts of a frame,
-// fragments, a close, a protocol error) starts a goroutine that reads with the library
-// until the connection is between two messages again, or has ended. Closing a parked
-// connection also starts that goroutine, because it must wait for the client's answer.
+// Reading: a Handler receives the messages. While an open connection is idle, the poller
+// waits for its descriptor, and the connection has no goroutine and no object of the
+// library. The poller handles what it reads if it consists of whole frames, each a text
+// message, a ping or a pong. Anything else (parts of a frame, fragments, a close, a
+// protocol error) starts a goroutine that reads with the library until the connection
+// is between two messages again, or has ended. Closing an idle connection also starts
+// that goroutine, because it must wait for the client's answer.
 //
-//	none ──> parked <──> poller
+//	none ───> idle <───> poller
 //	  │      │    ^        │
 //	  └──────┴─> alone <───┘ ──> ended
 //

@@ -8,10 +8,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// poller is what the connections of the tests park in.
+// poller is what the connections of the tests wait in while they are idle.
 var poller = NewPoller()
 
-// TestMain runs every test twice: with connections that are parked, and with those
+// TestMain runs every test twice: with idle connections in the poller, and with those
 // of systems where none is.
 func TestMain(m *testing.M) {
 	if err := poller.Open(); err != nil {

@@ -15,7 +15,7 @@ const (
 	pollBuffer = 32 << 10 // bytes that are read at once from one connection at most
 )
 
-// Poller waits for bytes of all parked connections with one goroutine and one epoll
+// Poller waits for bytes of all idle connections with one goroutine and one epoll
 // instance (epoll(7), level-triggered). It reads without blocking, at most pollBuffer
 // bytes of a connection before it turns to the next.
 //
@@ -44,11 +44,11 @@ type place struct {
 	generation uint32 // changes with every connection; may wrap
 }
 
-// NewPoller makes a poller. Until Open, no connection is parked in it.
+// NewPoller makes a poller. Until Open, no connection waits in it.
 func NewPoller() *Poller { return &Poller{} }
 
 // Open starts the poller. Call it once, before the first connection. After an error no
-// connection is parked; each has a goroutine that reads.
+// connection waits in it; each has a goroutine that reads.
 func (p *Poller) Open() error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
@@ -72,7 +72,7 @@ func (p *Poller) Open() error {
 func (p *Poller) open() bool { return p.file != nil }
 
 // Close stops the poller and waits for its goroutine. Close the connections before: one
-// that is still parked is not read any more.
+// that still waits is not read any more.
 func (p *Poller) Close() error {
 	if !p.open() {
 		return nil
@@ -107,16 +107,16 @@ func (p *Poller) run() {
 	}
 }
 
-// serve reads from a parked connection and handles what it has read, or starts the
+// serve reads from an idle connection and handles what it has read, or starts the
 // connection's own goroutine for it.
 func (p *Poller) serve(c *Conn, in *readTry) {
-	if !c.unpark() {
+	if !c.lend() {
 		return // its own goroutine reads
 	}
 	n, err := in.on(c.fd, p.buf)
 	switch {
 	case err == nil && (n == 0 || c.quick(p.buf[:n], &p.library)):
-		c.parkAgain()
+		c.giveBack()
 	default:
 		c.reading = &reading{early: bytes.Clone(p.buf[:n]), err: err}
 		c.readAlone()

@@ -19,12 +19,12 @@ func number(t *testing.T, c syscall.RawConn) (fd int) {
 // TestADescriptorIsNotUsedAfterItsClose gives the number of a closed connection's
 // descriptor to a stranger's: nothing is read from it, written to it or changed.
 func TestADescriptorIsNotUsedAfterItsClose(t *testing.T) {
-	parked(t)
+	polled(t)
 	s := serve(t, Options{})
 	p, c := dial(t, s)
 	p.write(frame(0x81, "x"))
 	p.expect("text x")
-	until(t, "the connection to be parked", func() bool { return readerOf(c) == readerParked })
+	until(t, "the connection to be idle", func() bool { return readerOf(c) == readerIdle })
 	fd := number(t, c.fd)
 	_ = c.raw.Close()
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
@@ -98,10 +98,10 @@ func TestAnEventThatComesLate(t *testing.T) {
 	}
 }
 
-// TestAPollerThatTakesNothing: connections that cannot be parked are read all the
+// TestAPollerThatTakesNothing: connections that cannot wait in it are read all the
 // same.
 func TestAPollerThatTakesNothing(t *testing.T) {
-	parked(t)
+	polled(t)
 	closed := NewPoller()
 	if err := closed.Open(); err != nil {
 		t.Fatal(err)

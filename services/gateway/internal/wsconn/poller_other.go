@@ -5,7 +5,7 @@ package wsconn
 // Poller is for Linux alone. Elsewhere each connection has a goroutine that reads.
 type Poller struct{}
 
-// NewPoller makes a poller in which no connection is parked.
+// NewPoller makes a poller in which no connection waits.
 func NewPoller() *Poller { return &Poller{} }
 
 // Open does nothing.

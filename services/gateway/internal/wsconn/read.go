@@ -22,7 +22,7 @@ const lingerBytes = 256 << 10
 
 // read waits for the client's next text message and returns it: at most MaxMessage bytes
 // of valid UTF-8. Meanwhile it handles control frames. Messages that arrive after Close
-// are discarded. errQuiet means that the connection can be parked, any other error that
+// are discarded. errQuiet means that the connection can become idle, any other error that
 // it is over: call finish.
 func (c *Conn) read() ([]byte, error) {
 	if c.reading.ws == nil {

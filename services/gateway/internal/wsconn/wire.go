@@ -30,7 +30,7 @@ func (w *wire) Read(p []byte) (int, error) {
 			c.Close(c.scan.broken, "")
 			return 0, errBroken
 		}
-		if c.mayPark() {
+		if c.mayIdle() {
 			return 0, errQuiet
 		}
 		n, err := c.readRaw(p)

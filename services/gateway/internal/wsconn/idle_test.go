@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// parked says whether the tests' connections are parked now.
-func parked(t *testing.T) {
+// polled skips a test in the run without a poller.
+func polled(t *testing.T) {
 	t.Helper()
 	if !poller.open() {
-		t.Skip("connections are not parked in this run")
+		t.Skip("no connection waits in a poller in this run")
 	}
 }
 
@@ -27,10 +27,10 @@ func readerOf(c *Conn) reader {
 	return c.reader
 }
 
-// TestAParkedConnectionHoldsNothing: no goroutine of ours, none of the library's,
+// TestAnIdleConnectionHoldsNothing: no goroutine of ours, none of the library's,
 // and nothing that was needed to read.
-func TestAParkedConnectionHoldsNothing(t *testing.T) {
-	parked(t)
+func TestAnIdleConnectionHoldsNothing(t *testing.T) {
+	polled(t)
 	s := serve(t, Options{})
 	first, _ := dial(t, s)
 	first.write(frame(0x81, "warm"))
@@ -54,18 +54,18 @@ func TestAParkedConnectionHoldsNothing(t *testing.T) {
 			p.expect("text in " + long)
 		}
 	}
-	until(t, "the connections to be parked", func() bool {
-		return !slices.ContainsFunc(conns, func(c *Conn) bool { return readerOf(c) != readerParked })
+	until(t, "the connections to be idle", func() bool {
+		return !slices.ContainsFunc(conns, func(c *Conn) bool { return readerOf(c) != readerIdle })
 	})
 	until(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 	for i, c := range conns {
-		if !c.unpark() {
+		if !c.lend() {
 			t.Fatal("somebody else reads")
 		}
 		if c.reading != nil {
 			t.Errorf("connection %d holds %+v", i, *c.reading)
 		}
-		c.parkAgain()
+		c.giveBack()
 	}
 }
 
@@ -124,7 +124,7 @@ func TestOneReaderKeepsConnectionsApart(t *testing.T) {
 
 // TestTheLibraryReadsOnAfterAQuietMoment: its documentation says that any error
 // closes a connection; that of version 1.8.17 does not when nothing of the next
-// frame was read. Parking stands on it.
+// frame was read. Idle connections depend on it.
 func TestTheLibraryReadsOnAfterAQuietMoment(t *testing.T) {
 	var l library
 	defer l.close()

@@ -14,7 +14,7 @@ type reader uint8
 
 const (
 	readerNone   reader = iota // Serve was not called yet
-	readerParked               // nobody; the poller waits for bytes
+	readerIdle                 // nobody; the poller waits for bytes
 	readerPoller               // the poller's goroutine, without blocking
 	readerAlone                // the connection's own goroutine
 )
@@ -36,7 +36,7 @@ type Handler interface {
 // on a connection that Close was called for. It does not block.
 func (c *Conn) Serve(h Handler) {
 	c.handler = h
-	if c.mayPark() && c.park() {
+	if c.mayIdle() && c.becomeIdle() {
 		return
 	}
 	c.mu.Lock()
@@ -45,47 +45,47 @@ func (c *Conn) Serve(h Handler) {
 	go c.readOn()
 }
 
-// mayPark reports whether the connection is between two messages and can be parked.
+// mayIdle reports whether the connection is between two messages and can become idle.
 // Whoever reads calls it.
-func (c *Conn) mayPark() bool {
-	return c.opts.Poller != nil && c.opts.Poller.open() && c.fd != nil && !c.unparkable &&
+func (c *Conn) mayIdle() bool {
+	return c.opts.Poller != nil && c.opts.Poller.open() && c.fd != nil && !c.unpolled &&
 		len(c.reading.early) == 0 && c.reading.err == nil && c.reading.held.empty() &&
 		c.scan.broken == 0 && !c.scan.ended && !c.scan.unfinished() && c.open()
 }
 
-// park drops the library's object and lets the poller wait for the connection. If it
+// becomeIdle drops the library's object and lets the poller wait for the connection. If it
 // returns true, the caller must not read any more; if false, it must read on.
-func (c *Conn) park() bool {
+func (c *Conn) becomeIdle() bool {
 	c.dropLibrary()
 	kept := c.reading
 	c.reading = nil // before the poller may read
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase == phaseOpen && c.opts.Poller.add(c) {
-		c.reader = readerParked
+		c.reader = readerIdle
 		return true
 	}
-	c.unparkable, c.reading = true, kept
+	c.unpolled, c.reading = true, kept
 	return false
 }
 
-// unpark lets the poller read. It returns false if another goroutine does.
-func (c *Conn) unpark() bool {
+// lend lets the poller read. It returns false if another goroutine does.
+func (c *Conn) lend() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reader != readerParked {
+	if c.reader != readerIdle {
 		return false
 	}
 	c.reader = readerPoller
 	return true
 }
 
-// parkAgain ends the poller's reading. If the connection was closed meanwhile, a
+// giveBack ends the poller's reading. If the connection was closed meanwhile, a
 // goroutine waits for the client's answer.
-func (c *Conn) parkAgain() {
+func (c *Conn) giveBack() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reader = readerParked
+	c.reader = readerIdle
 	if c.phase != phaseOpen {
 		c.wakeLocked()
 	}
@@ -95,14 +95,14 @@ func (c *Conn) parkAgain() {
 func (c *Conn) readAlone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reader = readerParked
+	c.reader = readerIdle
 	c.wakeLocked()
 }
 
-// wakeLocked starts a goroutine that reads, if the connection is parked. Closing a
+// wakeLocked starts a goroutine that reads, if the connection is idle. Closing a
 // connection calls it, because somebody must wait for the client's answer.
 func (c *Conn) wakeLocked() {
-	if c.reader == readerParked {
+	if c.reader == readerIdle {
 		c.reader = readerAlone
 		go c.leavePoller()
 	}
@@ -116,7 +116,7 @@ func (c *Conn) leavePoller() {
 	c.readOn()
 }
 
-// readOn reads with the library until the connection can be parked or has ended.
+// readOn reads with the library until the connection becomes idle or has ended.
 func (c *Conn) readOn() {
 	if c.readMessages() {
 		return
@@ -124,8 +124,8 @@ func (c *Conn) readOn() {
 	c.handler.Ended(c.finish())
 }
 
-// readMessages returns true when the connection was parked, and false when it is over.
-func (c *Conn) readMessages() (parked bool) {
+// readMessages returns true when the connection has become idle, and false when it is over.
+func (c *Conn) readMessages() (idle bool) {
 	defer func() { // a panic ends this connection only
 		if p := recover(); p != nil {
 			c.handler.Crashed(p)
@@ -135,7 +135,7 @@ func (c *Conn) readMessages() (parked bool) {
 		message, err := c.read()
 		switch {
 		case errors.Is(err, errQuiet):
-			if c.park() {
+			if c.becomeIdle() {
 				return true
 			}
 		case err != nil:

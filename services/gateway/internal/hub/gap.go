@@ -44,13 +44,13 @@ func (h *Hub) Gap(groups []protocol.Group) {
 func (h *Hub) GapOf(id protocol.ConnID, groups []protocol.Group) {
 	now := time.Now()
 	h.mu.Lock()
-	c := h.conns[id]
+	c := h.byID[id]
 	if c != nil {
 		for _, g := range groups {
 			h.addGapLocked(c, g)
 		}
 	}
-	later := c == nil || now.Sub(c.lastGap) < gapEvery // Run sends it
+	later := c == nil || now.Sub(c.pendingGapLocked().last) < gapEvery // Run sends it
 	h.mu.Unlock()
 	if !later && h.sendGap(c, now) {
 		c.out.Flush()

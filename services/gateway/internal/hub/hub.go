@@ -32,7 +32,8 @@ type Hub struct {
 
 	mu         sync.Mutex
 	conns      []*Conn // in no order; each knows its position
-	next       int     // position in conns at which the sweep goes on
+	byID       map[protocol.ConnID]*Conn
+	next       int // position in conns at which the sweep goes on
 	rooms      map[protocol.Group]*room
 	draining   bool
 	empty      chan struct{}      // closed when the last connection of a drain is gone
@@ -89,6 +90,7 @@ func New(o Options) *Hub {
 	return &Hub{
 		log:        o.Logger,
 		metrics:    newMetrics(o),
+		byID:       map[protocol.ConnID]*Conn{},
 		rooms:      map[protocol.Group]*room{},
 		gapPending: map[*Conn]struct{}{},
 		empty:      make(chan struct{}),
@@ -134,6 +136,7 @@ func (h *Hub) Add(n Newcomer) (*Conn, error) {
 func (h *Hub) addLocked(c *Conn) {
 	c.at = len(h.conns)
 	h.conns = append(h.conns, c)
+	h.byID[c.id] = c
 }
 
 // removeLocked removes c from conns. The last connection takes its position.
@@ -143,6 +146,7 @@ func (h *Hub) removeLocked(c *Conn) {
 	h.conns[c.at], moved.at = moved, c.at
 	h.conns[last] = nil
 	h.conns = h.conns[:last]
+	delete(h.byID, c.id)
 }
 
 // Remove removes a connection and returns the groups that it was in. Afterwards the

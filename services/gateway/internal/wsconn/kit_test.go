@@ -43,7 +43,7 @@ func serve(t *testing.T, o Options) *server {
 func serveTo(t *testing.T, o Options, handler func(*Conn, chan Ending) Handler) *server {
 	t.Helper()
 	o = o.WithDefaults()
-	s := &server{conns: make(chan *Conn, 16), ended: make(chan Ending, 16)}
+	s := &server{conns: make(chan *Conn, 16), ended: make(chan Ending, 1024)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := Accept(w, r, "", &o)
 		if err != nil {

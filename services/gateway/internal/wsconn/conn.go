@@ -90,7 +90,7 @@ type reading struct {
 	early    []byte          // bytes that the HTTP server or the poller has read already
 	err      error           // of the poller's read; comes after early
 	held     holdback
-	dropping bool // ws is being closed, but the connection is not
+	dropping atomic.Bool // ws is being closed, but the connection is not; read by the library's goroutine, too
 }
 
 // Close sends what is in the outbox (with CloseTooSlow: discards it), then a close frame

@@ -63,9 +63,10 @@ func (c *Conn) dropLibrary() {
 	if r == nil || r.ws == nil {
 		return
 	}
-	r.dropping = true
+	r.dropping.Store(true)
 	_ = r.ws.CloseNow()
-	r.ws, r.dropping = nil, false
+	r.ws = nil
+	r.dropping.Store(false)
 }
 
 // finish ends the connection after read has failed. It waits, at most CloseTimeout and a

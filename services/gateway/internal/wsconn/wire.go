@@ -109,7 +109,7 @@ func (c *Conn) echoClose(payload []byte) {
 // Close implements net.Conn for the library. It ends a read that is under way. finish
 // closes the socket itself, after the close frame was sent.
 func (w *wire) Close() error {
-	if w.reading.dropping {
+	if w.reading.dropping.Load() {
 		return nil
 	}
 	return w.raw.SetReadDeadline(time.Unix(1, 0))

@@ -63,7 +63,7 @@ func TestAnIdleConnectionHoldsNothing(t *testing.T) {
 			t.Fatal("somebody else reads")
 		}
 		if c.reading != nil {
-			t.Errorf("connection %d holds %+v", i, *c.reading)
+			t.Errorf("connection %d holds %d bytes, %+v and the library's object: %t", i, len(c.reading.early), c.reading.held, c.reading.ws != nil)
 		}
 		c.giveBack()
 	}

@@ -54,6 +54,9 @@ var scripts = []script{
 			"leave[0 0]", "up[0 0 6]", "send[0 0]", "down[0 0 2]",
 			"emit[0]", "read[0 0]", "connect[0 0]", "up[0 0 6]", "down[0 0 2]", "send[0 0]", "down[0 0 2]", "answer[0]",
 		})},
+	{"a leader stood farther on than its gateway when the log lost its end", anyReset,
+		budget{emit: 1, claim: 1, connect: 1, lose: 1, cut: 1},
+		slices.Concat(one, []string{"emit[1]", "read[0 0]", "send[0 0]", "down lost[0 0 2]", "lose the end[1]", "reopen[0]", "down[0 0 3]"})},
 }
 
 func TestScripts(t *testing.T) {

@@ -160,6 +160,9 @@ func (s *state) deliver(c int, number int8) {
 	if number < x.last {
 		broken("client %d got entry %d behind %d", c, number, x.last)
 	}
+	if s.holds(cursor{e.offset, e.content}) && s.copied(e.offset, s.first) {
+		broken("client %d got entry %d, a copy of one that the log holds", c, number)
+	}
 	for n := range s.written {
 		switch has := x.got&(1<<n) != 0; {
 		case has && s.entries[n].content == e.content:

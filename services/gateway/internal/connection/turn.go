@@ -36,7 +36,9 @@ var errPaced = errors.New("the user changes more groups than BELFRY_GROUP_RATE a
 
 // waitTurn charges the user for the groups that the message changes, and waits where
 // the user has changed too many. It reports false when the message has been answered,
-// or the connection has ended.
+// or the connection has ended. A message that cannot have its turn in time is refused
+// after the same wait: answered at once, a client that asks again at once would cost the
+// work of reading its message each time.
 func (c *Conn) waitTurn(ctx context.Context, groups []protocol.Group) bool {
 	current := c.all.hub.Groups(c.conn)
 	changes := len(minus(groups, current)) + len(minus(current, groups))
@@ -45,22 +47,23 @@ func (c *Conn) waitTurn(ctx context.Context, groups []protocol.Group) bool {
 		most = time.Until(end) / 2 // the rest is for the change itself
 	}
 	wait, ok := c.all.pace.charge(string(c.user), changes, most)
-	switch {
-	case !ok:
-		c.all.paced.WithLabelValues(pacedRefused).Inc()
-		c.tellPaced()
-		c.unavailable("pace", errPaced)
-		return false
-	case wait == 0:
+	if ok && wait == 0 {
 		return true
 	}
-	c.all.paced.WithLabelValues(pacedWaited).Inc()
+	outcome := pacedWaited
+	if !ok {
+		outcome, wait = pacedRefused, most
+	}
+	c.all.paced.WithLabelValues(outcome).Inc()
 	c.tellPaced()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		if !ok {
+			c.unavailable("pace", errPaced)
+		}
+		return ok
 	case <-ctx.Done():
 		c.unavailable("pace", ctx.Err())
 		return false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -13,7 +14,7 @@ import (
 // to try again; other users are answered.
 func TestUserWhoChangesGroupsTooFast(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	r := begin(t, Options{GroupRate: 1, GroupBurst: 20, Registerer: registry}, seven)
+	r := begin(t, Options{GroupRate: 1, GroupBurst: 20, AnswerTimeout: time.Second, Registerer: registry}, seven)
 	set := func(from, n int) string {
 		items := make([]string, n)
 		for i := range items {
@@ -25,8 +26,12 @@ func TestUserWhoChangesGroupsTooFast(t *testing.T) {
 	if answer, err := r.next(); err != nil || !strings.Contains(answer, "groups_joined") {
 		t.Fatalf("%s, %v", answer, err)
 	}
+	asked := time.Now()
 	r.send(set(100, 15)) // 15 left and 15 joined
 	r.expect(`{"error": "subscriptions are unavailable, try again"}`)
+	if took := time.Since(asked); took < 400*time.Millisecond { // half of the time for an answer, or it is asked again at once
+		t.Errorf("it was refused after %v", took)
+	}
 	r.send(set(0, 15)) // changes nothing, costs nothing
 	if answer, err := r.next(); err != nil || !strings.Contains(answer, `"groups_joined": []`) {
 		t.Fatalf("%s, %v", answer, err)

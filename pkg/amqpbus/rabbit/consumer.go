@@ -92,20 +92,32 @@ func (c *consumer) pump(in <-chan amqp.Delivery, lost <-chan *amqp.Error, cancel
 		c.mu.Unlock()
 		c.signal()
 	}
-	verdict := amqpbus.ErrLinkLost
-	select {
-	case _, ok := <-cancelled:
-		if ok {
-			verdict = amqpbus.ErrCancelled
-			go func() { _ = c.ch.Close() }() // unacked deliveries return to the queue
-		}
-	case e := <-lost:
+	var verdict error
+	if wasCancelled, e := whatEnded(cancelled, lost); wasCancelled {
+		verdict = amqpbus.ErrCancelled
+		go func() { _ = c.ch.Close() }() // unacked deliveries return to the queue
+	} else {
 		verdict = c.bus.ended("consumes", e)
 	}
 	if c.bus.ctx.Err() != nil {
 		verdict = amqpbus.ErrClosed
 	}
 	c.end(verdict)
+}
+
+// whatEnded reports why the library closed a channel's deliveries: the broker cancelled
+// the consumer, or the channel ended, with an error unless it was closed. At its end
+// the library closes both listeners, in no order that a select would see.
+func whatEnded(cancelled <-chan string, lost <-chan *amqp.Error) (wasCancelled bool, e *amqp.Error) {
+	select {
+	case _, wasCancelled = <-cancelled:
+		if wasCancelled {
+			return true, nil
+		}
+		return false, <-lost
+	case e = <-lost:
+		return false, e
+	}
 }
 
 // end records why no more deliveries will come. Only the first reason counts.

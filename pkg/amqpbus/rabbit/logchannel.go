@@ -84,17 +84,15 @@ func (r *reading) abandon(conn *connection, err error) {
 
 // verdict is why the deliveries have ended.
 func (c *logChannel) verdict() error {
-	select {
-	case _, ok := <-c.cancelled:
-		if ok {
-			return fmt.Errorf("%w: it was deleted while it was read", amqpbus.ErrLogGone)
-		}
-	case e := <-c.lost:
-		if e != nil {
-			return logReason(e)
-		}
+	cancelled, e := whatEnded(c.cancelled, c.lost)
+	switch {
+	case cancelled:
+		return fmt.Errorf("%w: it was deleted while it was read", amqpbus.ErrLogGone)
+	case e != nil:
+		return logReason(e)
+	default:
+		return amqpbus.ErrLinkLost
 	}
-	return amqpbus.ErrLinkLost
 }
 
 // close closes the channel, or cuts the connection when the broker does not agree in

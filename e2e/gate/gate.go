@@ -7,10 +7,10 @@ const parallel = "4"
 // modules are what the unit tests are run in, with the race detector. The
 // end-to-end packages test separate processes: there the detector would only
 // watch the checker, and slow it down to where it disturbs what it measures.
-// Gateway and worker are built with it for some of them. cmd/belfry is first because
-// it takes longest: its tests change the environment of their process, so none runs
-// beside another.
-var modules = []string{"./cmd/belfry/...", "./pkg/...", "./services/gateway/...", "./services/worker/...", "./examples/tower/..."}
+// Gateway and worker are built with it for some of them. The bus over RabbitMQ and
+// cmd/belfry are first because they take longest: most of their tests wait, and run
+// one after the other.
+var modules = []string{"./pkg/amqpbus/rabbit", "./cmd/belfry/...", "./pkg/...", "./services/gateway/...", "./services/worker/...", "./examples/tower/..."}
 
 // longestFirst are the end-to-end packages: what takes longest begins first, so that
 // the others run beside it and not after it. go test runs each package once.

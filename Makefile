@@ -58,8 +58,8 @@ test-short: ## the tests that need Go alone
 verify: ## everything that can be tested, for hours; PART=fuzz,drills runs these parts, an unknown PART lists them
 	@scripts/test.sh -verify -part '$(PART)'
 
-simulate: ## the routing rules under SCHEDULES (100000) new schedules of faults
-	@cd e2e && BELFRY_TEST_SIM_SCHEDULES=$(SCHEDULES) go test -count=1 -v -timeout 2h -run TestSchedules ./sim
+simulate: ## the rules of the log under SCHEDULES (100000) schedules of faults
+	@cd e2e && BELFRY_TEST_SIM_SCHEDULES=$(SCHEDULES) go test -count=1 -v -timeout 2h -run TestSchedules ./logsim
 
 model: ## the log's rules as a small model: its states, random schedules, and planted errors; a few minutes
 	@cd e2e && BELFRY_TEST_MODEL_SECONDS=$(MODELSECONDS) GOWORK=off go test -count=1 -v -timeout 1h ./logmodel

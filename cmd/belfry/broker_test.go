@@ -101,18 +101,24 @@ func TestReshard(t *testing.T) {
 	if err := bus.Declare(t.Context(), four); !errors.Is(err, amqpbus.ErrLayout) {
 		t.Fatalf("a worker with 4 shards beside one with 1: %v", err)
 	}
-	worker, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ShardQueue(1, 0), Prefetch: 10})
+	worker, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.LeadQueue(1, 0), Prefetch: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sh(t, "", "reshard", "--from", "1", "--to", "4").want(t, 1, "", "belfry.shard.v1.n1.0 still has 1 consumers: stop every worker and gateway first")
+	sh(t, "", "reshard", "--from", "1", "--to", "4").want(t, 1, "", "belfry.lead.v2.n1.0 still has 1 consumers: stop every worker and gateway first")
 	_ = worker.Close()
 	sh(t, "", "reshard", "--from", "2", "--to", "4").want(t, 1, "", "there are no queues of 2 shards")
 	sh(t, "", "reshard", "--from", "1").want(t, 2, "", "--to is 0: give a number of shards, 1 to 256")
 	sh(t, "", "emit", "jobs-summary", "1").want(t, 0, "", "")
 
+	old := amqpbus.Topology{Queues: []amqpbus.Queue{{Name: "belfry.shard.v1.n1.0"}}} // of a version before the logs
+	if err := bus.Declare(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
 	got := sh(t, "", "reshard", "--from", "1", "--to", "4")
-	got.want(t, 0, "deleted  belfry.shard.v1.n1.0 with 1 messages\ndeclared belfry.layout.v1\n", "")
+	got.want(t, 0, "deleted  belfry.shard.v1.n1.0 with 0 messages\n", "")
+	got.want(t, 0, "deleted  belfry.log.v2.n1.0 with ", "")
+	got.want(t, 0, "declared belfry.layout.v2\n", "")
 	got.want(t, 0, "start workers and gateways with BELFRY_SHARDS=4", "")
 	if err := bus.Declare(t.Context(), four); err != nil {
 		t.Errorf("a worker with 4 shards now: %v", err)
@@ -121,7 +127,7 @@ func TestReshard(t *testing.T) {
 	sh(t, "", "check", "--nothing-runs").want(t, 0, "ok     topology: as this version declares it (BELFRY_SHARDS=4)", "")
 
 	set(t, "BELFRY_QUEUE_TYPE", "quorum")
-	sh(t, "", "reshard", "--from", "4", "--to", "1").want(t, 0, "deleted  belfry.emit.in.v1 with ", "")
+	sh(t, "", "reshard", "--from", "4", "--to", "1").want(t, 0, "deleted  belfry.log.v2.n4.in with ", "")
 	set(t, "BELFRY_SHARDS", "1")
 	sh(t, "", "check", "--nothing-runs").want(t, 0, "ok     topology: as this version declares it (BELFRY_SHARDS=1)", "")
 }
@@ -129,7 +135,7 @@ func TestReshard(t *testing.T) {
 func TestEmitOverABroker(t *testing.T) {
 	bus := withBus(t, 1)
 	configured(t, "backend")
-	consumer, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ShardQueue(1, 0), Prefetch: 10})
+	consumer, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.LogQueue(1, 0), Prefetch: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +174,7 @@ func TestPythonExample(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	consumer, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.ShardQueue(1, 0), Prefetch: 10})
+	consumer, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: amqpbus.LogQueue(1, 0), Prefetch: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +192,7 @@ func TestPythonExample(t *testing.T) {
 	_ = consumer.Close()
 
 	// Mandatory and confirms: without a queue it is an error, and no silence.
-	if err := bus.Delete(t.Context(), amqpbus.ShardQueue(1, 0)); err != nil {
+	if err := bus.Delete(t.Context(), amqpbus.LogQueue(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := python("jobs-status_changed", payload); err == nil || !strings.Contains(out, "no queue takes the event") {

@@ -50,7 +50,7 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	got.want(t, 1, "ok     emitting: ", "")
 	got.want(t, 1, "WRONG  running: no worker is running", ", 1 in all")
 
-	for _, queue := range []string{amqpbus.QueueQuestions, amqpbus.ShardQueue(1, 0)} { // as a worker does
+	for _, queue := range []string{amqpbus.QueueQuestions, amqpbus.LeadQueue(1, 0)} { // as a worker does
 		c, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: queue, Prefetch: 10})
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +59,7 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	}
 	got = sh(t, "", "check")
 	got.want(t, 0, "ok     running: workers answering questions: 1", "")
-	got.want(t, 0, "ok     running: every shard has a worker", "")
+	got.want(t, 0, "ok     running: every log has a worker", "")
 
 	set(t, "BELFRY_SHARDS", "4")
 	got = sh(t, "", "check")
@@ -69,7 +69,7 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	}
 	set(t, "BELFRY_SHARDS", "1")
 	leftover(t, bus)
-	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 1 here, but queues of 2 shards still exist", "")
+	sh(t, "", "check").want(t, 1, "WRONG  shards: BELFRY_SHARDS is 1 here, but logs of 2 shards still exist", "")
 	set(t, "BELFRY_QUEUE_TYPE", "quorum")
 	sh(t, "", "check").want(t, 1, "WRONG  topology: the broker holds an installation with another BELFRY_SHARDS or BELFRY_QUEUE_TYPE", "")
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"belfry/pkg/amqpbus"
-	"belfry/services/worker/router"
+	"belfry/services/worker/leading"
 )
 
 func TestDeadShowsAndTakesAwayWhatItShows(t *testing.T) {
@@ -23,7 +23,7 @@ func TestDeadShowsAndTakesAwayWhatItShows(t *testing.T) {
 		outcome := make(chan error, 1)
 		err := p.Publish(t.Context(), amqpbus.Message{
 			Key: amqpbus.QueueDead, ID: id, Mandatory: true, Body: body,
-			Headers: map[string]string{router.HeaderReason: "payload is not JSON", router.HeaderOrigin: "belfry.emit/jobs-summary"},
+			Headers: map[string]string{leading.HeaderReason: "payload is not JSON", leading.HeaderOrigin: "belfry.emit/jobs-summary"},
 		}, func(err error) { outcome <- err })
 		if err == nil {
 			err = <-outcome

@@ -34,7 +34,7 @@ func drill(t *testing.T, shape harness.Shape) *trial {
 	}
 	in := harness.Start(t, shape)
 	tr := &trial{traffic: start(t, in, in.LoadEmitter(t)), in: in}
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	return tr
 }
 

@@ -60,7 +60,7 @@ func far(t *testing.T, begins func(*testing.T, *harness.Installation) *traffic, 
 		t.Run(role, func(t *testing.T) {
 			in, p := begin(t)
 			tr := begins(t, in)
-			in.AwaitFloodEnd(t)
+			in.AwaitLeaders(t)
 			drill(tr, p)
 		})
 	}
@@ -201,7 +201,7 @@ func TestDrillOneWay(t *testing.T) {
 func TestDrillStaleBytes(t *testing.T) {
 	in, p := farGateway(t, "BELFRY_LINGER=100ms")
 	tr := constantly(t, in)
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	published := func() float64 {
 		return in.Gateways[1].Metric(t, `belfry_gateway_interest_published_total{outcome="ok"}`)
 	}
@@ -241,7 +241,7 @@ func TestDrillStorm(t *testing.T) {
 	}
 	in.WaitReady(t, 20*time.Second)
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	rng := rand.New(rand.NewPCG(seed(t), 3))
 	weathers := []harness.Weather{fair, fair, held, {Delay: 300 * time.Millisecond}, {Rate: 8000}}
 	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); {
@@ -280,7 +280,7 @@ func TestDrillClientsNetwork(t *testing.T) {
 		c.Groups = []string{tr.groups[i%groupCount], tr.groups[(i+3)%groupCount], tr.groups[(i+7)%groupCount]}
 	}
 	tr.run(in.LoadEmitter(t), s)
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	for _, w := range []harness.Weather{{Delay: 200 * time.Millisecond}, {Rate: 8000}, {Segment: 1}, held} {
 		p.Set(w, w)
 		tr.flow(10 * time.Second)

@@ -45,7 +45,7 @@ func TestDrillNoWorkers(t *testing.T) {
 		t.Run(fmt.Sprint(d), func(t *testing.T) {
 			in := harness.Start(t, pairs)
 			tr := start(t, in, in.LoadEmitter(t))
-			in.AwaitFloodEnd(t)
+			in.AwaitLeaders(t)
 			for _, w := range in.Workers {
 				w.Kill9()
 			}
@@ -69,7 +69,7 @@ func TestDrillNoWorkers(t *testing.T) {
 func TestDrillExpired(t *testing.T) {
 	in := harness.Start(t, pairs)
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	for _, w := range in.Workers {
 		w.Kill9()
 	}
@@ -100,7 +100,7 @@ func TestDrillExpired(t *testing.T) {
 func TestDrillRollingRestart(t *testing.T) {
 	in := harness.Start(t, harness.Shape{Gateways: 2, Workers: 3, Shards: 4})
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	for range 2 {
 		for _, w := range in.Workers {
 			stopped(t, w, 10*time.Second)
@@ -116,7 +116,7 @@ func TestDrillRollingRestart(t *testing.T) {
 func TestDrillGatewayFrozen(t *testing.T) {
 	in := harness.Start(t, pairs)
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	in.Gateways[0].Signal(syscall.SIGSTOP)
 	tr.flow(40 * time.Second)
 	in.Gateways[0].Signal(syscall.SIGCONT)
@@ -151,7 +151,7 @@ func TestDrillSameName(t *testing.T) {
 func TestDrillPoison(t *testing.T) {
 	in := harness.Start(t, pairs)
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	var ids []string
 	for i, payload := range []string{"", "\xff\xfe", `{"half": `, "plain", `{} {}`} {
 		for _, g := range append([]string{"nodash", "no-\x01control"}, tr.groups...) {
@@ -160,7 +160,7 @@ func TestDrillPoison(t *testing.T) {
 			ids = append(ids, id)
 			tr.flow(20 * time.Millisecond)
 		}
-		ids = append(ids, in.Forge(t, tr.groups[i]).Controls...)
+		in.Forge(t, tr.groups[i])
 	}
 	if parked := in.Parked(t, ids...); len(parked) != len(ids) {
 		t.Errorf("%d of %d are parked", len(parked), len(ids))
@@ -174,7 +174,7 @@ func TestDrillPoison(t *testing.T) {
 func TestDrillDescriptors(t *testing.T) {
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	g := in.Gateways[0]
 	cpu := func() float64 { return g.Metric(t, "process_cpu_seconds_total") }
 	before := cpu()
@@ -221,7 +221,7 @@ func exhaust(t *testing.T, g *harness.Process) {
 func TestDrillDescriptorsAndLinks(t *testing.T) {
 	in, p := farGateway(t)
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	g := in.Gateways[1]
 	exhaust(t, g)
 	p.Cut()
@@ -238,7 +238,7 @@ func TestDrillDescriptorsAndLinks(t *testing.T) {
 func TestDrillHogs(t *testing.T) {
 	in := harness.Start(t, pairs)
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	var hogs []*harness.Process
 	for i := range 2 * runtime.NumCPU() {
 		hogs = append(hogs, harness.Hog(t, fmt.Sprintf("hog%d", i+1)))
@@ -271,7 +271,7 @@ func TestDrillCrowd(t *testing.T) {
 		}
 	}
 	tr.run(in.LoadEmitter(t), s)
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	for _, w := range in.Workers {
 		at := time.Now()
 		w.Kill9()
@@ -292,7 +292,7 @@ func TestDrillGoneWhileSubscribing(t *testing.T) {
 	in := harness.Start(t, harness.Shape{Gateways: 2, Workers: 2, Shards: 1, GatewayEnv: []string{"BELFRY_LINGER=100ms"}})
 	next := follow(t, in, "connection.*")
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	goroutines := in.Gateways[0].Metric(t, "go_goroutines")
 	rng := mathrand.New(mathrand.NewPCG(seed(t), 1))
 	for i := range 2000 {

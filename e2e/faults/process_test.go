@@ -17,7 +17,7 @@ func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
 	in := harness.Start(t, pairs)
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t) // each event takes its own route, until the kill
+	in.AwaitLeaders(t) // each event takes its own route, until the kill
 	first := time.Now()
 	in.Workers[0].Kill9()
 	tr.flow(5 * time.Second)
@@ -147,7 +147,7 @@ func TestGatewayStopped(t *testing.T) {
 	t.Parallel()
 	in := harness.Start(t, pairs)
 	tr := start(t, in, in.LoadEmitter(t))
-	in.AwaitFloodEnd(t) // each event takes its own route
+	in.AwaitLeaders(t) // each event takes its own route
 	stopped(t, in.Gateways[0], 25*time.Second)
 	tr.flow(2 * time.Second)
 	r := tr.clean()

@@ -40,7 +40,7 @@ func withoutFlood(t *testing.T, shapes ...harness.Shape) []*harness.Installation
 		out = append(out, harness.Start(t, shape))
 	}
 	for _, in := range out {
-		in.AwaitFloodEnd(t)
+		in.AwaitLeaders(t)
 	}
 	return out
 }

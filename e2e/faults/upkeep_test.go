@@ -90,7 +90,7 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 	exchanges := func() {
 		for _, name := range []string{
 			amqpbus.ExchangeQuestions, amqpbus.ExchangeEmit, amqpbus.ExchangeDisconnect, amqpbus.ExchangeReply,
-			amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents, amqpbus.InterestExchange(1), amqpbus.EmitShards(1),
+			amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents, amqpbus.EmitLogs(1),
 		} {
 			in.Broker.DeleteExchange(t, name)
 		}
@@ -106,7 +106,7 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 	}{
 		{"the queue of questions", queues(amqpbus.QueueQuestions)},
 		{"the queue of orders", queues(amqpbus.QueueDisconnect)},
-		{"the queues of what expired and what is parked", queues(amqpbus.QueueExpired, amqpbus.QueueDead)},
+		{"the queue of what is parked", queues(amqpbus.QueueDead)},
 		{"all bindings", bindings},
 		{"all exchanges", exchanges},
 	} {
@@ -122,7 +122,7 @@ func TestDeletedIsBroughtBack(t *testing.T) {
 	}
 	harness.Until(t, time.Minute, "every queue is there", func() bool {
 		all := strings.Join(in.Broker.Queues(t), " ")
-		for _, q := range []string{amqpbus.QueueQuestions, amqpbus.QueueDisconnect, amqpbus.QueueExpired, amqpbus.QueueDead, amqpbus.QueueLayout} {
+		for _, q := range []string{amqpbus.QueueQuestions, amqpbus.QueueDisconnect, amqpbus.QueueDead, amqpbus.QueueLayout} {
 			if !strings.Contains(all, q) {
 				return false
 			}

@@ -31,8 +31,6 @@ func everything() []lane {
 		script("clients/js", "scripts/browser-clients.sh", "client").with(full),
 		script("clients/js/consumers", "scripts/browser-clients.sh", "consumers"),
 		script("examples/tower/browser", "scripts/browser-clients.sh", "tower").with(full),
-		endToEnd("simulation", "-count=1", "-v", "-timeout", "2h", "-run", "TestSchedules", "./sim").
-			with("BELFRY_TEST_SIM_SCHEDULES=" + variable("SCHEDULES", schedules)).bounded(2 * time.Hour),
 		endToEnd("simulation/log", "-count=1", "-v", "-timeout", "2h", "-run", "TestSchedules", "./logsim").
 			with("BELFRY_TEST_SIM_SCHEDULES=" + logSchedules).bounded(2 * time.Hour),
 		endToEnd("simulation/log/errors", "-tags", "plants", "-count=1", "-v", "-timeout", "2h", "-run", "TestPlants", "./logsim").bounded(2 * time.Hour),

@@ -27,7 +27,7 @@ type Broker struct {
 const Backend = "backend"
 
 // backendMay are the exchanges that a backend may publish to.
-const backendMay = `^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect|interest\.v1\.n[0-9]+|reply(\.all)?)$`
+const backendMay = `^belfry\.(emit(\.v2\.n[0-9]+)?|disconnect|reply(\.all|\.workers)?)$`
 
 // sharedBroker is a virtual host of the node that all tests share.
 func sharedBroker(t testing.TB) *Broker {

@@ -46,7 +46,7 @@ func (c *Cluster) Leader(t testing.TB, asked *brokertest.Node) *brokertest.Node 
 	for line := range strings.Lines(out) {
 		queue, leader, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		for _, n := range c.Nodes {
-			if queue == amqpbus.ShardQueue(1, 0) && leader == n.Name() {
+			if queue == amqpbus.LogQueue(1, 0) && leader == n.Name() {
 				return n
 			}
 		}

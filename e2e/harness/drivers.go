@@ -209,13 +209,6 @@ func (in *Installation) Pika(t testing.TB, group, payload string) {
 	in.pika(t, amqpbus.ExchangeEmit, group, payload)
 }
 
-// PikaControl publishes a control message of a shard with pika, which says
-// nothing of its user.
-func (in *Installation) PikaControl(t testing.TB, shard int, kind, id, body string) {
-	t.Helper()
-	in.pika(t, amqpbus.InterestExchange(in.shape.Shards), amqpbus.ShardKey(shard), body, kind, id)
-}
-
 func (in *Installation) pika(t testing.TB, arguments ...string) {
 	t.Helper()
 	root, err := Root()

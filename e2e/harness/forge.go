@@ -6,13 +6,12 @@ import (
 	"testing"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/eventlog"
 	"belfry/pkg/protocol"
 )
 
 // Forgeries are what Forge published, by whom they were to deceive.
 type Forgeries struct {
-	// Controls are the ids of messages in the shards' queues.
-	Controls []string
 	// Each gateway, and each worker, got so many messages for its reply queue.
 	Gateway, Worker int
 }
@@ -29,7 +28,7 @@ func (in *Installation) Forge(t testing.TB, group string) Forgeries {
 	defer p.close()
 	g := protocol.Group(group)
 	shards := in.shape.Shards
-	shard := protocol.ShardOf(g, shards)
+	log := protocol.ShardOf(g, shards)
 	var gateways, workers []string
 	for _, id := range in.Broker.Identities(t) {
 		if strings.HasPrefix(id, "gateway") {
@@ -38,44 +37,39 @@ func (in *Installation) Forge(t testing.TB, group string) Forgeries {
 			workers = append(workers, id)
 		}
 	}
-	var f Forgeries
 	publish := func(exchange, key, kind string, body []byte) {
 		t.Helper()
-		id := "forged-" + kind + "-" + rand.Text()
-		if exchange == amqpbus.InterestExchange(shards) {
-			f.Controls = append(f.Controls, id)
-		}
-		if err := p.publish(amqpbus.Message{Exchange: exchange, Key: key, Type: kind, ID: id, Mandatory: true, Body: body}); err != nil {
+		m := amqpbus.Message{Exchange: exchange, Key: key, Type: kind, ID: "forged-" + kind + "-" + rand.Text(), Mandatory: true, Body: body}
+		if err := p.publish(m); err != nil {
 			t.Fatalf("forge %s: %v", kind, err)
 		}
 	}
-	reign := protocol.Reign{Shard: shard, Epoch: 1 << 60, Worker: protocol.WorkerID(workers[0])}
-	batch := protocol.Batch{Reign: reign, Mode: protocol.ModeDirect, Sequence: 1, Events: []protocol.Event{{Group: g, ID: rand.Text(), Payload: []byte(`"forged"`)}}}
+	say := func(exchange, key string, message any) {
+		t.Helper()
+		kind, body := eventlog.Encode(shards, message)
+		publish(exchange, key, kind, body)
+	}
+	tags := []eventlog.Tag{eventlog.TagOf(g)}
+	high := eventlog.Leader{Term: 1 << 62, Worker: workers[0]}
 	for _, gateway := range gateways {
-		stamp := protocol.Stamp{Gateway: protocol.GatewayID(gateway), Link: 1 << 40, Revision: 1 << 40}
-		toShard := func(kind string, body []byte) {
-			publish(amqpbus.InterestExchange(shards), amqpbus.ShardKey(shard), kind, body)
+		// Feeds and revisions of a gateway that has just begun are small numbers.
+		for feed := range uint64(5) {
+			say(amqpbus.ExchangeReply, gateway, eventlog.Batch{
+				Log: log, Gateway: gateway, Feed: feed, Rev: feed, From: eventlog.Cursor{}, To: eventlog.Cursor{Offset: 1 << 40}, End: 1 << 40,
+				Events: []eventlog.Event{{Offset: 1 << 40, Group: g, Payload: []byte(`"forged"`)}},
+			})
+			say(amqpbus.ExchangeReply, gateway, eventlog.Reset{Log: log, Gateway: gateway, Feed: feed, Cause: eventlog.CauseJump})
 		}
-		toShard(protocol.TypeInterest, protocol.Encode(protocol.Interest{Stamp: stamp, Leave: []protocol.Group{g}}))
-		toShard(protocol.TypeHeartbeat, protocol.Encode(protocol.Heartbeat{Stamp: stamp}))
-		toShard(protocol.TypeLost, protocol.Encode(protocol.Lost{Worker: reign.Worker, Epoch: reign.Epoch, Gateway: stamp.Gateway}))
-		toShard(protocol.TypeBye, protocol.Encode(protocol.Bye{Stamp: stamp}))
-		for kind, body := range map[string][]byte{
-			protocol.TypeBatch:    batch.Encode(),
-			protocol.TypeGap:      protocol.Encode(protocol.Gap{Shard: shard, Groups: []protocol.Group{g}}),
-			protocol.TypePulse:    protocol.Encode(protocol.Pulse{Reign: reign, Direct: 99, Flood: 99}),
-			protocol.TypeDecision: protocol.Encode(protocol.Decision{Conn: 1, Question: 1, Verdict: protocol.VerdictRefuse}),
-		} {
-			publish(amqpbus.ExchangeReply, gateway, kind, body)
-		}
+		publish(amqpbus.ExchangeReply, gateway, protocol.TypeDecision, protocol.Encode(protocol.Decision{Conn: 1, Question: 1, Verdict: protocol.VerdictRefuse}))
 		for _, worker := range workers {
-			publish(amqpbus.ExchangeReply, worker, protocol.TypeSnapshot, protocol.Encode(protocol.Snapshot{Stamp: stamp, Reign: reign, Parts: 1}))
-			publish(amqpbus.ExchangeReply, worker, protocol.TypeStale, protocol.Encode(protocol.Stale{Gateway: stamp.Gateway, Refused: reign, Highest: reign}))
+			say(amqpbus.ExchangeReply, worker, eventlog.Stale{Log: log, Gateway: gateway, Leader: high})
+			say(amqpbus.ExchangeReply, worker, eventlog.Hello{Log: log, Gateway: gateway, Feed: 1 << 40, Covered: eventlog.Cursor{Offset: 1 << 40}})
+			say(amqpbus.ExchangeReply, worker, eventlog.Snapshot{Log: log, Gateway: gateway, Rev: 1 << 40, Serial: 1 << 40, Parts: 1})
+			for base := range uint64(3) {
+				say(amqpbus.ExchangeReply, worker, eventlog.Change{Log: log, Gateway: gateway, Base: base, Rev: 1 << 40, Left: tags})
+			}
 		}
 	}
-	batch.Mode = protocol.ModeFlood
-	publish(amqpbus.ExchangeReplyAll, "", protocol.TypeBatch, batch.Encode())
-	publish(amqpbus.ExchangeReplyAll, "", protocol.TypeGap, protocol.Encode(protocol.Gap{Shard: shard}))
-	f.Gateway, f.Worker = 4+2, 2*len(gateways)
-	return f
+	say(amqpbus.ExchangeReplyAll, "", eventlog.Claim{Log: log, Leader: high})
+	return Forgeries{Gateway: 2*5 + 1 + 1, Worker: 6*len(gateways) + 1}
 }

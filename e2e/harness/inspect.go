@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"belfry/pkg/amqpbus"
 )
 
 // inspect fails the test when the process ended by itself, or wrote that
@@ -77,18 +79,17 @@ func (p *Process) Metric(t T, prefix string) float64 {
 	return sum
 }
 
-// AwaitFloodEnd waits until no shard is flooded any more, which takes about ten seconds
-// after a worker has taken it over. During a flood, emits go to all gateways, and a missing
-// entry in the directory would not be noticed.
-func (in *Installation) AwaitFloodEnd(t T) {
+// AwaitLeaders waits until every log has one leader, which serves all gateways.
+func (in *Installation) AwaitLeaders(t T) {
 	t.Helper()
-	Until(t, 30*time.Second, "the end of the flood of all shards", func() bool {
-		flooding, gateways := 0.0, 0.0
+	Until(t, 30*time.Second, "all logs to have a leader that serves all gateways", func() bool {
+		leading, gateways := 0.0, 0.0
 		for _, w := range in.Workers {
-			flooding += w.Metric(t, "belfry_worker_flooding{")
+			leading += w.Metric(t, "belfry_worker_leading{")
 			gateways += w.Metric(t, "belfry_worker_gateways{")
 		}
-		return flooding == 0 && int(gateways) == in.shape.Shards*len(in.Gateways)
+		logs := amqpbus.Logs(in.shape.Shards)
+		return int(leading) == logs && int(gateways) == logs*len(in.Gateways)
 	})
 }
 

@@ -116,7 +116,7 @@ func TestAlertsFire(t *testing.T) {
 		return sample("belfry_gateway_connections", value, 0, "instance", "g1", "job", "belfry-gateway")
 	}
 	worker := func(instance string, gateways float64) line {
-		return sample("belfry_worker_gateways", gateways, 0, "instance", instance, "job", "belfry-worker", "shard", "0")
+		return sample("belfry_worker_gateways", gateways, 0, "instance", instance, "job", "belfry-worker", "log", "0")
 	}
 	handshakes := func(outcome string, each float64) line {
 		return sample("belfry_gateway_handshakes_total", 0, each, "instance", "g1", "job", "belfry-gateway", "outcome", outcome)

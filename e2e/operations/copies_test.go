@@ -2,7 +2,6 @@ package operations
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -11,9 +10,9 @@ import (
 	"belfry/e2e/wsclient"
 )
 
-// TestCopies: a backend asks the broker for copies to other groups. With CC the
-// emit is parked, with the reason, whatever the number of shards; of BCC the broker
-// leaves no trace, so the routing key's group gets it.
+// TestCopies: a backend asks the broker for copies to other groups. A log keeps one entry,
+// and RabbitMQ drops the lists among its headers, so the routing key's group gets it, and no
+// other.
 func TestCopies(t *testing.T) {
 	needsBroker(t)
 	t.Parallel()
@@ -30,12 +29,9 @@ func TestCopies(t *testing.T) {
 			emit("cc", amqp.Table{"CC": []any{"jobs-summary", "job_events-42"}})
 			emit("empty", amqp.Table{"CC": []any{}})
 			emit("bcc", amqp.Table{"BCC": []any{"jobs-summary"}})
-			if got := next(t, watcher); got != `{"id":"bcc"}` {
-				t.Errorf("the watcher got %s", got)
-			}
-			for _, p := range in.Parked(t, "cc", "empty") {
-				if !strings.Contains(p.Reason, "header CC") || p.Origin != "belfry.emit/jobs-status_changed" {
-					t.Errorf("parked %+v", p)
+			for _, id := range []string{"cc", "empty", "bcc"} {
+				if got := next(t, watcher); got != `{"id":"`+id+`"}` {
+					t.Errorf("the watcher got %s, want the event %s", got, id)
 				}
 			}
 		})

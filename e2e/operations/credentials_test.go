@@ -13,7 +13,9 @@ import (
 	"belfry/e2e/wsclient"
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/emitter"
+	"belfry/pkg/eventlog"
 	"belfry/pkg/protocol"
+	"belfry/services/worker/lead"
 )
 
 // attempt is something that a credential in wrong hands is used for.
@@ -29,7 +31,7 @@ type victims struct {
 	in      *harness.Installation
 	conn    *wsclient.Conn
 	gateway string // the id of gateway1
-	shard   string // the queue of the client's group
+	log     string // of the client's group
 	key     string // the same one's routing key
 	emitter *emitter.Emitter
 	emitted int
@@ -48,7 +50,7 @@ func newVictims(t *testing.T) *victims {
 		WorkerEnv:  []string{"BELFRY_AMQP_URL=" + n.url(workerUser, n.vhost)},
 	})
 	shard := protocol.ShardOf(group, shards)
-	v := &victims{node: n, in: in, shard: amqpbus.ShardQueue(shards, shard), key: amqpbus.ShardKey(shard)}
+	v := &victims{node: n, in: in, log: amqpbus.LogQueue(shards, shard), key: amqpbus.LogKey(shards, shard)}
 	v.gateway = strings.TrimPrefix(n.replyQueue(t, "gateway1"), amqpbus.ReplyQueue(""))
 	v.conn = join(t, in.Addr(0), harness.TokenAdmin, "jobs", "summary")
 	var err error
@@ -93,7 +95,7 @@ func TestStolenCredentials(t *testing.T) {
 
 func (v *victims) brokerRefuses(t *testing.T) {
 	emit, order := forgeries(group)
-	emits, own := []string{amqpbus.ExchangeEmit, amqpbus.EmitShards(shards)}, "belfry.reply.mine"
+	emits, own := []string{amqpbus.ExchangeEmit, amqpbus.EmitLogs(shards)}, "belfry.reply.mine"
 	for _, user := range []string{gatewayUser, workerUser, backendUser} {
 		f := v.thief(t, user)
 		var attempts []attempt
@@ -103,9 +105,9 @@ func (v *victims) brokerRefuses(t *testing.T) {
 		case gatewayUser:
 			closed = slices.Concat(emits, []string{amqpbus.ExchangeDisconnect, amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents})
 		case backendUser:
-			closed = []string{"", amqpbus.ExchangeQuestions, amqpbus.InterestExchange(shards), amqpbus.ExchangeReply, amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents}
+			closed = []string{"", amqpbus.ExchangeQuestions, amqpbus.ExchangeWorkers, amqpbus.ExchangeReply, amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents}
 			copied := emit
-			copied.Headers = amqp.Table{"CC": []any{v.shard}, "BCC": []any{v.shard}}
+			copied.Headers = amqp.Table{"CC": []any{v.log}, "BCC": []any{v.log}}
 			add("publish to the default exchange by CC and BCC", f.publish("", "nobody", copied))
 		}
 		for _, exchange := range closed {
@@ -180,16 +182,14 @@ func (v *victims) workersPark(t *testing.T) {
 		named := func(p amqp.Publishing) amqp.Publishing { p.UserId = user; return p }
 		dead := `belfry_worker_dead_total{reason="` + emitReason + `"}`
 		ended := `belfry_worker_disconnects_total{outcome="forged"}`
-		for _, queue := range []string{v.shard, amqpbus.QueueEmitIn} {
+		for _, queue := range []string{v.log, amqpbus.LogQueue(shards, shards)} {
 			try("write to "+queue, emitReason, dead, f.publish("", queue, emit))
 			try("write to "+queue+" with its name", emitReason, dead, f.publish("", queue, named(emit)))
 			copied := emit
 			copied.Headers = amqp.Table{"CC": []any{queue}}
 			try("write to "+queue+" by CC", emitReason, dead, f.publish("", "nobody", copied))
-			try("let a message die into "+queue, emitReason, dead, f.dying("", queue, emit))
 			try("bind "+queue+" to the exchange of questions", emitReason, dead, f.around(amqpbus.ExchangeQuestions, "direct", queue, emit))
 			try("bind "+queue+" to an exchange of its own", emitReason, dead, f.around("belfry.reply.mine", "topic", queue, emit))
-			try("bind "+queue+" to another layout's exchange", emitReason, dead, f.around(amqpbus.InterestExchange(77), "direct", queue, emit))
 		}
 		try("write an order", orderReason, ended, f.publish("", amqpbus.QueueDisconnect, order))
 		try("write an order with its name", orderReason, ended, f.publish("", amqpbus.QueueDisconnect, named(order)))
@@ -197,20 +197,15 @@ func (v *victims) workersPark(t *testing.T) {
 		try("let an order die into the queue", orderReason, ended, f.dying("", amqpbus.QueueDisconnect, order))
 	}
 	f := v.thief(t, gatewayUser)
-	for kind, body := range map[string][]byte{
-		protocol.TypeMark: protocol.Encode(protocol.Mark{Worker: "w.1", Epoch: 1 << 60}),
-		protocol.TypeLost: protocol.Encode(protocol.Lost{Worker: "w.1", Epoch: 1 << 60, Gateway: protocol.GatewayID(v.gateway)}),
-	} {
-		p := amqp.Publishing{Type: kind, UserId: gatewayUser, Body: body}
-		must(t, f.try(f.publish(amqpbus.InterestExchange(shards), v.key, p)))
-		if got := v.parkedReason(t); got != "control message of a user who may not send it" {
-			t.Errorf("a worker's %s by a gateway is parked for %q", kind, got)
-		}
+	mark := amqp.Publishing{Type: lead.MarkType, MessageId: "forged", UserId: gatewayUser}
+	must(t, f.try(f.publish("", v.log, mark)))
+	if got := v.parkedReason(t); got != emitReason {
+		t.Errorf("a mark by a gateway is parked for %q", got)
 	}
 	// A backend is not a gateway, whatever it calls its messages.
 	f = v.thief(t, backendUser)
-	bye := protocol.Encode(protocol.Bye{Stamp: protocol.Stamp{Gateway: protocol.GatewayID(v.gateway), Link: 1 << 40, Revision: 1 << 40}})
-	must(t, f.try(f.publish(amqpbus.EmitShards(shards), v.key, amqp.Publishing{Type: protocol.TypeBye, Body: bye})))
+	kind, bye := eventlog.Encode(shards, eventlog.Bye{Gateway: v.gateway})
+	must(t, f.try(f.publish(amqpbus.EmitLogs(shards), v.key, amqp.Publishing{Type: kind, Body: bye})))
 	if got := v.parkedReason(t); got != "group out of bounds" {
 		t.Errorf("a backend's bye is parked for %q", got)
 	}
@@ -220,14 +215,16 @@ func (v *victims) workersPark(t *testing.T) {
 // gatewaysPassOver what a gateway says as a worker would, with and without its name.
 func (v *victims) gatewaysPassOver(t *testing.T) {
 	f, g := v.thief(t, gatewayUser), v.in.Gateways[0]
-	reign := protocol.Reign{Shard: protocol.ShardOf(group, shards), Epoch: 1 << 60, Worker: "w.1"}
+	log := protocol.ShardOf(group, shards)
+	encoded := func(message any) []byte { _, body := eventlog.Encode(shards, message); return body }
 	const counter = `belfry_gateway_replies_rejected_total{reason="user"}`
 	before, sent := g.Metric(t, counter), 0
 	for kind, body := range map[string][]byte{
-		protocol.TypeBatch:      protocol.Batch{Reign: reign, Mode: protocol.ModeDirect, Sequence: 1, Events: []protocol.Event{{Group: group, ID: "forged", Payload: []byte(`"forged"`)}}}.Encode(),
+		eventlog.TypeBatch:      encoded(eventlog.Batch{Log: log, Gateway: v.gateway, Feed: 1, To: eventlog.Cursor{Offset: 1 << 40}, Events: []eventlog.Event{{Offset: 1 << 40, Group: group, Payload: []byte(`"forged"`)}}}),
+		eventlog.TypeReset:      encoded(eventlog.Reset{Log: log, Gateway: v.gateway, Feed: 1, Cause: eventlog.CauseJump}),
 		protocol.TypeDisconnect: []byte(`{"user":"7"}`),
 		protocol.TypeDecision:   protocol.Encode(protocol.Decision{Conn: 1, Question: 1, Verdict: protocol.VerdictAccept, User: []byte("1")}),
-		protocol.TypePulse:      protocol.Encode(protocol.Pulse{Reign: reign, Direct: 99, Flood: 99}),
+		eventlog.TypeClaim:      encoded(eventlog.Claim{Log: log, Leader: eventlog.Leader{Term: 1 << 62, Worker: "w.1"}}),
 	} {
 		for _, user := range []string{"", gatewayUser} {
 			p := amqp.Publishing{Type: kind, UserId: user, ReplyTo: "w.1", Body: body}

@@ -59,12 +59,12 @@ func TestTheLeastOfAGateway(t *testing.T) {
 			_, err := ch.Consume(amqpbus.QueueQuestions, "", true, false, false, false, nil)
 			return err
 		}},
-		{"consume a shard", func(ch *amqp.Channel) error {
-			_, err := ch.Consume(amqpbus.ShardQueue(shards, 0), "", true, false, false, false, nil)
+		{"read a log", func(ch *amqp.Channel) error {
+			_, err := ch.Consume(amqpbus.LogQueue(shards, 0), "", true, false, false, false, nil)
 			return err
 		}},
-		{"empty a shard", func(ch *amqp.Channel) error {
-			_, err := ch.QueuePurge(amqpbus.ShardQueue(shards, 0), false)
+		{"empty a log", func(ch *amqp.Channel) error {
+			_, err := ch.QueuePurge(amqpbus.LogQueue(shards, 0), false)
 			return err
 		}},
 		{"delete the queue of orders", func(ch *amqp.Channel) error {
@@ -72,8 +72,8 @@ func TestTheLeastOfAGateway(t *testing.T) {
 			return err
 		}},
 		{"delete the exchange of emits", func(ch *amqp.Channel) error { return ch.ExchangeDelete(amqpbus.ExchangeEmit, false, false) }},
-		{"bind a shard", func(ch *amqp.Channel) error {
-			return ch.QueueBind(amqpbus.ShardQueue(shards, 0), "x", amqpbus.ExchangeReply, false, nil)
+		{"bind a log", func(ch *amqp.Channel) error {
+			return ch.QueueBind(amqpbus.LogQueue(shards, 0), "x", amqpbus.ExchangeReply, false, nil)
 		}},
 	} {
 		if err := f.try(a.do); !refused(err) {

@@ -27,7 +27,7 @@ func (n *node) eachIsNeeded(t *testing.T) {
 		trials = append(trials, trial{permission: of[user]}, trial{of[user].with("configure", "^$"), "configure"})
 		for _, kind := range []string{"write", "read"} {
 			words := strings.Split(strings.TrimSuffix(strings.TrimPrefix(of[user].pattern(kind), "^("), ")$"), "|")
-			if len(words) < 7 {
+			if len(words) < 6 {
 				t.Fatalf("%s %s is not a list of words: %v", user, kind, words)
 			}
 			for i, word := range words {
@@ -69,10 +69,10 @@ func (n *node) everything(t *testing.T, user, vhost string) error {
 		}
 	}
 	queues := []string{amqpbus.ReplyQueue(string(id))}
-	exchanges := []string{amqpbus.ExchangeQuestions, amqpbus.InterestExchange(shards), amqpbus.ExchangeReply}
+	exchanges := []string{amqpbus.ExchangeQuestions, amqpbus.ExchangeWorkers, amqpbus.ExchangeReply}
 	if user == workerUser {
-		queues = append(queues, amqpbus.QueueQuestions, amqpbus.ShardQueue(shards, 0), amqpbus.QueueEmitIn, amqpbus.QueueDisconnect, amqpbus.QueueExpired)
-		exchanges = append(exchanges, "", amqpbus.EmitShards(shards), amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents)
+		queues = append(queues, amqpbus.QueueQuestions, amqpbus.LogQueue(shards, 0), amqpbus.LeadQueue(shards, 0), amqpbus.QueueDisconnect)
+		exchanges = append(exchanges, "", amqpbus.EmitLogs(shards), amqpbus.ExchangeReplyAll, amqpbus.ExchangeEvents)
 	}
 	for _, queue := range queues {
 		con, err := bus.OpenConsumer(ctx, amqpbus.ConsumerOptions{Queue: queue, Prefetch: 1})

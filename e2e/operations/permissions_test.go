@@ -6,10 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"belfry/e2e/harness"
-	"belfry/e2e/wsclient"
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/emitter"
@@ -85,7 +83,6 @@ func (n *node) suffice(t *testing.T) {
 	}
 	n.park(t)
 	until(t, "a bad emit is parked", func() bool { return n.waiting(t, amqpbus.QueueDead) == 1 })
-	n.expire(t, in, conn)
 	if err := conn.Leave(1000, patience); err != nil {
 		t.Error(err)
 	}
@@ -122,27 +119,6 @@ func (n *node) waiting(t *testing.T, queue string) int {
 	return q.Messages
 }
 
-// expire lets an emit expire while no worker runs: the broker moves it by the
-// gateway's declaration, the next worker reads it and tells of a gap.
-func (n *node) expire(t *testing.T, in *harness.Installation, conn *wsclient.Conn) {
-	t.Helper()
-	in.Workers[0].Kill9()
-	probe := n.probe(t, backendUser, n.vhost)
-	err := probe.Publish(t.Context(), amqpbus.Message{
-		Exchange: amqpbus.ExchangeEmit, Key: "jobs-summary", ID: "late", Expiration: 100 * time.Millisecond, Body: []byte(`{"late": true}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	until(t, "it expires", func() bool { return n.waiting(t, amqpbus.QueueExpired) > 0 })
-	in.Workers[0].Restart(t)
-	in.WaitReady(t, patience)
-	if got := next(t, conn); !strings.Contains(got, `"gap"`) {
-		t.Errorf("got %s, want a gap", got)
-	}
-	until(t, "a worker reads what expired", func() bool { return n.waiting(t, amqpbus.QueueExpired) == 0 })
-}
-
 func (n *node) probe(t *testing.T, user, vhost string) *rabbit.Probe {
 	t.Helper()
 	probe, err := rabbit.OpenProbe(t.Context(), rabbit.Options{URL: n.url(user, vhost), Name: "test"})
@@ -160,25 +136,23 @@ func refused(err error) bool {
 
 // mayPublish is who may publish where; everything that is not here is refused.
 var mayPublish = map[string][]string{
-	amqpbus.ExchangeEmit:             {backendUser},
-	amqpbus.EmitShards(shards):       {backendUser, workerUser},
-	amqpbus.InterestExchange(shards): {gatewayUser, workerUser},
-	amqpbus.ExchangeDisconnect:       {backendUser},
-	amqpbus.ExchangeQuestions:        {gatewayUser, workerUser}, // the worker's is its binding's, of the same name
-	amqpbus.ExchangeReply:            {gatewayUser, workerUser},
-	amqpbus.ExchangeReplyAll:         {workerUser},
-	amqpbus.ExchangeEvents:           {workerUser},
-	"":                               {gatewayUser, workerUser},
+	amqpbus.ExchangeEmit:       {backendUser},
+	amqpbus.EmitLogs(shards):   {backendUser, workerUser},
+	amqpbus.ExchangeWorkers:    {gatewayUser, workerUser},
+	amqpbus.ExchangeDisconnect: {backendUser},
+	amqpbus.ExchangeQuestions:  {gatewayUser, workerUser}, // the worker's is its binding's, of the same name
+	amqpbus.ExchangeReply:      {gatewayUser, workerUser},
+	amqpbus.ExchangeReplyAll:   {workerUser},
+	amqpbus.ExchangeEvents:     {workerUser},
+	"":                         {gatewayUser, workerUser},
 }
 
 // mayConsume likewise.
 var mayConsume = map[string][]string{
-	amqpbus.QueueQuestions:        {gatewayUser, workerUser}, // the gateway's is its binding's, of the same name
-	amqpbus.ShardQueue(shards, 0): {gatewayUser, workerUser}, // the gateway's is for dead-lettering
-	amqpbus.QueueEmitIn:           {gatewayUser, workerUser},
-	amqpbus.QueueDisconnect:       {workerUser},
-	amqpbus.QueueExpired:          {workerUser},
-	amqpbus.QueueDead:             nil,
+	amqpbus.QueueQuestions:       {gatewayUser, workerUser}, // the gateway's is its binding's, of the same name
+	amqpbus.LeadQueue(shards, 0): {workerUser},
+	amqpbus.QueueDisconnect:      {workerUser},
+	amqpbus.QueueDead:            nil,
 }
 
 // whoMayWhat tries every exchange and queue as every user.

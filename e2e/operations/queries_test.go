@@ -76,15 +76,15 @@ func (e exported) queries(t *testing.T) {
 			t.Errorf("the dashboard's %s: %v", query, err)
 		}
 	}
-	if got := e.notNarrowed(t, `sum(belfry_worker_unacked{instance=~"$instance"}) + sum(go_goroutines{shard=~"$shard"})`); len(got) != 2 {
+	if got := e.notNarrowed(t, `sum(belfry_worker_log_lag{instance=~"$instance"}) + sum(go_goroutines{log=~"$log"})`); len(got) != 2 {
 		t.Errorf("of two selectors that are not narrowed it finds %v", got)
 	}
 	// It can fail.
 	for _, wrong := range []string{
 		`sum(belfry_gateway_connections`, `sum by (gateway) (belfry_gateway_connections)`,
-		`sum by (shard) (belfry_worker_unacked) == 0 and on (shard) sum(belfry_gateway_connections)`,
-		`sum by (shard) (belfry_worker_unacked) > sum(belfry_worker_unacked)`,
-		`histogram_quantile(0.5, sum(rate(belfry_worker_batch_events_bucket[5m])))`,
+		`sum by (log) (belfry_worker_log_lag) == 0 and on (log) sum(belfry_gateway_connections)`,
+		`sum by (log) (belfry_worker_log_lag) > sum(belfry_worker_log_lag)`,
+		`histogram_quantile(0.5, sum(rate(belfry_gateway_join_seconds_bucket[5m])))`,
 		`belfry_gateway_nothing > 0`,
 	} {
 		if labels, err := e.query(wrong); err == nil {
@@ -116,8 +116,8 @@ func (e exported) notNarrowed(t *testing.T, query string) (missing []string) {
 		if by["instance"] != "$instance" {
 			missing = append(missing, name+" is not narrowed by instance")
 		}
-		if labels["shard"] != nil && by["shard"] != "$shard" {
-			missing = append(missing, name+" is not narrowed by shard")
+		if labels["log"] != nil && by["log"] != "$log" {
+			missing = append(missing, name+" is not narrowed by log")
 		}
 	}
 	return missing

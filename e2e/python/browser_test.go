@@ -85,7 +85,7 @@ func TestEventsFromPythonGoStraightToTheirShards(t *testing.T) {
 	}
 	conn := watch(t, in, groups)
 	// From here on a backend may not take the way through belfry.emit.
-	in.Broker.Permit(t, harness.Backend, "^$", `^belfry\.emit\.v1\.n[0-9]+$`, "^$")
+	in.Broker.Permit(t, harness.Backend, "^$", `^belfry\.emit\.v2\.n[0-9]+$`, "^$")
 	for _, library := range libraries {
 		t.Run(library, func(t *testing.T) {
 			env := []string{"BELFRY_AMQP_URL=" + in.Broker.BackendURL(), fmt.Sprintf("BELFRY_SHARDS=%d", shards), "DRIVER=" + library, fmt.Sprintf("JOBS=%d", jobs)}

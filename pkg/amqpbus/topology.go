@@ -2,7 +2,6 @@ package amqpbus
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"belfry/pkg/protocol"
@@ -11,18 +10,17 @@ import (
 // The fixed names. Names that only Belfry uses contain a version, so that two versions never
 // share a queue with different arguments.
 const (
-	ExchangeEmit       = "belfry.emit"       // topic; any backend publishes here, key = group
-	ExchangeDisconnect = "belfry.disconnect" // fanout; any backend publishes orders to end connections here
-	ExchangeQuestions  = "belfry.session"    // direct; questions of gateways, key = QueueQuestions
-	ExchangeReply      = "belfry.reply"      // direct; key = the process's id
-	ExchangeReplyAll   = "belfry.reply.all"  // fanout; every reply queue
-	ExchangeEvents     = "belfry.events"     // topic; connection life, for any service
+	ExchangeEmit       = "belfry.emit"          // topic; any backend publishes here, key = group
+	ExchangeDisconnect = "belfry.disconnect"    // fanout; any backend publishes orders to end connections here
+	ExchangeQuestions  = "belfry.session"       // direct; questions of gateways, key = QueueQuestions
+	ExchangeReply      = "belfry.reply"         // direct; key = the process's id
+	ExchangeWorkers    = "belfry.reply.workers" // fanout; the reply queues of all workers
+	ExchangeReplyAll   = "belfry.reply.all"     // fanout; every reply queue
+	ExchangeEvents     = "belfry.events"        // topic; connection life, for any service
 	QueueDisconnect    = "belfry.disconnect.in.v1"
-	QueueLayout        = "belfry.layout.v1" // always empty, see SharedTopology
+	QueueLayout        = "belfry.layout.v2" // always empty, see SharedTopology
 	QueueQuestions     = "belfry.session"
-	QueueExpired       = "belfry.expired"
 	QueueDead          = "belfry.dead"
-	QueueEmitIn        = "belfry.emit.in.v1" // only with more than one shard
 	// QueueNowhere is never declared: the broker drops messages that are dead-lettered to
 	// it. A queue's own dead-letter target takes precedence over an operator's policy, so
 	// tokens in such a queue never get into a queue that others may read.
@@ -35,25 +33,6 @@ const (
 	HeaderGroup = "group"
 	HeaderTrace = "traceparent"
 )
-
-// EmitShards returns the name of the direct exchange for emitters that know the number of
-// shards, n. The routing key is the shard.
-func EmitShards(n int) string { return "belfry.emit.v1.n" + strconv.Itoa(n) }
-
-// InterestExchange returns the name of the direct exchange for control messages to the n
-// shards' queues: interest and heartbeats of gateways, marks of workers.
-func InterestExchange(n int) string { return "belfry.interest.v1.n" + strconv.Itoa(n) }
-
-// ShardQueues is the prefix of the names of all shard queues.
-const ShardQueues = "belfry.shard.v1.n"
-
-// ShardQueue returns the name of the queue of one of n shards.
-func ShardQueue(n, shard int) string {
-	return ShardQueues + strconv.Itoa(n) + "." + strconv.Itoa(shard)
-}
-
-// ShardKey returns a shard's routing key on EmitShards and InterestExchange.
-func ShardKey(shard int) string { return strconv.Itoa(shard) }
 
 // ReplyQueue returns the name of the reply queue of a gateway or worker.
 func ReplyQueue(id string) string { return "belfry.reply." + id }
@@ -96,15 +75,11 @@ type Binding struct{ Exchange, Queue, Key string }
 // Limits of the queues. They are arguments of queue.declare, so all processes of an
 // installation must use the same values.
 const (
-	maxShardMessages = 200_000
-	maxShardBytes    = 256 << 20
 	maxReplyMessages = 20_000
 	maxReplyBytes    = 64 << 20
 	maxQuestions     = 50_000
 	maxQuestionBytes = 64 << 20
 	maxDisconnect    = 50_000
-	maxExpired       = 100_000
-	maxExpiredBytes  = 256 << 20
 	maxDead          = 10_000
 	maxDeadBytes     = 64 << 20
 
@@ -130,19 +105,18 @@ func SharedTopology(l Layout) Topology {
 	t := Topology{
 		Exchanges: []Exchange{
 			{ExchangeEmit, "topic"},
-			{EmitShards(l.Shards), "direct"},
-			{InterestExchange(l.Shards), "direct"},
+			{EmitLogs(l.Shards), "direct"},
 			{ExchangeDisconnect, "fanout"},
 			{ExchangeQuestions, "direct"},
 			{ExchangeReply, "direct"},
 			{ExchangeReplyAll, "fanout"},
+			{ExchangeWorkers, "fanout"},
 			{ExchangeEvents, "topic"},
 		},
 		Queues: []Queue{
 			{Name: QueueLayout, Quorum: l.Quorum, MaxLength: l.Shards},
 			{Name: QueueQuestions, Quorum: l.Quorum, MaxLength: maxQuestions, MaxBytes: maxQuestionBytes, DeadLetterTo: QueueNowhere},
 			{Name: QueueDisconnect, Quorum: l.Quorum, MaxLength: maxDisconnect},
-			{Name: QueueExpired, Quorum: l.Quorum, MaxLength: maxExpired, MaxBytes: maxExpiredBytes, DropHead: true},
 			{Name: QueueDead, Quorum: l.Quorum, MaxLength: maxDead, MaxBytes: maxDeadBytes, DropHead: true},
 		},
 		Bindings: []Binding{
@@ -150,19 +124,9 @@ func SharedTopology(l Layout) Topology {
 			{ExchangeDisconnect, QueueDisconnect, ""},
 		},
 	}
-	for shard := range l.Shards {
-		q := shardQueue(l, ShardQueue(l.Shards, shard))
-		t.Queues = append(t.Queues, q)
-		t.Bindings = append(t.Bindings,
-			Binding{EmitShards(l.Shards), q.Name, ShardKey(shard)},
-			Binding{InterestExchange(l.Shards), q.Name, ShardKey(shard)})
-	}
-	if l.Shards == 1 {
-		t.Bindings = append(t.Bindings, Binding{ExchangeEmit, ShardQueue(1, 0), "#"})
-	} else {
-		t.Queues = append(t.Queues, shardQueue(l, QueueEmitIn))
-		t.Bindings = append(t.Bindings, Binding{ExchangeEmit, QueueEmitIn, "#"})
-	}
+	logs := LogTopology(l)
+	t.Queues = append(t.Queues, logs.Queues...)
+	t.Bindings = append(t.Bindings, logs.Bindings...)
 	return t
 }
 
@@ -189,20 +153,13 @@ func (t Topology) Of(queue string) Topology {
 	return part
 }
 
-func shardQueue(l Layout, name string) Queue {
-	return Queue{
-		Name: name, Quorum: l.Quorum, SingleActiveConsumer: true,
-		MaxLength: maxShardMessages, MaxBytes: maxShardBytes, DeadLetterTo: QueueExpired,
-	}
-}
-
 // ReplyTopology returns the reply queue of one process with its bindings to both reply
 // exchanges. A dead link of the process must not receive a part of its messages, so the
 // consumer is exclusive (see Layout.ExclusiveReplies). Quorum queues do not support exclusive
 // consumers; there the queue has a single active consumer.
 func ReplyTopology[ID protocol.GatewayID | protocol.WorkerID](l Layout, id ID) Topology {
 	name := ReplyQueue(string(id))
-	return Topology{
+	t := Topology{
 		Queues: []Queue{{
 			Name: name, Quorum: l.Quorum, SingleActiveConsumer: l.Quorum,
 			MaxLength: maxReplyMessages, MaxBytes: maxReplyBytes, Expires: replyExpires, DeadLetterTo: QueueNowhere,
@@ -212,4 +169,8 @@ func ReplyTopology[ID protocol.GatewayID | protocol.WorkerID](l Layout, id ID) T
 			{ExchangeReplyAll, name, ""},
 		},
 	}
+	if _, worker := any(id).(protocol.WorkerID); worker {
+		t.Bindings = append(t.Bindings, Binding{ExchangeWorkers, name, ""})
+	}
+	return t
 }

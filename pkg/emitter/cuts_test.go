@@ -44,7 +44,7 @@ func TestUnconfirmedEventsAreSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, d := range receive(t, bus, amqpbus.ShardQueue(1, 0), 12) {
+	for _, d := range receive(t, bus, amqpbus.LogQueue(1, 0), 12) {
 		got = append(got, d.ID)
 	}
 	want := "a0 a1 a2 a3 a4 a0 a1 a2 a3 a4 b0 b1"
@@ -110,7 +110,7 @@ func TestManyWritersUnderCuts(t *testing.T) {
 		})
 	}
 	writing.Wait()
-	all := receive(t, bus, amqpbus.ShardQueue(1, 0), ready(t, broker, amqpbus.ShardQueue(1, 0)))
+	all := receive(t, bus, amqpbus.LogQueue(1, 0), ready(t, broker, amqpbus.LogQueue(1, 0)))
 	next, seen := map[string]int{}, map[string]bool{}
 	for _, d := range all {
 		if seen[d.ID] {
@@ -152,7 +152,7 @@ func TestContextEndsAnEmit(t *testing.T) {
 	if err := e.Emit(t.Context(), "jobs-2", []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}
-	if n := ready(t, broker, amqpbus.ShardQueue(1, 0)); n != 1 {
+	if n := ready(t, broker, amqpbus.LogQueue(1, 0)); n != 1 {
 		t.Errorf("%d events in the queue: the withdrawn one was sent", n)
 	}
 }
@@ -224,7 +224,7 @@ func TestQuietNeverReturnsAnError(t *testing.T) {
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := ready(t, broker, amqpbus.ShardQueue(1, 0)); n != 5 {
+	if n := ready(t, broker, amqpbus.LogQueue(1, 0)); n != 5 {
 		t.Errorf("%d events in the queue, want the 5 of the window", n)
 	}
 }
@@ -242,7 +242,7 @@ func TestCloseFlushesThenRefuses(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Fatal(err)
 	}
-	if n := ready(t, broker, amqpbus.ShardQueue(1, 0)); n != 10 {
+	if n := ready(t, broker, amqpbus.LogQueue(1, 0)); n != 10 {
 		t.Errorf("%d of 10 events", n)
 	}
 	loud := over(t, broker, emitter.Options{})

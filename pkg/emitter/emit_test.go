@@ -26,7 +26,7 @@ func TestMessageOfEvent(t *testing.T) {
 	if err := e.Emit(t.Context(), "jobs-status_changed", payload); err != nil {
 		t.Fatal(err)
 	}
-	got := receive(t, bus, amqpbus.ShardQueue(1, 0), 1)[0]
+	got := receive(t, bus, amqpbus.LogQueue(1, 0), 1)[0]
 	if got.Exchange != amqpbus.ExchangeEmit || got.Key != "jobs-status_changed" || !bytes.Equal(got.Body, payload) {
 		t.Errorf("got %+v", got)
 	}
@@ -47,8 +47,8 @@ func TestWithShards(t *testing.T) {
 			t.Fatal(err)
 		}
 		shard := protocol.ShardOf(group, 4)
-		got := receive(t, bus, amqpbus.ShardQueue(4, shard), 1)[0]
-		if got.Exchange != amqpbus.EmitShards(4) || got.Key != amqpbus.ShardKey(shard) || got.Headers[amqpbus.HeaderGroup] != string(group) {
+		got := receive(t, bus, amqpbus.LogQueue(4, shard), 1)[0]
+		if got.Exchange != amqpbus.EmitLogs(4) || got.Key != amqpbus.LogKey(4, shard) || got.Headers[amqpbus.HeaderGroup] != string(group) {
 			t.Errorf("%s: %+v", group, got.Message)
 		}
 		if !got.Persistent || got.Expiration != 0 {
@@ -80,7 +80,7 @@ func TestInvalidEventsAreNotSent(t *testing.T) {
 	if err := e.Emit(t.Context(), "jobs-1", longest); err != nil {
 		t.Errorf("a payload of exactly %d bytes: %v", emitter.MaxPayload, err)
 	}
-	if n := ready(t, broker, amqpbus.ShardQueue(1, 0)); n != 1 {
+	if n := ready(t, broker, amqpbus.LogQueue(1, 0)); n != 1 {
 		t.Errorf("%d messages were sent", n)
 	}
 }
@@ -101,7 +101,7 @@ func TestRefusalsAreReportedAndNotRetried(t *testing.T) {
 	if err := e.Emit(t.Context(), "jobs-2", []byte(`{}`)); err != nil {
 		t.Error(err)
 	}
-	if len(asked) != 1 || ready(t, broker, amqpbus.ShardQueue(1, 0)) != 1 {
+	if len(asked) != 1 || ready(t, broker, amqpbus.LogQueue(1, 0)) != 1 {
 		t.Errorf("the refused event was sent %d times", len(asked))
 	}
 	want := `
@@ -152,7 +152,7 @@ func TestBatch(t *testing.T) {
 	if err := e.EmitBatch(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
-	for i, d := range receive(t, bus, amqpbus.ShardQueue(1, 0), 100) {
+	for i, d := range receive(t, bus, amqpbus.LogQueue(1, 0), 100) {
 		if string(d.Body) != fmt.Sprint(i) || d.ID != fmt.Sprint("id", i) {
 			t.Fatalf("number %d is %s with id %s", i, d.Body, d.ID)
 		}
@@ -182,7 +182,7 @@ func TestBatchNamesItsFailures(t *testing.T) {
 	if !errors.Is(err, emitter.ErrInvalid) {
 		t.Error(err)
 	}
-	if n := ready(t, broker, amqpbus.ShardQueue(1, 0)); n != 2 {
+	if n := ready(t, broker, amqpbus.LogQueue(1, 0)); n != 2 {
 		t.Errorf("%d events in the queue: a batch with an invalid event was sent in part", n)
 	}
 }
@@ -197,7 +197,7 @@ func TestPayloadIsCopied(t *testing.T) {
 	}
 	copy(payload, `"other"`)
 	broker.Unblock()
-	if got := receive(t, bus, amqpbus.ShardQueue(1, 0), 1)[0]; string(got.Body) != `"first"` {
+	if got := receive(t, bus, amqpbus.LogQueue(1, 0), 1)[0]; string(got.Body) != `"first"` {
 		t.Errorf("got %s", got.Body)
 	}
 }

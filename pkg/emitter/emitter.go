@@ -121,7 +121,7 @@ func (e *Emitter) message(event Event, g protocol.Group) amqpbus.Message {
 		m.ID = newID()
 	}
 	if n := e.options.Shards; n > 1 {
-		m.Exchange, m.Key = amqpbus.EmitShards(n), amqpbus.ShardKey(protocol.ShardOf(g, n))
+		m.Exchange, m.Key = amqpbus.EmitLogs(n), amqpbus.LogKey(n, protocol.ShardOf(g, n))
 		m.Headers = map[string]string{amqpbus.HeaderGroup: event.Group}
 	}
 	return m

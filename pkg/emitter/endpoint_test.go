@@ -48,7 +48,7 @@ func TestEndpoint(t *testing.T) {
 		if err := e.EmitEvent(t.Context(), emitter.Event{Group: group, Payload: []byte(payload), ID: "ïd of " + group}); err != nil {
 			t.Fatalf("%s: %v", group, err)
 		}
-		got := receive(t, bus, amqpbus.ShardQueue(1, 0), 1)[0]
+		got := receive(t, bus, amqpbus.LogQueue(1, 0), 1)[0]
 		if got.Key != group || string(got.Body) != payload || got.ID != "ïd of "+group || got.Expiration != time.Minute {
 			t.Errorf("%s: %+v", group, got)
 		}
@@ -56,7 +56,7 @@ func TestEndpoint(t *testing.T) {
 	if err := e.EmitBatch(t.Context(), numbered("a", 50)); err != nil {
 		t.Fatal(err)
 	}
-	for i, d := range receive(t, bus, amqpbus.ShardQueue(1, 0), 50) {
+	for i, d := range receive(t, bus, amqpbus.LogQueue(1, 0), 50) {
 		if d.ID != fmt.Sprint("a", i) {
 			t.Fatalf("number %d is %s", i, d.ID)
 		}
@@ -79,7 +79,7 @@ func TestEndpointReconnects(t *testing.T) {
 	if err := e.EmitBatch(t.Context(), numbered("b", 5)); err != nil {
 		t.Fatal(err)
 	}
-	if got := receive(t, bus, amqpbus.ShardQueue(1, 0), 10); got[9].ID != "b4" {
+	if got := receive(t, bus, amqpbus.LogQueue(1, 0), 10); got[9].ID != "b4" {
 		t.Errorf("last is %s", got[9].ID)
 	}
 }
@@ -120,7 +120,7 @@ func TestEndpointNeedsSecret(t *testing.T) {
 			t.Errorf("%s: %d, want %d", c.name, response.StatusCode, c.status)
 		}
 	}
-	if n := ready(t, broker, amqpbus.ShardQueue(1, 0)); n != 0 {
+	if n := ready(t, broker, amqpbus.LogQueue(1, 0)); n != 0 {
 		t.Errorf("%d events came through", n)
 	}
 	if n := ready(t, broker, amqpbus.QueueDisconnect); n != 0 {

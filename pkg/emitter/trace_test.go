@@ -63,7 +63,7 @@ func TestTraceIsSentWithEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, d := range receive(t, bus, amqpbus.ShardQueue(shards, protocol.ShardOf("a-1", shards)), 3) {
+		for _, d := range receive(t, bus, amqpbus.LogQueue(shards, protocol.ShardOf("a-1", shards)), 3) {
 			got = append(got, d.Headers[amqpbus.HeaderTrace])
 		}
 		if want := []string{"of the context", "its own", ""}; !slices.Equal(got, want) {
@@ -107,7 +107,7 @@ func TestTraceThroughEndpoint(t *testing.T) {
 	if err := outer.EmitEvent(t.Context(), emitter.Event{Group: "a-1", Payload: []byte(`1`), Trace: "through"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := receive(t, bus, amqpbus.ShardQueue(1, 0), 1)[0].Headers[amqpbus.HeaderTrace]; got != "through" {
+	if got := receive(t, bus, amqpbus.LogQueue(1, 0), 1)[0].Headers[amqpbus.HeaderTrace]; got != "through" {
 		t.Errorf("on the wire is %q", got)
 	}
 }

@@ -22,6 +22,9 @@ type Entry struct {
 	Group     string // the header `group`
 	Trace     string // the header `traceparent`
 	Body      []byte
+	// Refused is why nobody may be sent the event, by what its entry alone says; empty:
+	// nothing speaks against it. Whoever reads the log sets it.
+	Refused string
 }
 
 // identity is what two copies of an entry share.

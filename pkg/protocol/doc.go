@@ -9,11 +9,7 @@
 //   - A login session is a user's session with the application, named by the token.
 //   - A gateway holds the clients' websockets. Its id is `<name>.<incarnation>`.
 //   - A worker answers questions and routes events. Its id has the same form.
-//   - A shard is one part of the emit queue; a group belongs to exactly one.
-//   - A reign is one worker's time as the active consumer of a shard; its number is the
-//     epoch.
-//   - A gateway's interest in a shard is the set of its groups there. Its revision counts
-//     the changes of that set, and its link number the gateway's connections to the broker.
+//   - A shard is a part of all groups; a group belongs to exactly one.
 //
 // The package imports only the standard library and exactjson, does no I/O and starts no
 // goroutines. All functions may be called concurrently. A nil error from a decoder means

@@ -54,26 +54,6 @@ func FuzzDecodeClientMessage(f *testing.F) {
 	})
 }
 
-func FuzzDecodeBatch(f *testing.F) {
-	f.Add(testBatch().Encode())
-	f.Add(Batch{Mode: ModeDirect}.Encode())
-	f.Add([]byte("\x01\x01\x00\x00\x80\x80\x80\x80\x80\x80\x80\x80\x40w"))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, body []byte) {
-		b, err := DecodeBatch(body)
-		if err != nil {
-			return
-		}
-		again, err := DecodeBatch(b.Encode())
-		if err != nil || !reflect.DeepEqual(again, b) {
-			t.Fatalf("%+v came back as %+v, %v", b, again, err)
-		}
-		if b.Shard < 0 || b.Shard >= MaxShards {
-			t.Fatalf("shard %d", b.Shard)
-		}
-	})
-}
-
 func FuzzDecodePack(f *testing.F) {
 	f.Add(EncodePack([]Packed{{TypeConnect, []byte(`{"token": "a"}`)}, {TypeSubscribe, nil}}))
 	f.Add([]byte("\x01\x40"))

@@ -145,13 +145,13 @@ func mustJSON(v any) []byte {
 }
 
 // Encode returns the JSON body of a message of this package.
-func Encode[T Subscribe | Decision | Life | Noted | LifeReport | Interest | Heartbeat | Bye | Mark | Lost | Snapshot | Stale | Ask | Pulse | Presence | Gap | Disconnect](v T) []byte {
+func Encode[T Subscribe | Decision | Life | Noted | LifeReport | Presence | Disconnect](v T) []byte {
 	return mustJSON(v)
 }
 
 // Decode decodes the JSON body of a message of this package. The error names the message's
 // type and never quotes the body.
-func Decode[T Subscribe | Decision | Life | Noted | LifeReport | Interest | Heartbeat | Bye | Mark | Lost | Snapshot | Stale | Ask | Pulse | Presence | Gap](body []byte) (T, error) {
+func Decode[T Subscribe | Decision | Life | Noted | LifeReport | Presence](body []byte) (T, error) {
 	var v T
 	if err := json.Unmarshal(body, &v); err != nil {
 		var zero T

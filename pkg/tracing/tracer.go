@@ -88,8 +88,8 @@ type Span struct {
 	metrics *metrics
 }
 
-// Route begins the span of an event in a worker, from its receipt until the batch of every
-// interested gateway is confirmed or the gateway is lagging. It returns the traceparent to pass
+// Route begins the span of an event in a worker for one gateway, from its batch's way out until
+// the broker has taken it or not. It returns the traceparent to pass
 // on and the function that ends the span. If the event is not traced, the function is nil and the
 // traceparent is the given one.
 func (t *Tracer) Route(traceparent, group string, shard int) (onward string, end func()) {

@@ -273,7 +273,7 @@ class Emitter:
         headers = {"traceparent": made.traceparent} if made.traceparent else {}
         exchange, key = "belfry.emit", made.group
         if shards > 1:
-            exchange, key = f"belfry.emit.v1.n{shards}", str(shard_of(made.group, shards))
+            exchange, key = f"belfry.emit.v2.n{shards}", str(shard_of(made.group, shards))
             headers["group"] = made.group
         return Route(exchange, key, headers, str(round(self._settings.expiration * 1000)), 2 if self.persistent else 1)
 

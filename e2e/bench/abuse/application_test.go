@@ -52,7 +52,7 @@ func TestAbuseApplication(t *testing.T) {
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, WorkerEnv: []string{
 		"BELFRY_POLICY_FILE=" + policy, "BELFRY_AUTHORIZE_URL=" + application,
 	}})
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	conns := dialMany(t, in, 200, homeOfAttacks, harness.TokenAdmin)
 	const what = "an application that takes 0.4 s, asked by 200 connections of one user"
 	judge(t, what, []deed{subscribing(t, in)}, func(ctx context.Context, attackers *sync.WaitGroup) {

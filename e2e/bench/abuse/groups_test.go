@@ -23,7 +23,7 @@ func TestAbuseGroups(t *testing.T) {
 	} {
 		t.Run(attack.name, func(t *testing.T) {
 			in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
-			in.AwaitFloodEnd(t)
+			in.AwaitLeaders(t)
 			memory := func() float64 { return in.Gateways[0].Metric(t, "process_resident_memory_bytes") / (1 << 20) }
 			var conns []*client
 			for _, token := range attack.tokens {

@@ -87,7 +87,7 @@ func TestAbuseKeepAlive(t *testing.T) {
 			in := harness.Start(t, harness.Shape{Workers: 1, Shards: 1})
 			limited(t, attack.descriptors, func() { in.AddGateway(t, "gateway1") })
 			in.WaitReady(t, patience)
-			in.AwaitFloodEnd(t)
+			in.AwaitLeaders(t)
 			stayed := 0
 			judge(t, attack.name, []deed{health(t, in), handshakes(t, in, always(harness.TokenNamed))}, func(context.Context, *sync.WaitGroup) {
 				conns := keepAlive(t, in.Addr(0), attack.connections)

@@ -13,7 +13,7 @@ import (
 // of gateway and worker for a handshake, and for a change of groups.
 func TestAbuseNobody(t *testing.T) {
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	used := func() float64 {
 		const name = "process_cpu_seconds_total"
 		return in.Gateways[0].Metric(t, name) + in.Workers[0].Metric(t, name)

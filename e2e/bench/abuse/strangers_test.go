@@ -49,7 +49,7 @@ func knock(ctx context.Context, in *harness.Installation, request string, atATim
 // TestAbuseStrangers: handshakes without a token at full speed, on three connections.
 func TestAbuseStrangers(t *testing.T) {
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1})
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	request := "GET /websocket/ HTTP/1.1\r\nHost: " + in.Addr(0) + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 	var answered atomic.Int64
@@ -80,7 +80,7 @@ func TestAbuseIntrospection(t *testing.T) {
 	in := harness.Start(t, harness.Shape{Gateways: 1, Workers: 1, Shards: 1, WorkerEnv: []string{
 		"BELFRY_TOKENS_FILE=", "BELFRY_INTROSPECTION_URL=" + server,
 	}})
-	in.AwaitFloodEnd(t)
+	in.AwaitLeaders(t)
 	const what = "tokens that an introspection of 0.3 s does not know, 200 at a time from 8 addresses"
 	fresh := func() string { return "honest-" + rand.Text() }
 	judge(t, what, []deed{handshakes(t, in, fresh)}, func(ctx context.Context, attackers *sync.WaitGroup) {

@@ -80,7 +80,7 @@ func testLayout(k *kit) {
 	for _, other := range []amqpbus.Layout{{Shards: 2}, {Shards: 1, Quorum: true}} {
 		k.wantError(b.Declare(k.ctx, amqpbus.SharedTopology(other)), amqpbus.ErrLayout, "declare another layout")
 	}
-	_, err := b.OpenConsumer(k.ctx, amqpbus.ConsumerOptions{Queue: amqpbus.QueueEmitIn, Prefetch: 1})
+	_, err := b.OpenConsumer(k.ctx, amqpbus.ConsumerOptions{Queue: amqpbus.LeadQueue(2, 2), Prefetch: 1})
 	k.wantError(err, amqpbus.ErrNoQueue, "consume from a queue of the other layout")
 	k.noError(b.Declare(k.ctx, amqpbus.SharedTopology(amqpbus.Layout{Shards: 1})), "declare again")
 }

@@ -16,11 +16,21 @@ import (
 const homeNodeBound = 5 * time.Second
 
 func (b *bus) Declare(ctx context.Context, t amqpbus.Topology) error {
+	if mark := t.Of(amqpbus.QueueLayout); len(mark.Queues) > 0 { // of another layout nothing is declared
+		if err := b.declareQueues(ctx, mark); err != nil {
+			return b.noted(err)
+		}
+	}
 	t, err := b.declareLogs(ctx, t)
 	if err != nil {
 		return b.noted(err)
 	}
-	return b.noted(amqpbus.Retry(ctx, homeNodeBound, amqpbus.ErrHomeNode, func() error { return b.declareOnce(ctx, t) }))
+	return b.noted(b.declareQueues(ctx, t))
+}
+
+// declareQueues declares everything but logs.
+func (b *bus) declareQueues(ctx context.Context, t amqpbus.Topology) error {
+	return amqpbus.Retry(ctx, homeNodeBound, amqpbus.ErrHomeNode, func() error { return b.declareOnce(ctx, t) })
 }
 
 // declareOnce works on a scratch channel, because a refusal closes the channel.

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -64,7 +63,7 @@ func Of[ID protocol.GatewayID | protocol.WorkerID](l amqpbus.Layout, id ID) amqp
 	shared, own := amqpbus.SharedTopology(l), amqpbus.ReplyTopology(l, id)
 	t := amqpbus.Topology{Exchanges: shared.Exchanges, Bindings: append(shared.Bindings, own.Bindings...)}
 	for _, q := range shared.Queues {
-		if q.Name != amqpbus.QueueEmitIn && !strings.HasPrefix(q.Name, amqpbus.ShardQueues) {
+		if !q.Stream && !q.SingleActiveConsumer {
 			t.Queues = append(t.Queues, q)
 		}
 	}

@@ -20,23 +20,16 @@ var layout = amqpbus.Layout{Shards: 2}
 const gateway = protocol.GatewayID("g.1")
 
 // there reports whether a queue exists.
-func there(t *testing.T, bus amqpbus.Bus, queue string) bool {
+func there(t *testing.T, broker *membus.Broker, queue string) bool {
 	t.Helper()
-	con, err := bus.OpenConsumer(t.Context(), amqpbus.ConsumerOptions{Queue: queue, Prefetch: 1})
-	if errors.Is(err, amqpbus.ErrNoQueue) {
-		return false
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = con.Close()
-	return true
+	return broker.Core().Exists(queue)
 }
 
 // TestDeletedQueuesAreDeclaredAgain, and what a consumer watches is left to it.
 func TestDeletedQueuesAreDeclaredAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bus := membus.New().Open("any")
+		broker := membus.New()
+		bus := broker.Open("any")
 		defer func() { _ = bus.Close(context.Background()) }()
 		for _, topology := range []amqpbus.Topology{amqpbus.SharedTopology(layout), amqpbus.ReplyTopology(layout, gateway)} {
 			if err := bus.Declare(t.Context(), topology); err != nil {
@@ -49,8 +42,8 @@ func TestDeletedQueuesAreDeclaredAgain(t *testing.T) {
 		u := New(Options{Bus: bus, Topology: Of(layout, gateway), Looked: func(err error) { looks <- err }})
 		go func() { ended <- u.Run(ctx) }()
 
-		unwatched := []string{amqpbus.QueueQuestions, amqpbus.QueueDisconnect, amqpbus.QueueExpired, amqpbus.QueueDead, amqpbus.QueueLayout}
-		watched := []string{amqpbus.ShardQueue(2, 0), amqpbus.ShardQueue(2, 1), amqpbus.QueueEmitIn, amqpbus.ReplyQueue(string(gateway))}
+		unwatched := []string{amqpbus.QueueQuestions, amqpbus.QueueDisconnect, amqpbus.QueueDead, amqpbus.QueueLayout}
+		watched := []string{amqpbus.LogQueue(2, 0), amqpbus.LogQueue(2, 2), amqpbus.LeadQueue(2, 0), amqpbus.ReplyQueue(string(gateway))}
 		for _, queue := range append(watched, unwatched...) {
 			if err := bus.Delete(ctx, queue); err != nil {
 				t.Fatal(err)
@@ -62,12 +55,12 @@ func TestDeletedQueuesAreDeclaredAgain(t *testing.T) {
 			}
 		}
 		for _, queue := range unwatched {
-			if !there(t, bus, queue) {
+			if !there(t, broker, queue) {
 				t.Errorf("%s is missing", queue)
 			}
 		}
 		for _, queue := range watched {
-			if there(t, bus, queue) {
+			if there(t, broker, queue) {
 				t.Errorf("%s was declared", queue)
 			}
 		}
@@ -81,7 +74,8 @@ func TestDeletedQueuesAreDeclaredAgain(t *testing.T) {
 // TestLooksAreFew: however often somebody asks, and no two processes in step.
 func TestLooksAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bus := membus.New().Open("any")
+		broker := membus.New()
+		bus := broker.Open("any")
 		defer func() { _ = bus.Close(context.Background()) }()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
@@ -106,7 +100,8 @@ func TestLooksAreFew(t *testing.T) {
 // TestSameErrorIsLoggedOnce: another installation's layout stands in the way.
 func TestSameErrorIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bus := membus.New().Open("any")
+		broker := membus.New()
+		bus := broker.Open("any")
 		defer func() { _ = bus.Close(context.Background()) }()
 		if err := bus.Declare(t.Context(), amqpbus.SharedTopology(amqpbus.Layout{Shards: 3})); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
@@ -48,6 +49,9 @@ type Options struct {
 	// Other is given what comes in the reply queue and is none of the logs', by one
 	// goroutine; nil: nobody wants it. It must not block.
 	Other func(*amqpbus.Delivery)
+	// Rejected is told of messages that are passed over: of a user who is not a worker's,
+	// or such as cannot be decoded. nil: nobody wants to know.
+	Rejected func(undecodable bool)
 	// Linger is how long a group without members stays (default 10 s).
 	Linger time.Duration
 	// CloseSpread is how long closing everybody takes when a log stays without a leader
@@ -56,20 +60,22 @@ type Options struct {
 	// WindowBytes bounds the events of each log that are kept for who was away for a
 	// moment (default 8 MiB).
 	WindowBytes int
-	Logger      *zap.Logger // nil: silent
+	Logger      *zap.Logger           // nil: silent
+	Registerer  prometheus.Registerer // nil: the metrics are not registered
 }
 
 // Driver runs a gateway's machine. Start it once, Stop it once. Its other methods may
 // be called concurrently.
 type Driver struct {
-	o      Options
-	logger *zap.Logger
-	inbox  *inbox.Inbox
-	sender *sender.Sender
-	packs  chan pack
-	ended  chan struct{} // closed when the loop has ended
-	hears  atomic.Bool   // the reply queue is consumed
-	silent atomic.Int64  // logs that nobody leads, for so long that clients were told
+	o       Options
+	logger  *zap.Logger
+	inbox   *inbox.Inbox
+	sender  *sender.Sender
+	packs   chan pack
+	ended   chan struct{} // closed when the loop has ended
+	hears   atomic.Bool   // the reply queue is consumed
+	metrics *metrics
+	silent  atomic.Int64 // logs that nobody leads, for so long that clients were told
 
 	heard time.Time // when a worker spoke; owned by the reply queue's consumer
 
@@ -107,12 +113,15 @@ func New(o Options) (*Driver, error) {
 	if o.Workers == nil {
 		o.Workers = trust.New("BELFRY_WORKER_USERS", []string{o.Bus.User()}, o.Logger)
 	}
+	if o.Rejected == nil {
+		o.Rejected = func(bool) {}
+	}
 	if o.Other == nil {
 		o.Other = func(*amqpbus.Delivery) {}
 	}
 	return &Driver{
 		o: o, logger: o.Logger.Named("following"), quit: func() {},
-		inbox: inbox.New(), sender: sender.New(sender.Options{Bus: o.Bus}),
+		metrics: newMetrics(o.Registerer), inbox: inbox.New(), sender: sender.New(sender.Options{Bus: o.Bus}),
 		packs: make(chan pack), ended: make(chan struct{}),
 		machine: follow.New(follow.Options{
 			Gateway: string(o.Gateway), Shards: o.Layout.Shards, Linger: o.Linger, WindowBytes: o.WindowBytes,
@@ -126,7 +135,7 @@ func (d *Driver) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.quit = cancel
 	d.running.Go(func() {
-		amqpbus.Keep(ctx, time.Second, d.sender.Once, func(err error) {
+		amqpbus.Keep(ctx, time.Second, d.send, func(err error) {
 			d.logger.Warn("publisher lost, reopening", zap.String("for", "the logs"), zap.Error(err))
 		})
 	})
@@ -136,6 +145,16 @@ func (d *Driver) Start() {
 		})
 	})
 	d.running.Go(func() { d.loop(ctx) })
+}
+
+// send works through one life of the sender. What it publishes to must exist.
+func (d *Driver) send(ctx context.Context) error {
+	if !d.o.Undeclared {
+		if err := d.o.Bus.Declare(ctx, amqpbus.Topology{Exchanges: amqpbus.SharedTopology(d.o.Layout).Exchanges}); err != nil {
+			return fmt.Errorf("declare the exchanges: %w", err)
+		}
+	}
+	return d.sender.Once(ctx)
 }
 
 // Stop tells all workers that this gateway goes, within ctx, and ends the driver. Who
@@ -152,7 +171,7 @@ func (d *Driver) sayBye(ctx context.Context) error {
 		return nil // the workers notice by the silence
 	}
 	verdict := make(chan error, 1)
-	bye := d.message(amqpbus.ExchangeReplyAll, "", eventlog.Bye{Gateway: string(d.o.Gateway)})
+	bye := d.message(amqpbus.ExchangeWorkers, "", eventlog.Bye{Gateway: string(d.o.Gateway)})
 	d.sender.Send(bye, func(err error) { verdict <- err })
 	select {
 	case err := <-verdict:
@@ -221,6 +240,7 @@ func (d *Driver) loop(ctx context.Context) {
 			if d.o.Bus.Health().Blocked == "" { // else nobody can speak
 				d.machine.Tick(now.Sub(last))
 				d.silent.Store(int64(d.machine.Silent()))
+				d.metrics.silent.Set(float64(d.machine.Silent()))
 			}
 			last = now
 		case <-ctx.Done():

@@ -22,7 +22,7 @@ func (d *Driver) perform() {
 		case follow.Send:
 			d.sender.Send(d.message(amqpbus.ExchangeReply, e.Worker, e.Message), d.verdict(e.Message))
 		case follow.SendAll:
-			d.sender.Send(d.message(amqpbus.ExchangeReplyAll, "", e.Message), nil)
+			d.sender.Send(d.message(amqpbus.ExchangeWorkers, "", e.Message), nil)
 		case follow.Ask:
 			d.sender.Send(d.message(amqpbus.ExchangeQuestions, amqpbus.QueueQuestions, e.Fill), nil)
 		case follow.Answer:
@@ -32,6 +32,7 @@ func (d *Driver) perform() {
 			d.answered(e.Conn, ErrUnavailable)
 		case follow.Gap:
 			d.flush()
+			d.metrics.gaps.Inc()
 			d.o.Sink.GapOf(protocol.ConnID(e.Conn), e.Groups)
 		case follow.CloseAll:
 			d.flush()
@@ -49,6 +50,7 @@ func (d *Driver) flush() {
 	if len(d.events) == 0 {
 		return
 	}
+	d.metrics.events.Add(float64(len(d.events)))
 	d.o.Sink.Deliver(d.events)
 	clear(d.events)
 	d.events = d.events[:0]

@@ -62,8 +62,7 @@ func (d *Driver) readReplies(ctx context.Context) error {
 	}
 }
 
-// hear waits for messages, but not for ever when no worker speaks. What gateways say to
-// all comes by here, too, the own voice included.
+// hear waits for messages, but not for ever when no worker speaks.
 func (d *Driver) hear(ctx context.Context, con amqpbus.Consumer) ([]amqpbus.Delivery, error) {
 	for {
 		if d.o.Bus.Health().Blocked != "" { // nobody can speak
@@ -84,7 +83,7 @@ func (d *Driver) hear(ctx context.Context, con amqpbus.Consumer) ([]amqpbus.Deli
 
 // believed is a worker's message about the logs; nil: it is none, or not believed.
 func (d *Driver) believed(m *amqpbus.Delivery) any {
-	if d.o.Workers.Has(m.UserID) && m.ReplyTo != string(d.o.Gateway) {
+	if d.o.Workers.Has(m.UserID) {
 		d.heard = time.Now()
 	}
 	message, ours, err := eventlog.Decode(d.o.Layout.Shards, m.Type, m.Body)
@@ -97,9 +96,11 @@ func (d *Driver) believed(m *amqpbus.Delivery) any {
 		return nil // a gateway's, for workers
 	}
 	if !d.o.Workers.Trusts(m) {
+		d.o.Rejected(false)
 		return nil
 	}
 	if err != nil {
+		d.o.Rejected(true)
 		d.logger.Error("ignored a reply that cannot be decoded: compare the versions of gateways and workers", zap.String("type", m.Type), zap.Error(err))
 		return nil
 	}

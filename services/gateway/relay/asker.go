@@ -145,6 +145,9 @@ func (a *asker) answered(d protocol.Decision) {
 
 // once keeps a publisher open for questions and reports.
 func (a *asker) once(ctx context.Context) error {
+	if err := a.r.o.Bus.Declare(ctx, a.r.topology()); err != nil {
+		return fmt.Errorf("declare the topology: %w", err)
+	}
 	pub, err := a.r.o.Bus.OpenPublisher(ctx, questionWindow)
 	if err != nil {
 		return fmt.Errorf("open the publisher: %w", err)

@@ -10,73 +10,57 @@ import (
 	"belfry/pkg/protocol"
 )
 
-// dispatch handles one message of the reply queue. A message that cannot be
-// decoded, or whose broker user is not a worker's, is counted, logged without
-// its body and dropped. The sender is not told about a dropped batch; the
-// gateway notices the missing sequence number.
-func (v *receiver) dispatch(d *amqpbus.Delivery) {
-	if !v.trust.Trusts(d) {
-		v.r.metrics.rejected.WithLabelValues(rejectedUser).Inc()
+// dispatch handles one message of the reply queue that is none of the logs'. A message
+// that cannot be decoded, or whose broker user is not a worker's, is counted, logged
+// without its body and dropped.
+func (r *Relay) dispatch(d *amqpbus.Delivery) {
+	if !r.trust.Trusts(d) {
+		r.metrics.rejected.WithLabelValues(rejectedUser).Inc()
 		return
 	}
-	if err := v.safely(d); err != nil {
-		v.r.metrics.rejected.WithLabelValues(rejectedDecode).Inc()
-		v.r.log.Error("ignored a reply that cannot be decoded: compare the versions of gateways and workers", zap.String("type", d.Type), zap.Error(err))
+	if err := r.safely(d); err != nil {
+		r.metrics.rejected.WithLabelValues(rejectedDecode).Inc()
+		r.log.Error("ignored a reply that cannot be decoded: compare the versions of gateways and workers", zap.String("type", d.Type), zap.Error(err))
 	}
 }
 
 // safely turns a panic in handle into an error: one bad message cannot stop the
 // gateway.
-func (v *receiver) safely(d *amqpbus.Delivery) (err error) {
+func (r *Relay) safely(d *amqpbus.Delivery) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	return v.handle(d)
+	return r.handle(d)
 }
 
-func (v *receiver) handle(d *amqpbus.Delivery) error {
+func (r *Relay) handle(d *amqpbus.Delivery) error {
 	switch d.Type {
-	case protocol.TypeBatch:
-		b, err := protocol.DecodeBatch(d.Body)
-		if err != nil {
-			return err
-		}
-		return v.core.Batch(b)
 	case protocol.TypeDecision:
-		return decoded(d, func(m protocol.Decision) error { v.r.ask.answered(m); return nil })
+		return decoded(d, func(m protocol.Decision) error { r.ask.answered(m); return nil })
 	case protocol.TypePack:
-		return v.unpack(d)
+		return r.unpack(d)
 	case protocol.TypeNoted:
-		return decoded(d, func(m protocol.Noted) error { v.r.report.noted(m.Batch); return nil })
-	case protocol.TypePulse:
-		return decoded(d, v.core.Pulse)
-	case protocol.TypeAsk:
-		return decoded(d, v.core.Ask)
-	case protocol.TypeGap:
-		if v.repeats.again(d.ID) {
-			return nil
-		}
-		return decoded(d, v.core.Gap)
+		return decoded(d, func(m protocol.Noted) error { r.report.noted(m.Batch); return nil })
 	case protocol.TypeDisconnect:
 		order, err := protocol.DecodeDisconnect(d.Body)
 		if err != nil {
 			return err
 		}
-		if !v.repeats.again(d.ID) {
-			v.r.o.Sink.Disconnect(order)
+		if !r.repeats.again(d.ID) {
+			r.o.Sink.Disconnect(order)
 		}
 		return nil
 	case protocol.TypePresence:
-		return decoded(d, func(m protocol.Presence) error { v.workers.heard(m); return nil })
+		return decoded(d, func(m protocol.Presence) error { r.workers.heard(m); return nil })
 	default:
 		return fmt.Errorf("the type is not one of a gateway's reply queue")
 	}
 }
 
 // unpack takes the decisions that came together; nothing else may.
-func (v *receiver) unpack(d *amqpbus.Delivery) error {
+func (r *Relay) unpack(d *amqpbus.Delivery) error {
 	messages, err := protocol.DecodePack(d.Body)
 	if err != nil {
 		return err
@@ -91,12 +75,12 @@ func (v *receiver) unpack(d *amqpbus.Delivery) error {
 			err = bad
 			continue
 		}
-		v.r.ask.answered(decision)
+		r.ask.answered(decision)
 	}
 	return err
 }
 
-func decoded[T protocol.Decision | protocol.Noted | protocol.Pulse | protocol.Ask | protocol.Gap | protocol.Presence](d *amqpbus.Delivery, use func(T) error) error {
+func decoded[T protocol.Decision | protocol.Noted | protocol.Presence](d *amqpbus.Delivery, use func(T) error) error {
 	m, err := protocol.Decode[T](d.Body)
 	if err != nil {
 		return err

@@ -23,7 +23,6 @@ type sink struct {
 	mu     sync.Mutex
 	events []string // "group payload"
 	gaps   []protocol.Group
-	shards []int // gaps of whole shards
 	closed []protocol.CloseCode
 	ended  []protocol.Disconnect
 }
@@ -36,16 +35,10 @@ func (s *sink) Deliver(events []protocol.Event) {
 	}
 }
 
-func (s *sink) Gap(groups []protocol.Group) {
+func (s *sink) GapOf(_ protocol.ConnID, groups []protocol.Group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gaps = append(s.gaps, groups...)
-}
-
-func (s *sink) GapShard(shard, _ int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.shards = append(s.shards, shard)
 }
 
 func (s *sink) Disconnect(d protocol.Disconnect) {
@@ -141,18 +134,6 @@ func (r *rig) take(queue string) []amqpbus.Delivery {
 	}
 	r.must(con.AckThrough(ds[len(ds)-1]))
 	return ds
-}
-
-func (r *rig) batch(epoch uint64, sequence uint64, events ...protocol.Event) {
-	r.t.Helper()
-	b := protocol.Batch{Reign: reign(epoch), Mode: protocol.ModeDirect, Sequence: sequence, Events: events}
-	r.send(protocol.TypeBatch, b.Encode())
-}
-
-func reign(epoch uint64) protocol.Reign { return protocol.Reign{Epoch: epoch, Worker: "worker.test"} }
-
-func event(group protocol.Group, payload string) protocol.Event {
-	return protocol.Event{Group: group, ID: payload, Payload: []byte(payload)}
 }
 
 func ofType(ds []amqpbus.Delivery, kind string) []amqpbus.Delivery {

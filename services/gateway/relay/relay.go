@@ -11,25 +11,25 @@ import (
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
+	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/amqpbus/upkeep"
 	"belfry/pkg/protocol"
+	"belfry/services/gateway/following"
 )
 
-// Sink takes what arrives for clients. Its methods are called by one goroutine,
-// in the order of the reply queue; hub.Hub is one.
+// Sink takes what arrives for clients; hub.Hub is one.
 type Sink interface {
-	// Deliver hands a batch of events to the members here. It returns when
-	// every outbox has them; their memory is not kept.
-	Deliver(events []protocol.Event)
-	// Gap tells the members of groups that events may be missing.
-	Gap(groups []protocol.Group)
-	// GapShard is Gap for all groups of a shard.
-	GapShard(shard, shards int)
+	following.Sink
 	// Disconnect closes the connections that an application's order concerns.
 	Disconnect(d protocol.Disconnect)
-	// CloseAll closes all connections, spread over a time.
-	CloseAll(code protocol.CloseCode, spread time.Duration)
 }
+
+const (
+	// joinWithin bounds the wait for groups to become active.
+	joinWithin = 5 * time.Second
+	// noWindow keeps no event: clients of Tower's protocol do not resume.
+	noWindow = 1
+)
 
 // Options configures a Relay. Bus, Sink, Gateway and Shards are required.
 type Options struct {
@@ -56,15 +56,17 @@ type Options struct {
 
 // Relay is a gateway's wires. Start it once, Stop it once.
 type Relay struct {
-	o        Options
-	log      *zap.Logger
-	metrics  *metrics
-	announce *announcer
-	receive  *receiver
-	ask      *asker
-	report   *reporter
-	keep     *upkeep.Upkeep
-	astray   astray
+	o       Options
+	log     *zap.Logger
+	metrics *metrics
+	trust   *trust.Users
+	workers *workers
+	follow  *following.Driver
+	ask     *asker
+	report  *reporter
+	keep    *upkeep.Upkeep
+	astray  astray
+	repeats repeats // owned by whoever consumes the reply queue
 
 	quit    context.CancelFunc
 	running sync.WaitGroup
@@ -91,8 +93,16 @@ func New(o Options) (*Relay, error) {
 	}
 	r := &Relay{o: o, log: o.Logger.Named("relay"), quit: func() {}}
 	r.metrics = newMetrics(o.Registerer)
-	r.announce = newAnnouncer(r)
-	r.receive = newReceiver(r)
+	r.trust = trust.New("BELFRY_WORKER_USERS", o.WorkerUsers, r.log)
+	r.workers = newWorkers(o.Bus.User(), r.log)
+	var err error
+	r.follow, err = following.New(following.Options{
+		Bus: o.Bus, Sink: o.Sink, Gateway: o.Gateway, Layout: r.layout(), Workers: r.trust, Other: r.dispatch, Rejected: r.metrics.reject, Undeclared: o.Undeclared,
+		Linger: o.Linger, CloseSpread: o.CloseSpread, WindowBytes: noWindow, Logger: o.Logger, Registerer: o.Registerer,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
+	}
 	r.ask = newAsker(r)
 	r.report = newReporter(r)
 	r.astray.r = r
@@ -109,13 +119,12 @@ func New(o Options) (*Relay, error) {
 func (r *Relay) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.quit = cancel
+	r.follow.Start()
 	for _, loop := range []struct {
 		lost string // what is logged
 		of   zap.Field
 		once func(context.Context) error
 	}{
-		{"publisher lost, reopening", zap.String("for", "interest"), r.announce.once},
-		{"consumer lost, reopening", zap.String("queue", amqpbus.ReplyQueue(string(r.o.Gateway))), r.receive.once},
 		{"publisher lost, reopening", zap.String("for", "connection reports"), r.report.once},
 		{"publisher lost, reopening", zap.String("for", "questions"), r.ask.once},
 		{"publisher lost, reopening", zap.String("for", "upkeep"), r.keep.Run},
@@ -124,15 +133,14 @@ func (r *Relay) Start() {
 	}
 }
 
-// Stop publishes the reports that wait, withdraws all interest, then ends the
-// loops and deletes the reply queue. Each step has half of the time that is left,
-// so one that waits in vain (reports, where the workers have gone already) takes
-// nothing from the others. What was not done is named in the error; the workers
-// find it out by themselves.
+// Stop publishes the reports that wait, then ends the loops and deletes the reply
+// queue. Reports have half of the time: where the workers have gone already they wait in
+// vain. What was not done is named in the error; the workers find it out by themselves.
 func (r *Relay) Stop(ctx context.Context) error {
-	err := errors.Join(within(ctx, r.report.flush), within(ctx, r.announce.bye))
+	err := within(ctx, r.report.flush)
 	r.quit()
 	r.running.Wait()
+	err = errors.Join(err, r.follow.Stop(ctx))
 	r.ask.packs.Close()
 	return errors.Join(err, r.deleteQueue(ctx))
 }
@@ -161,38 +169,42 @@ func (r *Relay) Ready() []string {
 	case health.Refused != "":
 		why = append(why, "the broker refuses what is needed: "+health.Refused)
 	}
-	if !r.receive.up.Load() {
-		why = append(why, "the reply queue has no consumer yet")
-	}
-	if !r.announce.up.Load() {
-		why = append(why, "interest cannot be published yet")
-	}
 	if !r.ask.up() {
 		why = append(why, "questions to workers cannot be published")
 	}
 	if reason := r.astray.reason(time.Now()); reason != "" {
 		why = append(why, reason)
 	}
-	why = append(why, r.receive.workerless(time.Now())...)
-	if n := r.receive.lost.Load(); n > 0 {
-		why = append(why, fmt.Sprintf("%d of %d shards are silent: is a worker active on each?", n, r.o.Shards))
-	}
-	return why
+	why = append(why, r.follow.Ready()...)
+	return append(why, r.workerless(time.Now())...)
 }
 
 // serve runs a loop again and again until ctx ends.
 func (r *Relay) serve(ctx context.Context, lost string, of zap.Field, once func(context.Context) error) {
-	// The receiver keeps no time in a pause, and its core believes no step over 1 s.
-	again := amqpbus.Backoff{Most: time.Second}
-	for ctx.Err() == nil {
-		err := once(ctx)
-		if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
-			return
-		}
+	amqpbus.Keep(ctx, time.Second, once, func(err error) {
 		r.log.Warn(lost, of, zap.Error(err))
 		r.keep.Soon() // what it needs may have been deleted
-		again.Wait(ctx)
+	})
+}
+
+// Open makes a connection known, before its first Subscribe. It does not block.
+func (r *Relay) Open(conn protocol.ConnID) { r.follow.Open(conn) }
+
+// Close ends a connection. It does not block.
+func (r *Relay) Close(conn protocol.ConnID) { r.follow.Close(conn) }
+
+// Subscribe waits until all of these groups are active, and calls answer: see
+// following.Driver.
+func (r *Relay) Subscribe(ctx context.Context, conn protocol.ConnID, groups []protocol.Group, answer func()) error {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, joinWithin)
+	defer cancel()
+	if err := r.follow.Subscribe(ctx, conn, groups, answer); err != nil {
+		r.metrics.unjoined.Inc()
+		return fmt.Errorf("make %d groups active: %w", len(groups), err)
 	}
+	r.metrics.joins.Observe(time.Since(started).Seconds())
+	return nil
 }
 
 // topology is what the gateway declares beside its reply queue.

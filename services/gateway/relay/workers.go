@@ -94,8 +94,8 @@ func (w *workers) forgetLocked(now time.Time) {
 }
 
 // workerless is the reasons why no worker can be asked; empty: one can.
-func (v *receiver) workerless(now time.Time) []string {
-	there, why := v.workers.state(now)
+func (r *Relay) workerless(now time.Time) []string {
+	there, why := r.workers.state(now)
 	switch {
 	case there:
 		return nil
@@ -103,7 +103,7 @@ func (v *receiver) workerless(now time.Time) []string {
 		return []string{why}
 	}
 	out := []string{"no worker has been heard from for 7 s: are workers running?"}
-	if why := v.trust.Reason(); why != "" {
+	if why := r.trust.Reason(); why != "" {
 		out = append(out, why)
 	}
 	return out

@@ -1,18 +1,20 @@
 // Package app assembles the worker from its packages, and starts and stops them in
 // order.
 //
-//	broker ── router ── directory      emits to gateways
+//	broker ── leading ── lead          events of the logs to gateways
 //	       ── decisions ─ auth, access  questions of gateways
 //	                   └─ life          what happened to connections
 //	       ── disconnect               the application's orders to gateways
 //
-// A stop hands the shards over first, while questions are still answered, and
+// A stop hands the logs over first, while questions are still answered, and
 // ends the admin listener last.
 package app
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +23,7 @@ import (
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/rabbit"
 	"belfry/pkg/amqpbus/trust"
+	"belfry/pkg/amqpbus/upkeep"
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
@@ -30,7 +33,8 @@ import (
 	"belfry/services/worker/internal/decisions"
 	"belfry/services/worker/internal/disconnect"
 	"belfry/services/worker/internal/life"
-	"belfry/services/worker/router"
+	"belfry/services/worker/internal/presence"
+	"belfry/services/worker/leading"
 )
 
 // App is one worker. Start it once, Stop it once.
@@ -38,7 +42,11 @@ type App struct {
 	cfg       Config
 	id        protocol.WorkerID
 	log       *zap.Logger
-	router    *router.Router
+	bus       amqpbus.Bus
+	leading   *leading.Leading
+	presence  *presence.Presence
+	keep      *upkeep.Upkeep
+	workers   *trust.Users
 	decisions *decisions.Server
 	orders    *disconnect.Orders
 	out       *confirm.Publisher
@@ -46,6 +54,9 @@ type App struct {
 	tracer    *tracing.Tracer
 	steps     daemon.Steps
 	holds     []holdings
+
+	around  sync.WaitGroup // presence and upkeep
+	endThem context.CancelFunc
 }
 
 // Run runs a worker on RabbitMQ until ctx ends, then stops it within Grace.
@@ -86,7 +97,7 @@ func New(cfg Config, bus amqpbus.Bus, logger *zap.Logger) (*App, error) {
 }
 
 func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *zap.Logger) (*App, error) {
-	a := &App{cfg: cfg, id: protocol.WorkerID(cfg.Name + "." + protocol.NewIncarnation())}
+	a := &App{cfg: cfg, bus: bus, id: protocol.WorkerID(cfg.Name + "." + protocol.NewIncarnation())}
 	a.log = logger.With(zap.String("worker", string(a.id)))
 	a.steps.Logger = a.log
 	each := quiet(a.log, registry) // the logger for warnings about single messages
@@ -106,15 +117,15 @@ func newApp(cfg Config, bus amqpbus.Bus, registry *prometheus.Registry, logger *
 	layout := cfg.Layout()
 	gateways := trust.New("BELFRY_GATEWAY_USERS", orOwn(cfg.GatewayUsers, bus), a.log)
 	workers := trust.New("BELFRY_WORKER_USERS", orOwn(cfg.WorkerUsers, bus), a.log)
-	a.router, err = router.New(router.Options{
-		Bus: bus, Worker: a.id, Shards: layout.Shards, Quorum: layout.Quorum,
-		Users: router.Users{Gateways: gateways, Workers: workers},
-		Trace: routes(a.tracer), Disconnected: a.forget,
-		Logger: a.log, Registerer: registry,
+	a.workers = workers
+	a.leading, err = leading.New(leading.Options{
+		Bus: bus, Worker: a.id, Layout: amqpbus.Layout(layout), Gateways: gateways, Workers: workers, Other: a.reply, Trace: routes(a.tracer), Logger: a.log, Registerer: registry,
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.presence = &presence.Presence{Bus: bus, Worker: a.id, Gateways: gateways}
+	a.keep = upkeep.New(upkeep.Options{Bus: bus, Topology: upkeep.Of(amqpbus.Layout(layout), a.id), Logger: a.log})
 	a.out = confirm.NewPublisher(bus)
 	a.decisions = decisions.New(decisions.Options{
 		Bus: bus, Layout: amqpbus.Layout(layout), Publisher: a.out, Worker: a.id, GatewayUsers: gateways,
@@ -149,11 +160,13 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	a.log.Info("worker starting", zap.String("broker", a.cfg.Endpoint()), zap.Int("shards", a.cfg.Shards), zap.String("version", daemon.Version))
-	// All queues are declared by the router.
-	if err := a.router.Start(ctx); err != nil {
+	if err := a.bus.Declare(ctx, amqpbus.SharedTopology(amqpbus.Layout(a.cfg.Layout()))); err != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		return errors.Join(err, a.router.Stop(last), a.steps.Stop(last))
+		return errors.Join(fmt.Errorf("declare the topology: %w", err), a.steps.Stop(last))
+	}
+	if err := a.steps.Start(ctx, "presence and upkeep", a.startAround, a.endAround, 2*time.Second); err != nil {
+		return err
 	}
 	err := a.steps.Start(ctx, "the question consumer", func(context.Context) error { a.decisions.Start(); return nil }, a.decisions.Stop, 3*time.Second)
 	if err != nil {
@@ -163,7 +176,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.steps.Start(ctx, "the router", nil, a.router.Stop, 5*time.Second); err != nil {
+	if err := a.steps.Start(ctx, "leading", func(context.Context) error { a.leading.Start(); return nil }, a.leading.Stop, 5*time.Second); err != nil {
 		return err
 	}
 	a.log.Info("worker started", zap.String("admin", a.AdminAddr()))
@@ -188,6 +201,35 @@ func (a *App) release(context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (a *App) startAround(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.endThem = cancel
+	for what, once := range map[string]func(context.Context) error{"presence": a.presence.Once, "upkeep": a.keep.Run} {
+		a.around.Go(func() {
+			amqpbus.Keep(ctx, 0, once, func(err error) {
+				a.log.Warn("publisher lost, reopening", zap.String("for", what), zap.Error(err))
+			})
+		})
+	}
+	return nil
+}
+
+func (a *App) endAround(context.Context) error {
+	a.endThem()
+	a.around.Wait()
+	return nil
+}
+
+// reply takes what comes in the reply queue and is none of the logs'.
+func (a *App) reply(d *amqpbus.Delivery) {
+	if d.Type != protocol.TypeDisconnect || !a.workers.Trusts(d) {
+		return
+	}
+	if order, err := protocol.DecodeDisconnect(d.Body); err == nil {
+		a.forget(order)
+	}
 }
 
 // forget drops cached answers of other servers: an order to disconnect says that
@@ -222,7 +264,7 @@ func (a *App) Admin() *daemon.Admin { return a.admin }
 // readyOn returns the reasons why this worker cannot do its work.
 func (a *App) readyOn(bus amqpbus.Bus) func() []string {
 	return func() []string {
-		why := append(a.router.Ready(), a.decisions.Ready()...)
+		why := append(a.leading.Ready(), a.decisions.Ready()...)
 		switch health := bus.Health(); {
 		case !health.Connected && health.Err != nil:
 			why = append(why, "not connected to the broker: "+health.Err.Error())

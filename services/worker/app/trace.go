@@ -7,7 +7,6 @@ import (
 	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/pkg/tracing"
-	"belfry/services/worker/router"
 )
 
 // openTracer returns nil if tracing is not configured.
@@ -19,9 +18,9 @@ func openTracer(c Config, id protocol.WorkerID, registry prometheus.Registerer, 
 	return t, named("BELFRY_TRACE_URL", err)
 }
 
-// routes returns the router's tracing function. Without tracing it is nil, so that the router
-// can skip the call.
-func routes(t *tracing.Tracer) router.Trace {
+// routes returns the tracing function of leading. Without tracing it is nil, so that the
+// call can be skipped.
+func routes(t *tracing.Tracer) func(traceparent, group string, log int) (string, func()) {
 	if t == nil {
 		return nil
 	}

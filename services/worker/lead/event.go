@@ -18,6 +18,11 @@ const (
 	reasonPack  = "pack cannot be read"
 )
 
+// Reasons lists those that the rules find. The set is closed: it labels a metric.
+func Reasons() []string {
+	return []string{reasonGroup, reasonEmpty, reasonSize, reasonUTF8, reasonJSON, reasonPack}
+}
+
 // eventsOf reads what an entry says: nothing, if it is a mark or a duplicate, and
 // without the events that nobody can be sent, which reject is told (nil: nobody wants to
 // know). Every reader decides alike, by the log alone.
@@ -42,6 +47,10 @@ func eventsOf(r *reader, e *eventlog.Entry, cursor eventlog.Cursor, reject func(
 // each takes an entry apart, and says of each event why nobody can be sent it; empty:
 // it can be sent.
 func each(e *eventlog.Entry, do func(index int, p *eventlog.Packed, reason string)) {
+	if e.Refused != "" {
+		do(eventlog.LastIndex, nil, e.Refused)
+		return
+	}
 	if e.Type != eventlog.PackType {
 		p := eventlog.Packed{Group: protocol.Group(e.Group), Trace: e.Trace, Payload: e.Body}
 		if e.Group == "" {

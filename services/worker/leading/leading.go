@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"belfry/pkg/amqpbus"
@@ -25,18 +26,24 @@ type Options struct {
 	Key eventlog.Key
 	// Gateways and Workers are the broker users that are believed; nil: the bus's own.
 	Gateways, Workers *trust.Users
+	// Trace begins the span of an event that came with a traceparent, for each gateway
+	// that it is sent to. It returns the traceparent that travels on, and what ends the
+	// span, nil when there is none. It must not block; nil: nothing is traced.
+	Trace func(traceparent, group string, log int) (onward string, end func())
 	// Other is given what comes in the reply queue and is none of the logs'; nil:
 	// nobody wants it. It must not block.
-	Other  func(d *amqpbus.Delivery)
-	Logger *zap.Logger // nil: silent
+	Other      func(d *amqpbus.Delivery)
+	Logger     *zap.Logger           // nil: silent
+	Registerer prometheus.Registerer // nil: the metrics are not registered
 }
 
 // Leading is a worker's part in leading the logs. Start it once, Stop it once.
 type Leading struct {
-	o    Options
-	log  *zap.Logger
-	logs []*log
-	mail atomic.Bool // the reply queue is consumed
+	o       Options
+	log     *zap.Logger
+	metrics *metrics
+	logs    []*log
+	mail    atomic.Bool // the reply queue is consumed
 
 	quit    context.CancelFunc
 	running sync.WaitGroup
@@ -63,6 +70,7 @@ func New(o Options) (*Leading, error) {
 		o.Other = func(*amqpbus.Delivery) {}
 	}
 	l := &Leading{o: o, log: o.Logger.Named("leading"), quit: func() {}}
+	l.metrics = newMetrics(o.Registerer, amqpbus.Logs(o.Layout.Shards))
 	for number := range amqpbus.Logs(o.Layout.Shards) {
 		l.logs = append(l.logs, newLog(l, number))
 	}

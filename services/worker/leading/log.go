@@ -3,6 +3,7 @@ package leading
 import (
 	"context"
 	"crypto/rand"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,6 +101,7 @@ func (l *log) loop(ctx context.Context) {
 
 // tick lets time pass, but not while the broker blocks: nobody can speak then.
 func (l *log) tick(d time.Duration) {
+	l.of.metrics.stats(l.number, l.machine.Stats())
 	if l.of.o.Bus.Health().Blocked != "" {
 		return
 	}
@@ -128,7 +130,11 @@ func (l *log) tellLeading() {
 	if l.leads.Swap(leading) == leading {
 		return
 	}
+	gauge := l.of.metrics.leading.WithLabelValues(strconv.Itoa(l.number))
+	gauge.Set(0)
 	if leading {
+		gauge.Set(1)
+		l.of.metrics.terms.WithLabelValues(strconv.Itoa(l.number)).Inc()
 		l.logger.Info("leading the log", zap.Uint64("term", me.Term))
 	} else {
 		l.logger.Info("no longer leading the log")

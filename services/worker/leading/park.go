@@ -7,22 +7,25 @@ import (
 	"belfry/services/worker/lead"
 )
 
-// Headers of a parked entry: why, and where it was published.
+// Headers of a parked entry: why, where it was published, and its place as
+// `<log>.<offset>.<index>`: who leads next may park it again.
 const (
-	headerReason = "reason"
-	headerOrigin = "origin"
+	HeaderReason = "reason"
+	HeaderOrigin = "origin"
+	HeaderPlace  = "place"
 )
 
 // keptBody bounds what is parked of a body, in bytes.
 const keptBody = 4 << 10
 
-// parked is a message to belfry.dead. Its id names the entry: who leads next may park it
-// again.
+// parked is a message to belfry.dead.
 func (l *log) parked(p *lead.Park) amqpbus.Message {
 	e := &p.Entry
 	return amqpbus.Message{
-		Key: amqpbus.QueueDead, Type: e.Type, ID: fmt.Sprintf("%d.%d.%d", l.number, e.Offset, p.Index),
-		Headers: map[string]string{headerReason: p.Reason, headerOrigin: e.Exchange + "/" + e.Key},
-		Body:    e.Body[:min(len(e.Body), keptBody)],
+		Key: amqpbus.QueueDead, Type: e.Type, ID: e.ID,
+		Headers: map[string]string{
+			HeaderReason: p.Reason, HeaderOrigin: e.Exchange + "/" + e.Key, HeaderPlace: fmt.Sprintf("%d.%d.%d", l.number, e.Offset, p.Index),
+		},
+		Body: e.Body[:min(len(e.Body), keptBody)],
 	}
 }

@@ -3,6 +3,7 @@ package leading
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,7 +34,11 @@ func (l *log) do(e lead.Effect) {
 	shards := l.of.o.Layout.Shards
 	switch e := e.(type) {
 	case lead.Send:
-		l.sender.Send(l.message(amqpbus.ExchangeReply, e.Gateway, e.Message), l.verdict(&e))
+		done := l.verdict(&e)
+		if b, batch := e.Message.(eventlog.Batch); batch && l.of.o.Trace != nil {
+			done = l.trace(b.Events, done)
+		}
+		l.sender.Send(l.message(amqpbus.ExchangeReply, e.Gateway, e.Message), done)
 	case lead.SendAll:
 		l.sender.Send(l.message(amqpbus.ExchangeReplyAll, "", e.Message), nil)
 	case lead.OpenReader:
@@ -63,8 +68,10 @@ func (l *log) do(e lead.Effect) {
 			}
 		})
 	case lead.GatewayLost:
+		l.of.metrics.gatewaysLost.Inc()
 		l.tellLost(gatewayLost(protocol.GatewayID(e.Gateway), time.Now()))
 	case lead.Park:
+		l.of.metrics.dead.WithLabelValues(e.Reason).Inc()
 		l.sender.Send(l.parked(&e), nil)
 	default:
 		l.logger.Error("bug: an effect that the driver does not know", zap.String("effect", fmt.Sprintf("%T", e)))
@@ -95,9 +102,33 @@ func (l *log) verdict(e *lead.Send) func(error) {
 	if !batch {
 		return nil
 	}
+	l.of.metrics.batches.WithLabelValues(strconv.Itoa(l.number)).Inc()
 	gateway, feed := b.Gateway, b.Feed
 	return func(err error) {
 		l.inbox.Put(func() { l.machine.Settled(gateway, feed, err == nil) })
+	}
+}
+
+// trace begins the spans of a batch's events. They end with the broker's verdict.
+func (l *log) trace(events []eventlog.Event, done func(error)) func(error) {
+	var ends []func()
+	for i := range events {
+		if e := &events[i]; e.Trace != "" {
+			onward, end := l.of.o.Trace(e.Trace, string(e.Group), l.number)
+			e.Trace = onward
+			if end != nil {
+				ends = append(ends, end)
+			}
+		}
+	}
+	if len(ends) == 0 {
+		return done
+	}
+	return func(err error) {
+		for _, end := range ends {
+			end()
+		}
+		done(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -137,6 +138,7 @@ func (l *log) read(b brought) {
 		return // it was closed
 	}
 	b.by.brisk, l.failed = true, 0
+	l.of.metrics.entries.WithLabelValues(strconv.Itoa(l.number)).Add(float64(len(b.entries)))
 	for i := range b.entries {
 		e := l.entryOf(&b.entries[i])
 		if b.by.key.filler {
@@ -162,6 +164,12 @@ func (l *log) entryOf(e *amqpbus.LogEntry) eventlog.Entry {
 		out.Group = e.Headers[amqpbus.HeaderGroup]
 	} else if e.Type == eventlog.PackType {
 		out.Type = "" // one event, whatever it says
+	}
+	if len(out.Trace) > maxTrace {
+		out.Trace = ""
+	}
+	if out.Type != lead.MarkType {
+		out.Refused = l.refuse(e, &out)
 	}
 	return out
 }

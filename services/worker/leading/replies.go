@@ -48,6 +48,7 @@ func (l *Leading) reply(d *amqpbus.Delivery) {
 		l.o.Other(d)
 		return
 	case err != nil:
+		l.metrics.refusedReplies.Inc()
 		l.log.Warn("ignored a message on the reply queue: it cannot be decoded, or its broker user may not send it", zap.String("type", d.Type), zap.Error(err))
 		return
 	}
@@ -80,7 +81,12 @@ func (l *Leading) reply(d *amqpbus.Delivery) {
 	default:
 		return // what a worker tells all gateways comes by here, too
 	}
-	if g := l.of(number); g != nil && users.Trusts(d) {
+	g := l.of(number)
+	switch {
+	case g == nil:
+	case !users.Trusts(d):
+		l.metrics.refusedReplies.Inc()
+	default:
 		g.take(gateway, message)
 	}
 }

@@ -40,10 +40,10 @@ class Emit(BrokerTest):
                          [{"traceparent": "of jobs-a"}, {"traceparent": "mine"}])
 
     def test_with_shards_group_and_traceparent_are_headers(self):
-        self.channel.exchange_declare("belfry.emit.v1.n4", "direct", durable=True)
-        self.addCleanup(self.channel.exchange_delete, "belfry.emit.v1.n4")
+        self.channel.exchange_declare("belfry.emit.v2.n4", "direct", durable=True)
+        self.addCleanup(self.channel.exchange_delete, "belfry.emit.v2.n4")
         for shard in range(4):
-            self.channel.queue_bind(self.queue, "belfry.emit.v1.n4", str(shard))
+            self.channel.queue_bind(self.queue, "belfry.emit.v2.n4", str(shard))
         emitter = self.open(raise_errors=True, shards=4)
         emitter.emit("jobs-summary", {}, traceparent="00-a-b-01")
         [(key, properties, _)] = self.received()
@@ -91,8 +91,8 @@ class Emit(BrokerTest):
 
     def test_a_user_who_may_not_publish_is_told_at_once(self):
         # Nobody may publish to an internal exchange.
-        self.channel.exchange_declare("belfry.emit.v1.n99", "direct", internal=True)
-        self.addCleanup(self.channel.exchange_delete, "belfry.emit.v1.n99")
+        self.channel.exchange_declare("belfry.emit.v2.n99", "direct", internal=True)
+        self.addCleanup(self.channel.exchange_delete, "belfry.emit.v2.n99")
         with self.assertRaises(belfry.EmitError) as seen:
             self.open(raise_errors=True, shards=99).emit("jobs-a", {})
         self.assertIs(type(seen.exception), belfry.EmitError)

@@ -44,8 +44,8 @@ func (e *examination) run(ctx context.Context, is func(role string) bool) {
 
 // topologyThere reports whether the queues of this number of shards exist.
 func (e *examination) topologyThere(ctx context.Context) bool {
-	for shard := range e.layout.Shards {
-		if _, err := e.probe.Queue(ctx, amqpbus.ShardQueue(e.layout.Shards, shard)); err != nil {
+	for log := range amqpbus.Logs(e.layout.Shards) {
+		if _, err := e.probe.Queue(ctx, amqpbus.LeadQueue(e.layout.Shards, log)); err != nil {
 			return false
 		}
 	}
@@ -59,7 +59,7 @@ func (e *examination) otherShards(ctx context.Context) (found bool) {
 		if n == e.layout.Shards {
 			continue
 		}
-		name := amqpbus.ShardQueue(n, 0)
+		name := amqpbus.LeadQueue(n, 0)
 		q, err := e.probe.Queue(ctx, name)
 		if err != nil { // it does not exist, as it should be
 			continue
@@ -69,8 +69,8 @@ func (e *examination) otherShards(ctx context.Context) (found bool) {
 			e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but workers with %d shards run: set the same number everywhere", e.layout.Shards, n))
 			continue
 		}
-		e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but queues of %d shards still exist (%d messages in %s) and store a copy of every event: "+
-			"set BELFRY_SHARDS=%d, or stop everything and move over with belfry reshard --from %d --to %d", e.layout.Shards, n, q.Messages, name, n, n, e.layout.Shards))
+		e.bad("shards", fmt.Errorf("BELFRY_SHARDS is %d here, but logs of %d shards still exist (%s is there) and store a copy of every event: "+
+			"set BELFRY_SHARDS=%d, or stop everything and move over with belfry reshard --from %d --to %d", e.layout.Shards, n, name, n, n, e.layout.Shards))
 	}
 	return found
 }
@@ -159,12 +159,12 @@ func (e *examination) echo(ctx context.Context, bus amqpbus.Bus, queue string) e
 
 // mayPublish publishes mandatory messages with keys that no queue is bound with: one that is
 // returned was allowed. Fanout and topic exchanges are left out, because others would get the
-// messages. Only workers publish to the shards' exchange.
+// messages. Only workers write marks to the logs.
 func (e *examination) mayPublish(ctx context.Context, key string, worker bool) {
 	var problems []error
-	exchanges := []string{amqpbus.ExchangeQuestions, amqpbus.ExchangeReply, amqpbus.InterestExchange(e.layout.Shards)}
+	exchanges := []string{amqpbus.ExchangeQuestions, amqpbus.ExchangeReply}
 	if worker {
-		exchanges = append(exchanges, amqpbus.EmitShards(e.layout.Shards))
+		exchanges = append(exchanges, amqpbus.EmitLogs(e.layout.Shards))
 	}
 	for _, exchange := range exchanges {
 		m := amqpbus.Message{Exchange: exchange, Key: "nobody." + key, Type: "check", Body: []byte("{}")}

@@ -35,10 +35,11 @@ func (e *examination) running(ctx context.Context) {
 	if err != nil {
 		e.bad(aboutOf(err, "running"), fmt.Errorf("%w: a running worker declares it again", err))
 	}
-	waiting, idle := e.shards(ctx)
+	idle := e.idle(ctx)
+	logs := amqpbus.Logs(e.layout.Shards)
 	switch {
-	case idle == e.layout.Shards && answering.Consumers == 0:
-		e.missing("no worker is running, so no client can connect: start one; questions waiting: %d, events waiting: %d", answering.Messages, waiting)
+	case idle == logs && answering.Consumers == 0:
+		e.missing("no worker is running, so no client can connect: start one; questions waiting: %d", answering.Messages)
 	default:
 		if answering.Consumers > 0 {
 			e.good("running: workers answering questions: %d, questions waiting: %d", answering.Consumers, answering.Messages)
@@ -46,9 +47,9 @@ func (e *examination) running(ctx context.Context) {
 			e.missing("no worker answers handshakes, though one routes events: see its log and its /health/ready")
 		}
 		if idle > 0 {
-			e.missing("shards without a worker: %d of %d, events waiting: %d; start a worker", idle, e.layout.Shards, waiting)
+			e.missing("logs that no worker may lead: %d of %d; start a worker", idle, logs)
 		} else {
-			e.good("running: every shard has a worker, messages waiting: %d", waiting)
+			e.good("running: every log has a worker")
 		}
 	}
 	if q, err := e.probe.Queue(ctx, amqpbus.QueueDead); err == nil && q.Messages > 0 {
@@ -56,20 +57,19 @@ func (e *examination) running(ctx context.Context) {
 	}
 }
 
-// shards counts the messages in all shard queues, and the queues without a consumer.
-func (e *examination) shards(ctx context.Context) (waiting, idle int) {
-	for shard := range e.layout.Shards {
-		q, err := e.probe.Queue(ctx, amqpbus.ShardQueue(e.layout.Shards, shard))
+// idle counts the logs that no worker may lead.
+func (e *examination) idle(ctx context.Context) (idle int) {
+	for log := range amqpbus.Logs(e.layout.Shards) {
+		q, err := e.probe.Queue(ctx, amqpbus.LeadQueue(e.layout.Shards, log))
 		if err != nil {
 			e.bad(aboutOf(err, "topology"), err)
 			continue
 		}
-		waiting += q.Messages
 		if q.Consumers == 0 {
 			idle++
 		}
 	}
-	return waiting, idle
+	return idle
 }
 
 // missing reports that something does not run, which is wrong unless nothingRuns is set.

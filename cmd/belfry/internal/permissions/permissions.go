@@ -19,20 +19,20 @@ type Set struct{ Role, Configure, Write, Read string }
 
 var sets = []Set{
 	{"gateway", `^belfry\..*`,
-		`^(amq\.default|belfry\.session|belfry\.interest\.v1\.n[0-9]+|belfry\.shard\.v1\..*|belfry\.emit\.in\.v1|belfry\.disconnect\.in\.v1|belfry\.reply|belfry\.reply\.(?!all$).*)$`,
-		`^(belfry\.session|belfry\.interest\.v1\.n[0-9]+|belfry\.shard\.v1\..*|belfry\.emit\.in\.v1|belfry\.emit|belfry\.emit\.v1\.n[0-9]+|belfry\.disconnect|belfry\.reply|belfry\.reply\..*)$`},
+		`^(amq\.default|belfry\.session|belfry\.log\.v2\..*|belfry\.disconnect\.in\.v1|belfry\.reply|belfry\.reply\.(?!all$).*)$`,
+		`^(belfry\.session|belfry\.emit|belfry\.emit\.v2\.n[0-9]+|belfry\.disconnect|belfry\.reply|belfry\.reply\..*)$`},
 	{"worker", `^belfry\..*`,
-		`^(amq\.default|belfry\.session|belfry\.interest\.v1\.n[0-9]+|belfry\.shard\.v1\..*|belfry\.emit\.in\.v1|belfry\.disconnect\.in\.v1|belfry\.emit\.v1\.n[0-9]+|belfry\.reply|belfry\.reply\..*|belfry\.events)$`,
-		`^(belfry\.session|belfry\.interest\.v1\.n[0-9]+|belfry\.shard\.v1\..*|belfry\.emit\.in\.v1|belfry\.emit|belfry\.emit\.v1\.n[0-9]+|belfry\.disconnect|belfry\.disconnect\.in\.v1|belfry\.reply|belfry\.reply\..*|belfry\.expired)$`},
+		`^(amq\.default|belfry\.session|belfry\.log\.v2\..*|belfry\.disconnect\.in\.v1|belfry\.emit\.v2\.n[0-9]+|belfry\.reply|belfry\.reply\..*|belfry\.events)$`,
+		`^(belfry\.session|belfry\.log\.v2\..*|belfry\.lead\.v2\..*|belfry\.emit|belfry\.emit\.v2\.n[0-9]+|belfry\.disconnect|belfry\.disconnect\.in\.v1|belfry\.reply|belfry\.reply\..*)$`},
 	{"backend", `^$`,
-		`^belfry\.(emit(\.v1\.n[0-9]+)?|disconnect)$`,
+		`^belfry\.(emit(\.v2\.n[0-9]+)?|disconnect)$`,
 		`^$`},
 }
 
 // least is the set of a gateway that declares only its own reply queue.
 var least = Set{
 	"gateway", `^belfry\.reply\.(?!all$).*`,
-	`^(amq\.default|belfry\.session|belfry\.interest\.v1\.n[0-9]+|belfry\.reply|belfry\.reply\.(?!all$).*)$`,
+	`^(amq\.default|belfry\.session|belfry\.reply|belfry\.reply\.(?!all$).*)$`,
 	`^(belfry\.reply|belfry\.reply\..*)$`,
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/rabbit"
@@ -68,23 +70,29 @@ func look(ctx context.Context, o Options) ([]held, error) {
 		return nil, err
 	}
 	defer func() { _ = probe.Close() }()
-	if _, err := probe.Queue(ctx, amqpbus.ShardQueue(o.From, 0)); errors.Is(err, amqpbus.ErrNoQueue) {
-		return nil, fmt.Errorf("there are no queues of %d shards: belfry check says which exist", o.From)
+	names := amqpbus.Older(o.From)
+	for _, q := range amqpbus.SharedTopology(amqpbus.Layout{Shards: o.From}).Queues {
+		names = append(names, q.Name)
 	}
 	var old []held
-	for _, q := range amqpbus.SharedTopology(amqpbus.Layout{Shards: o.From}).Queues {
-		state, err := probe.Queue(ctx, q.Name)
+	logs := false // or what was there in their place
+	for _, name := range names {
+		state, err := probe.Queue(ctx, name)
 		switch {
 		case errors.Is(err, amqpbus.ErrNoQueue):
 		case err != nil:
 			return nil, err
 		case state.Consumers > 0:
-			return nil, fmt.Errorf("%s still has %d consumers: stop every worker and gateway first", q.Name, state.Consumers)
-		case q.Name == amqpbus.QueueDead && state.Messages > 0:
-			return nil, fmt.Errorf("%s holds %d messages that could not be handled: read and remove them first (belfry dead --purge)", q.Name, state.Messages)
+			return nil, fmt.Errorf("%s still has %d consumers: stop every worker and gateway first", name, state.Consumers)
+		case name == amqpbus.QueueDead && state.Messages > 0:
+			return nil, fmt.Errorf("%s holds %d messages that could not be handled: read and remove them first (belfry dead --purge)", name, state.Messages)
 		default:
-			old = append(old, held{q.Name, state.Messages})
+			old = append(old, held{name, state.Messages})
+			logs = logs || strings.Contains(name, ".n"+strconv.Itoa(o.From)+".")
 		}
+	}
+	if !logs {
+		return nil, fmt.Errorf("there are no queues of %d shards: belfry check says which exist", o.From)
 	}
 	return old, nil
 }

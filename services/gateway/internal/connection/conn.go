@@ -39,6 +39,8 @@ type Conn struct {
 	mu      sync.Mutex
 	state   State
 	mailbox *mailbox // nil: no goroutine works on it
+
+	following bool // the relay knows the connection
 }
 
 // ID is the connection's number.
@@ -148,10 +150,10 @@ func (c *Conn) Ended(ending wsconn.Ending) {
 	r := c.report(protocol.LifeClosed)
 	r.Code, r.Reason, r.Duration = ending.Code, ending.Label(), time.Since(c.opened).Milliseconds()
 	c.all.relay.Report(r)
-	c.mu.Unlock()
-	if len(groups) > 0 {
-		c.all.relay.Leave(groups)
+	if c.following {
+		c.all.relay.Close(c.id)
 	}
+	c.mu.Unlock()
 	c.all.log.Info("connection closed",
 		zap.Uint64("conn", uint64(c.id)), zap.String("remote", c.remote),
 		zap.String("reason", ending.Label()), zap.Int("code", int(ending.Code)),

@@ -21,11 +21,15 @@ type Relay interface {
 	// Authorize asks which of the groups the connection may see, within the same
 	// time.
 	Authorize(ctx context.Context, conn protocol.ConnID, identity json.RawMessage, groups []protocol.Group) (protocol.Decision, error)
-	// Join takes one reference to each group and returns nil when the route of
-	// all of them is active. On error no reference is held.
-	Join(ctx context.Context, groups []protocol.Group) error
-	// Leave gives references back. It does not block.
-	Leave(groups []protocol.Group)
+	// Open makes a connection known, before its first Subscribe; Close ends it. They
+	// do not block.
+	Open(conn protocol.ConnID)
+	Close(conn protocol.ConnID)
+	// Subscribe waits until all of these groups, which replace earlier ones, are
+	// active, and then calls answer: every event whose publish starts after it reaches
+	// the connection. On an error answer was not called and will not be. One call at a
+	// time for each connection.
+	Subscribe(ctx context.Context, conn protocol.ConnID, groups []protocol.Group, answer func()) error
 	// Report queues a report, in order. It does not block.
 	Report(r protocol.LifeReport)
 }

@@ -3,6 +3,7 @@ package connection
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -21,10 +22,12 @@ import (
 
 const patience = 10 * time.Second
 
-// wires is the relay of these tests: it answers as it is told, and counts references.
+// wires is the relay of these tests: it answers as it is told, and counts who has which group.
 type wires struct {
 	mu        sync.Mutex
 	refs      map[protocol.Group]int
+	groups    map[protocol.ConnID][]protocol.Group
+	gone      map[protocol.ConnID]bool
 	reports   []protocol.LifeReport
 	asked     chan []protocol.Group // each question, before it is answered
 	authorize func(groups []protocol.Group) (protocol.Decision, error)
@@ -40,17 +43,40 @@ func (w *wires) Authorize(_ context.Context, _ protocol.ConnID, _ json.RawMessag
 	return w.authorize(groups)
 }
 
-func (w *wires) Join(ctx context.Context, groups []protocol.Group) error {
-	if w.join != nil {
-		if err := w.join(ctx, groups); err != nil {
+func (w *wires) Open(protocol.ConnID) {}
+
+func (w *wires) Close(conn protocol.ConnID) {
+	w.mu.Lock()
+	groups := w.groups[conn]
+	w.groups[conn] = nil
+	w.gone[conn] = true
+	w.mu.Unlock()
+	w.count(groups, -1)
+}
+
+func (w *wires) Subscribe(ctx context.Context, conn protocol.ConnID, groups []protocol.Group, answer func()) error {
+	w.mu.Lock()
+	before := w.groups[conn]
+	w.mu.Unlock()
+	if joined := minus(groups, before); w.join != nil && len(joined) > 0 {
+		if err := w.join(ctx, joined); err != nil {
 			return err
 		}
 	}
+	w.mu.Lock()
+	gone := w.gone[conn]
+	if !gone {
+		w.groups[conn] = groups
+	}
+	w.mu.Unlock()
+	if gone {
+		return errors.New("the connection has ended")
+	}
 	w.count(groups, 1)
+	answer()
+	w.count(before, -1)
 	return nil
 }
-
-func (w *wires) Leave(groups []protocol.Group) { w.count(groups, -1) }
 
 func (w *wires) count(groups []protocol.Group, n int) {
 	w.mu.Lock()
@@ -127,7 +153,7 @@ func (s slot) Release() { close(s) }
 
 func begin(t *testing.T, o Options, d protocol.Decision) *rig {
 	t.Helper()
-	r := &rig{T: t, wires: &wires{refs: map[protocol.Group]int{}, asked: make(chan []protocol.Group, 100), authorize: everything}, begun: make(chan chan struct{}, 10)}
+	r := &rig{T: t, wires: &wires{refs: map[protocol.Group]int{}, groups: map[protocol.ConnID][]protocol.Group{}, gone: map[protocol.ConnID]bool{}, asked: make(chan []protocol.Group, 100), authorize: everything}, begun: make(chan chan struct{}, 10)}
 	r.hub = hub.New(hub.Options{Logger: zap.NewNop()})
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan struct{})

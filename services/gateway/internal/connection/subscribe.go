@@ -60,32 +60,41 @@ func (c *Conn) authorize(ctx context.Context, groups []protocol.Group) (allowed,
 	return allowed, denied, true
 }
 
-// replace makes the new set of groups active and answers the client. References to
-// the routes are acquired before the hub adds the member, and released after the hub
-// has removed it, so that a group has a route for as long as it has a member here.
+// replace makes the new set of groups active and answers the client.
 func (c *Conn) replace(ctx context.Context, set []protocol.Group) {
 	current := c.all.hub.Groups(c.conn)
 	joined, left := minus(set, current), minus(current, set)
-	if len(joined) > 0 {
-		if err := c.all.relay.Join(ctx, joined); err != nil {
-			c.unavailable("join", err)
-			return
-		}
-	}
-	applied := false
-	defer func() {
-		if !applied && len(joined) > 0 {
-			c.all.relay.Leave(joined) // the connection ended meanwhile
-		}
-	}()
-	applied = c.all.hub.Apply(c.conn, joined, left, protocol.GroupsFrame(set, left, joined))
-	if !applied || len(joined)+len(left) == 0 {
+	answer := protocol.GroupsFrame(set, left, joined)
+	if len(joined)+len(left) == 0 {
+		c.all.hub.Apply(c.conn, nil, nil, answer)
 		return
 	}
-	c.reportSet(set)
-	if len(left) > 0 {
-		c.all.relay.Leave(left)
+	if !c.known() {
+		return
 	}
+	applied := false
+	err := c.all.relay.Subscribe(ctx, c.id, set, func() { applied = c.all.hub.Apply(c.conn, joined, left, answer) })
+	switch {
+	case err != nil:
+		c.unavailable("subscribe", err)
+	case applied:
+		c.reportSet(set)
+	}
+}
+
+// known makes the connection known to the relay, once. It reports false when the
+// connection has ended.
+func (c *Conn) known() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == Closed {
+		return false
+	}
+	if !c.following {
+		c.following = true
+		c.all.relay.Open(c.id)
+	}
+	return true
 }
 
 // reportSet reports the new set, unless the end of the connection was reported

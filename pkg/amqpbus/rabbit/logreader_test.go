@@ -36,7 +36,9 @@ func TestAnUnansweredReader(t *testing.T) {
 	if !errors.Is(err, amqpbus.ErrLogUnanswered) || time.Since(began) < amqpbus.LogStepWithin {
 		t.Errorf("after %s: %v", time.Since(began), err)
 	}
-	if !r.c.conn.IsClosed() {
+	select { // it is closed beside what the caller does
+	case <-r.c.conn.NotifyClose(make(chan *amqp.Error, 1)):
+	case <-time.After(time.Minute):
 		t.Error("the connection on which nobody answers is kept")
 	}
 	mute.mute.Store(false)

@@ -16,15 +16,15 @@ import (
 const homeNodeBound = 5 * time.Second
 
 func (b *bus) Declare(ctx context.Context, t amqpbus.Topology) error {
-	t, err := b.declareLogs(ctx, t)
-	if err != nil {
-		return b.noted(err)
-	}
 	return b.noted(amqpbus.Retry(ctx, homeNodeBound, amqpbus.ErrHomeNode, func() error { return b.declareOnce(ctx, t) }))
 }
 
 // declareOnce works on a scratch channel, because a refusal closes the channel.
 func (b *bus) declareOnce(ctx context.Context, t amqpbus.Topology) error {
+	t, err := b.declareLogs(ctx, t)
+	if err != nil {
+		return err
+	}
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err

@@ -183,16 +183,10 @@ func (r *Relay) Ready() []string {
 // serve runs a loop again and again until ctx ends.
 func (r *Relay) serve(ctx context.Context, lost string, of zap.Field, once func(context.Context) error) {
 	// The receiver keeps no time in a pause, and its core believes no step over 1 s.
-	again := amqpbus.Backoff{Most: time.Second}
-	for ctx.Err() == nil {
-		err := once(ctx)
-		if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
-			return
-		}
+	amqpbus.Keep(ctx, time.Second, once, func(err error) {
 		r.log.Warn(lost, of, zap.Error(err))
 		r.keep.Soon() // what it needs may have been deleted
-		again.Wait(ctx)
-	}
+	})
 }
 
 // topology is what the gateway declares beside its reply queue.

@@ -171,17 +171,9 @@ func (r *Router) wait(ctx context.Context, group *sync.WaitGroup) error {
 // serve runs one of the loops around the shards until ctx ends: once is opened
 // anew, after a pause, whenever it returns.
 func (r *Router) serve(ctx context.Context, lost string, of zap.Field, once func(context.Context) error) {
-	r.around.Add(1)
-	go func() {
-		defer r.around.Done()
-		var again amqpbus.Backoff
-		for ctx.Err() == nil {
-			if err := once(ctx); err != nil && ctx.Err() == nil {
-				r.log.Warn(lost, of, zap.Error(err))
-			}
-			again.Wait(ctx)
-		}
-	}()
+	r.around.Go(func() {
+		amqpbus.Keep(ctx, 0, once, func(err error) { r.log.Warn(lost, of, zap.Error(err)) })
+	})
 }
 
 func (r *Router) topology() amqpbus.Topology {

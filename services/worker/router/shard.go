@@ -92,14 +92,15 @@ func (s *shard) run(ctx context.Context) {
 		case <-stopping.Done():
 		}
 	}()
-	var again amqpbus.Backoff
-	for turn := 1; stopping.Err() == nil; turn++ {
-		err := s.turn(ctx, stopping, turn)
-		if err != nil && stopping.Err() == nil && !errors.Is(err, errGiven) {
+	turn := 0
+	amqpbus.Keep(stopping, 0, func(context.Context) error {
+		turn++
+		return s.turn(ctx, stopping, turn)
+	}, func(err error) {
+		if err != nil && !errors.Is(err, errGiven) {
 			s.log.Warn("consumer lost, reopening", zap.String("queue", amqpbus.ShardQueue(s.r.o.Shards, s.index)), zap.Error(err))
 		}
-		again.Wait(stopping)
-	}
+	})
 }
 
 // turn is one life of a consumer and its publisher. ctx ends it at once,

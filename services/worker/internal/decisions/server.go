@@ -2,7 +2,6 @@ package decisions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -133,15 +132,9 @@ func (s *Server) setPresent(present bool) {
 
 // run opens a consumer whenever there is none, until ctx ends.
 func (s *Server) run(ctx context.Context) {
-	again := amqpbus.Backoff{Most: maxBackoff}
-	for ctx.Err() == nil {
-		err := s.consume(ctx)
-		if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
-			return
-		}
+	amqpbus.Keep(ctx, maxBackoff, s.consume, func(err error) {
 		s.logger.Warn("consumer lost, reopening", zap.String("queue", amqpbus.QueueQuestions), zap.Error(err))
-		again.Wait(ctx)
-	}
+	})
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -52,15 +52,9 @@ func (s *Orders) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.running.Go(func() {
-		var again amqpbus.Backoff
-		for ctx.Err() == nil {
-			err := s.consume(ctx)
-			if ctx.Err() != nil || errors.Is(err, amqpbus.ErrClosed) {
-				return
-			}
+		amqpbus.Keep(ctx, 0, s.consume, func(err error) {
 			s.o.Logger.Warn("consumer lost, reopening", zap.String("queue", amqpbus.QueueDisconnect), zap.Error(err))
-			again.Wait(ctx)
-		}
+		})
 	})
 }
 

@@ -17,77 +17,59 @@ const (
 	TypeFill     = "log.fill"
 )
 
-// open finds a message's type and fields; nil: it is no message.
-func open(message any) (kind string, m fields) {
-	switch m := message.(type) {
-	case Claim:
-		return TypeClaim, &m
-	case Batch:
-		return TypeBatch, &m
-	case Reset:
-		return TypeReset, &m
-	case Need:
-		return TypeNeed, &m
-	case Filled:
-		return TypeFilled, &m
-	case Stale:
-		return TypeStale, &m
-	case Hello:
-		return TypeHello, &m
-	case Snapshot:
-		return TypeSnapshot, &m
-	case Change:
-		return TypeChange, &m
-	case Life:
-		return TypeLife, &m
-	case Who:
-		return TypeWho, &m
-	case Bye:
-		return TypeBye, &m
-	case Fill:
-		return TypeFill, &m
-	}
-	return "", nil
+// kindOf is how messages of one type are encoded and decoded.
+type kindOf struct {
+	name  string
+	open  func(message any) fields    // nil: it is of another type
+	blank func() (fields, func() any) // an empty message, and how its value is taken
 }
 
-// blank is an empty message of a type, and how its value is taken; nil: there is no
-// such type.
-func blank(kind string) (m fields, value func() any) {
-	switch kind {
-	case TypeClaim:
-		return empty[Claim]()
-	case TypeBatch:
-		return empty[Batch]()
-	case TypeReset:
-		return empty[Reset]()
-	case TypeNeed:
-		return empty[Need]()
-	case TypeFilled:
-		return empty[Filled]()
-	case TypeStale:
-		return empty[Stale]()
-	case TypeHello:
-		return empty[Hello]()
-	case TypeSnapshot:
-		return empty[Snapshot]()
-	case TypeChange:
-		return empty[Change]()
-	case TypeLife:
-		return empty[Life]()
-	case TypeWho:
-		return empty[Who]()
-	case TypeBye:
-		return empty[Bye]()
-	case TypeFill:
-		return empty[Fill]()
-	}
-	return nil, nil
+// kinds lists all messages, the most frequent first.
+var kinds = []kindOf{
+	of[Batch](TypeBatch), of[Life](TypeLife), of[Change](TypeChange), of[Snapshot](TypeSnapshot), of[Hello](TypeHello),
+	of[Claim](TypeClaim), of[Reset](TypeReset), of[Need](TypeNeed), of[Fill](TypeFill), of[Filled](TypeFilled),
+	of[Stale](TypeStale), of[Who](TypeWho), of[Bye](TypeBye),
 }
 
-func empty[T any, P interface {
+func of[T any, P interface {
 	*T
 	fields
-}]() (fields, func() any) {
-	m := new(T)
-	return P(m), func() any { return *m }
+}](name string) kindOf {
+	return kindOf{
+		name: name,
+		open: func(message any) fields {
+			if m, yes := message.(T); yes {
+				return P(&m)
+			}
+			return nil
+		},
+		blank: func() (fields, func() any) {
+			m := new(T)
+			return P(m), func() any { return *m }
+		},
+	}
+}
+
+// OfGateway reports whether a message is one that gateways send to workers, which
+// gateway it names, and which log it is about: 0 for Bye, which is about all.
+func OfGateway(message any) (log int, gateway string, yes bool) {
+	switch m := message.(type) {
+	case Stale:
+		return m.Log, m.Gateway, true
+	case Hello:
+		return m.Log, m.Gateway, true
+	case Snapshot:
+		return m.Log, m.Gateway, true
+	case Change:
+		return m.Log, m.Gateway, true
+	case Life:
+		return m.Log, m.Gateway, true
+	case Who:
+		return m.Log, m.Gateway, true
+	case Fill:
+		return m.Log, m.Gateway, true
+	case Bye:
+		return 0, m.Gateway, true
+	}
+	return 0, "", false
 }

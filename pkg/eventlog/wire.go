@@ -3,6 +3,7 @@ package eventlog
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // wireVersion is the first byte of every message of the log.
@@ -108,23 +109,25 @@ func (m *Fill) code(c *coder) {
 // package, shards the installation's number of shards: Decode passes over a message of
 // another. A value that is no message is a mistake of the program, and panics.
 func Encode(shards int, message any) (kind string, body []byte) {
-	kind, m := open(message)
-	if m == nil {
-		panic(fmt.Sprintf("eventlog: %T is not a message", message))
+	for _, k := range kinds {
+		if m := k.open(message); m != nil {
+			c := coder{out: []byte{wireVersion}}
+			c.log(&shards)
+			m.code(&c)
+			return k.name, c.out
+		}
 	}
-	c := coder{out: []byte{wireVersion}}
-	c.log(&shards)
-	m.code(&c)
-	return kind, c.out
+	panic(fmt.Sprintf("eventlog: %T is not a message", message))
 }
 
 // Decode reads a message. It reports false for a type that is none of the log's. The
 // payloads of events share the body's memory.
 func Decode(shards int, kind string, body []byte) (message any, ours bool, err error) {
-	m, value := blank(kind)
-	if m == nil {
+	at := slices.IndexFunc(kinds, func(k kindOf) bool { return k.name == kind })
+	if at < 0 {
 		return nil, false, nil
 	}
+	m, value := kinds[at].blank()
 	if len(body) == 0 || body[0] != wireVersion {
 		return nil, true, fmt.Errorf("%w (%s: version or length)", ErrWire, kind)
 	}

@@ -92,9 +92,8 @@ func (d *Driver) believed(m *amqpbus.Delivery) any {
 		d.o.Other(m)
 		return nil
 	}
-	switch message.(type) {
-	case eventlog.Who, eventlog.Stale, eventlog.Hello, eventlog.Snapshot, eventlog.Change, eventlog.Life, eventlog.Bye, eventlog.Fill:
-		return nil // a gateway's, for workers
+	if _, _, sent := eventlog.OfGateway(message); sent {
+		return nil // for workers
 	}
 	if !d.o.Workers.Trusts(m) {
 		return nil

@@ -51,22 +51,11 @@ func (l *Leading) reply(d *amqpbus.Delivery) {
 		l.log.Warn("ignored a message on the reply queue: it cannot be decoded, or its broker user may not send it", zap.String("type", d.Type), zap.Error(err))
 		return
 	}
-	users, number, gateway := l.o.Gateways, 0, ""
+	users := l.o.Gateways
+	number, gateway, sent := eventlog.OfGateway(message)
 	switch m := message.(type) {
 	case eventlog.Claim:
-		users, number = l.o.Workers, m.Log
-	case eventlog.Stale:
-		number, gateway = m.Log, m.Gateway
-	case eventlog.Hello:
-		number, gateway = m.Log, m.Gateway
-	case eventlog.Snapshot:
-		number, gateway = m.Log, m.Gateway
-	case eventlog.Change:
-		number, gateway = m.Log, m.Gateway
-	case eventlog.Life:
-		number, gateway = m.Log, m.Gateway
-	case eventlog.Who:
-		number, gateway = m.Log, m.Gateway
+		users, number, sent = l.o.Workers, m.Log, true
 	case eventlog.Bye:
 		if d.Dead == nil && l.o.Workers.Has(d.UserID) || users.Trusts(d) {
 			l.logs[0].inbox.Put(func() { l.logs[0].roster.Bye(m.Gateway) })
@@ -77,7 +66,8 @@ func (l *Leading) reply(d *amqpbus.Delivery) {
 			l.Fill(m)
 		}
 		return
-	default:
+	}
+	if !sent {
 		return // what a worker tells all gateways comes by here, too
 	}
 	if g := l.of(number); g != nil && users.Trusts(d) {

@@ -14,6 +14,7 @@ import (
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/sender"
 	"belfry/pkg/amqpbus/trust"
+	"belfry/pkg/daemon"
 	"belfry/pkg/eventlog"
 	"belfry/pkg/inbox"
 	"belfry/pkg/protocol"
@@ -143,7 +144,9 @@ func (d *Driver) Start() {
 func (d *Driver) Stop(ctx context.Context) error {
 	err := d.sayBye(ctx)
 	d.quit()
-	d.running.Wait()
+	if late := daemon.Wait(ctx, &d.running); late != nil {
+		err = errors.Join(err, fmt.Errorf("end what follows the logs: %w", late))
+	}
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/trust"
+	"belfry/pkg/daemon"
 	"belfry/pkg/eventlog"
 	"belfry/pkg/protocol"
 	"belfry/services/worker/lead"
@@ -88,17 +89,10 @@ func (l *Leading) Start() {
 // within some seconds; the error is ctx's when that was too long.
 func (l *Leading) Stop(ctx context.Context) error {
 	l.quit()
-	ended := make(chan struct{})
-	go func() {
-		l.running.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("give the logs to other workers: %w", ctx.Err())
+	if err := daemon.Wait(ctx, &l.running); err != nil {
+		return fmt.Errorf("give the logs to other workers: %w", err)
 	}
+	return nil
 }
 
 // Ready returns the reasons why this worker cannot lead; empty: it can.

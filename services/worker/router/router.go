@@ -12,6 +12,7 @@ import (
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/trust"
 	"belfry/pkg/amqpbus/upkeep"
+	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 )
 
@@ -153,19 +154,12 @@ func (r *Router) Ready() []string {
 
 // wait waits for a group, or ends everything when ctx ends first.
 func (r *Router) wait(ctx context.Context, group *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() {
-		group.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
+	err := daemon.Wait(ctx, group)
+	if err != nil {
 		r.kill()
-		<-done
-		return ctx.Err()
+		group.Wait()
 	}
+	return err
 }
 
 // serve runs one of the loops around the shards until ctx ends: once is opened

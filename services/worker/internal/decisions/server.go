@@ -10,6 +10,7 @@ import (
 
 	"belfry/pkg/amqpbus"
 	"belfry/pkg/amqpbus/trust"
+	"belfry/pkg/daemon"
 	"belfry/pkg/protocol"
 	"belfry/services/worker/auth"
 	"belfry/services/worker/internal/access"
@@ -95,19 +96,13 @@ func (s *Server) Start() {
 func (s *Server) Stop(ctx context.Context) error {
 	s.receive()
 	defer s.abandon()
-	finished := make(chan struct{})
-	go func() {
-		s.received.Wait()
-		close(finished)
-	}()
-	select {
-	case <-finished:
-		return nil
-	case <-ctx.Done():
+	err := daemon.Wait(ctx, &s.received)
+	if err != nil {
 		s.abandon()
-		<-finished // handlers end with their context
-		return fmt.Errorf("finish the questions being decided: %w", ctx.Err())
+		s.received.Wait() // handlers end with their context
+		return fmt.Errorf("finish the questions being decided: %w", err)
 	}
+	return nil
 }
 
 // Ready returns the reasons why gateways get no answers; empty means ready. One reason is

@@ -157,15 +157,16 @@ func await[T any](ctx context.Context, request func() (T, error), late func(T)) 
 // closeChannel closes a channel. It waits for closeChannelTimeout at most; after that the close
 // goes on in the background, and the channel ends with its connection at the latest.
 func closeChannel(ch *amqp.Channel) {
-	patiently(func() {
+	patiently(nil, func() {
 		if !ch.IsClosed() {
 			_ = ch.Close() // on error the channel has ended, too
 		}
 	})
 }
 
-// patiently runs end in a goroutine and waits for it for closeChannelTimeout at most.
-func patiently(end func()) {
+// patiently runs end in a goroutine and waits for it, but not beyond closeChannelTimeout or
+// hurry. The channel is closed when end has returned, which may be later.
+func patiently(hurry <-chan struct{}, end func()) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -176,5 +177,7 @@ func patiently(end func()) {
 	select {
 	case <-ended:
 	case <-late.C:
+	case <-hurry:
 	}
+	return ended
 }

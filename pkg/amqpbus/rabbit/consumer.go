@@ -188,7 +188,7 @@ func (c *consumer) ack(tag uint64, through bool) error {
 }
 
 func (c *consumer) Close() error {
-	patiently(func() {
+	patiently(nil, func() {
 		c.end(amqpbus.ErrClosed) // after the acks that were called
 		closeChannel(c.ch)
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -102,21 +101,13 @@ func (c *logChannel) close() {
 	if c.ch.IsClosed() {
 		return
 	}
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		_ = c.ch.Close() // it ends either way
-	}()
-	late := time.NewTimer(closeChannelTimeout)
-	defer late.Stop()
+	closed := patiently(c.reading.bus.last.Done(), func() { _ = c.ch.Close() }) // it ends either way
 	select {
 	case <-closed:
-		return
-	case <-late.C:
-	case <-c.reading.bus.last.Done():
+	default:
+		_ = c.conn.socket.Close()
+		<-closed
 	}
-	_ = c.conn.socket.Close()
-	<-closed
 }
 
 // leave ends the channel, and gives the connection to the next reader when this one

@@ -316,6 +316,6 @@ func (p *publisher) Close() error {
 		closeChannel(p.ch)
 	}
 	p.leave()
-	patiently(func() { <-p.done }) // takes longer only while a write hangs, which ends with the link
+	patiently(nil, func() { <-p.done }) // takes longer only while a write hangs, which ends with the link
 	return nil
 }

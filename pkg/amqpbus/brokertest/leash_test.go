@@ -54,17 +54,28 @@ func TestALeashEndsChildren(t *testing.T) {
 	}
 }
 
-// holdALeash starts a group whose first process has a child, says which, and waits
-// for its end.
+// holdALeash starts a group whose first process has a child, puts it on a leash, says
+// which child it is, and waits for the group's end.
 func holdALeash(t *testing.T) {
 	first := exec.CommandContext(t.Context(), "/bin/sh", "-c", "sleep 300 & echo child $!; wait")
-	first.Stdout = os.Stdout
+	out, err := first.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	first.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
 	release, err := leash(first.Process.Pid)
 	if err != nil {
+		t.Fatal(err)
+	}
+	// Not before: without the leash the child would rightly live on.
+	child, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stdout.WriteString(child); err != nil {
 		t.Fatal(err)
 	}
 	_ = first.Wait()
